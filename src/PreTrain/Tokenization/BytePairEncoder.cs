@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -7,21 +8,26 @@ using System.Text;
 namespace PreTrain.Tokenization;
 
 /// <summary>
-/// Encodes words with a byte-level vocabulary, on one thread at a time. Frequent short words come from a bounded cache, one cache line
-/// each; the others are merged: by scanning for the lowest rank where the word is short, with a heap (n log n) where it is long.
+/// Encodes words with a byte-level vocabulary, on one thread at a time. Frequent words come from bounded caches: one of a cache line per
+/// word for those of up to 16 characters, one for those of up to 64. The others are merged: by scanning for the lowest rank where the
+/// word is short, with a heap (n log n) where it is long.
 /// </summary>
 internal sealed class BytePairEncoder(BytePairModel model)
 {
     private const int CacheBits = 15;
     private const int CachedLength = 16;   // characters: what one 256-bit vector holds
     private const int CachedIds = 7;
+    private const int LongCacheBits = 13;
+    private const int LongLength = 64;     // characters
+    private const int LongIds = 24;
     private const int ScanLength = 48;     // bytes; longer words use the heap
     private const int FlushAt = 4096;
 
     private static readonly ushort[] s_masks = [.. Enumerable.Repeat(ushort.MaxValue, CachedLength), .. Enumerable.Repeat((ushort)0, CachedLength)];
 
     private readonly CacheEntry[] _cache = new CacheEntry[1 << CacheBits];
-    private readonly int[] _output = new int[FlushAt + CachedIds];
+    private readonly int[] _output = new int[FlushAt + LongIds];
+    private LongEntry[]? _longCache;   // made when the first long word comes
     private int _count;
     private List<int>? _ids;
     private long _total;
@@ -70,7 +76,7 @@ internal sealed class BytePairEncoder(BytePairModel model)
         int length = end - start;
         if (length > CachedLength)
         {
-            MergeWord(text[start..end]);
+            EncodeLongWord(text[start..end]);
             return;
         }
 
@@ -146,7 +152,45 @@ internal sealed class BytePairEncoder(BytePairModel model)
         _output.AsSpan(before, produced).CopyTo(entry.Ids);
     }
 
-    /// <summary>Encodes a word of any length without the cache.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void EncodeLongWord(ReadOnlySpan<char> word)
+    {
+        if (word.Length > LongLength)
+        {
+            MergeWord(word);
+            return;
+        }
+
+        ulong h = (ulong)word.Length;
+        ReadOnlySpan<ulong> fours = MemoryMarshal.Cast<char, ulong>(word);
+        foreach (ulong four in fours)
+            h = (BitOperations.RotateLeft(h, 29) ^ four) * 0xC2B2AE3D27D4EB4F;
+        foreach (char c in word[(fours.Length * 4)..])
+            h = (BitOperations.RotateLeft(h, 29) ^ c) * 0x9E3779B97F4A7C15;
+        h ^= h >> 32;
+        _longCache ??= new LongEntry[1 << LongCacheBits];
+        ref LongEntry entry = ref _longCache[(int)((h * 0x9E3779B97F4A7C15) >> (64 - LongCacheBits))];
+        if (_count >= FlushAt - 3 * LongLength)
+            Flush();   // so that the ids of the word lie together
+        if (entry.Length == word.Length && word.SequenceEqual(((ReadOnlySpan<char>)entry.Key)[..word.Length]))
+        {
+            ((ReadOnlySpan<int>)entry.Ids)[..entry.Count].CopyTo(_output.AsSpan(_count));
+            _count += entry.Count;
+            return;
+        }
+
+        int before = _count;
+        MergeWord(word);
+        int produced = _count - before;
+        if (produced > LongIds)
+            return;
+        word.CopyTo(entry.Key);
+        _output.AsSpan(before, produced).CopyTo(entry.Ids);
+        entry.Length = word.Length;
+        entry.Count = produced;
+    }
+
+    /// <summary>Encodes a word of any length without the caches.</summary>
     public void MergeWord(ReadOnlySpan<char> word)
     {
         if (model.IgnoreMerges && model.TryFindWord(word, out int whole))
@@ -269,6 +313,26 @@ internal sealed class BytePairEncoder(BytePairModel model)
         public CachedWord Ids;
         public byte Length;   // 0: free
         public byte Count;
+    }
+
+    [InlineArray(LongLength)]
+    private struct LongKey
+    {
+        private char _first;
+    }
+
+    [InlineArray(LongIds)]
+    private struct LongWord
+    {
+        private int _first;
+    }
+
+    private struct LongEntry
+    {
+        public int Length;   // 0: free
+        public int Count;
+        public LongKey Key;
+        public LongWord Ids;
     }
 
     /// <summary>A binary min-heap of numbers in rented memory.</summary>
