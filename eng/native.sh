@@ -35,7 +35,8 @@ native_apt() { # REASON PACKAGE…
   native_say "$reason: installing $*"
   # Without a network apt-get update only warns, so its words tell, and not its exit status.
   apt-get update >"$log" 2>&1 || true
-  if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1; then
+  # Without package lists apt-get takes the name g++ for a pattern, and is content: dpkg tells whether the packages are there.
+  if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" >>"$log" 2>&1 || ! dpkg -s "$@" >>"$log" 2>&1; then
     if grep -qE 'Failed to fetch|Could not (resolve|connect)|Temporary failure|Unable to connect' "$log"; then
       native_fail "$reason, and apt-get cannot reach a package mirror to install $*: connect this machine, or name what you have: LIBTORCH=, PYTHON=, CXX=."
     fi
@@ -97,6 +98,11 @@ native_python_torch() { # PYTHON
 
 # Chooses a libtorch: LIBTORCH=, then the torch of a Python, then the distribution's, then apt-get.
 native_find() {
+  native_choose
+  native_check_blas
+}
+
+native_choose() {
   local root python
   native_reason=
   if [ -n "${LIBTORCH:-}" ]; then
@@ -131,27 +137,26 @@ native_take_distribution() {
     /*) lib=$(cd "$(dirname "$lib")" && pwd) ;;
     *) lib=/usr/lib ;;
   esac
-  native_take "" /usr/include "$lib" "the distribution's" || return 1
-  native_check_blas
+  native_take "" /usr/include "$lib" "the distribution's"
 }
 
 # Debian's libtorch takes its matrix products from whatever libblas.so.3 is. The reference one is 20 times slower than OpenBLAS.
 native_check_blas() {
-  local name blas multiarch fast
-  multiarch=${TORCH_LIB##*/}
+  local folder name blas fast
+  folder=$(dirname "$(readlink -f "$TORCH_LIB/libtorch_cpu.so")") # a Python's torch may only point there
   for name in libblas.so.3 liblapack.so.3; do
-    blas=$(readlink -f "$TORCH_LIB/$name" 2>/dev/null) || continue
+    blas=$(readlink -f "$folder/$name") || continue
     case $blas in
       */blas/libblas.so* | */lapack/liblapack.so*) ;;
       *) continue ;; # OpenBLAS, MKL, BLIS, ATLAS: a person's choice
     esac
-    fast=$TORCH_LIB/openblas-pthread/$name
+    fast=$folder/openblas-pthread/$name
     if [ "$(id -u)" != 0 ]; then
-      native_say "note: $name is the slow reference implementation; as root: apt-get install libopenblas0-pthread && update-alternatives --set $name-$multiarch $fast"
+      native_say "note: $name is the slow reference implementation; as root: apt-get install libopenblas0-pthread && update-alternatives --set $name-${folder##*/} $fast"
       continue
     fi
     [ -e "$fast" ] || native_apt "$name is the slow reference implementation" libopenblas0-pthread
-    update-alternatives --set "$name-$multiarch" "$fast" >/dev/null ||
+    update-alternatives --set "$name-${folder##*/}" "$fast" >/dev/null ||
       native_say "note: update-alternatives could not make $fast the machine's $name; matrix products will be slow"
   done
 }
