@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -45,8 +46,8 @@ public sealed class SdkDocumentation : TextCorpus
         var documents = new List<(UInt128 Order, string Text)>();
         foreach (var members in ReadFiles())
         {
-            // A type comes before its members, whatever the file's order.
-            var types = members.Where(member => !member.IsEmpty && !OpcodeNamespaces.Contains(member.Namespace)).GroupBy(member => member.FullTypeName);
+            // A type comes before its members, whatever the file's order. Names with "__" are a compiler's.
+            var types = members.Where(member => !member.IsEmpty && !member.Id.Contains("__", StringComparison.Ordinal) && !OpcodeNamespaces.Contains(member.Namespace)).GroupBy(member => member.FullTypeName);
             foreach (var type in types)
             {
                 var sections = type.OrderBy(member => member.Kind == SdkMemberKind.Type ? 0 : 1).Select(member => member.ToPlainText());
@@ -61,13 +62,49 @@ public sealed class SdkDocumentation : TextCorpus
     private static UInt128 Order(string typeName) =>
         System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(typeName)));
 
+    // Several threads parse; the order is that of the files.
     private IEnumerable<List<SdkMember>> ReadFiles()
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var folder in Folders)
+        foreach (var (members, fault) in DistinctFiles().AsParallel().AsOrdered().Select(Parse))
         {
-            foreach (var file in Directory.EnumerateFiles(folder, "*.xml").Order(StringComparer.Ordinal))
-                yield return SdkXmlFile.Read(file, seen);
+            fault?.Throw();
+            members.RemoveAll(member => !seen.Add(member.Id));
+            yield return members;
         }
+
+        static (List<SdkMember> Members, ExceptionDispatchInfo? Fault) Parse((string Path, byte[] Content) file)
+        {
+            try
+            {
+                return (SdkXmlFile.Read(file.Path, file.Content), null);
+            }
+            catch (CorpusException e)
+            {
+                return ([], ExceptionDispatchInfo.Capture(e));
+            }
+        }
+    }
+
+    // ASP.NET's pack holds a copy of each of .NET's files.
+    private List<(string Path, byte[] Content)> DistinctFiles()
+    {
+        var hashes = new HashSet<string>();
+        var files = new List<(string, byte[])>();
+        foreach (var path in Folders.SelectMany(folder => Directory.EnumerateFiles(folder, "*.xml").Order(StringComparer.Ordinal)))
+        {
+            byte[] content;
+            try
+            {
+                content = File.ReadAllBytes(path);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw Utf8File.Unreadable(path, e);
+            }
+            if (hashes.Add(Convert.ToHexString(SHA256.HashData(content))))
+                files.Add((path, content));
+        }
+        return files;
     }
 }

@@ -13,7 +13,7 @@ internal sealed class SdkTextBuilder
         Line,
     }
 
-    private readonly StringBuilder text = new();
+    private readonly StringBuilder text = new(256);
     private readonly List<SdkSpan> spans = [];
     private Gap gap;
 
@@ -165,21 +165,26 @@ internal sealed class SdkTextBuilder
     private void AddText(string value)
     {
         var lineFeeds = 0;
-        foreach (var c in value)
+        for (var i = 0; i < value.Length;)
         {
-            if (char.IsWhiteSpace(c) || c == '\u200B')
+            if (IsSpace(value[i]))
             {
-                lineFeeds += c == '\n' ? 1 : 0;
-                if (gap == Gap.None)
-                    gap = Gap.Space;
+                lineFeeds += value[i++] == '\n' ? 1 : 0;
                 if (lineFeeds > 1)
                     gap = Gap.Line;
+                else if (gap == Gap.None)
+                    gap = Gap.Space;
                 continue;
             }
+            var start = i;
+            while (i < value.Length && !IsSpace(value[i]))
+                i++;
             lineFeeds = 0;
             Close();
-            text.Append(c);
+            text.Append(value, start, i - start);
         }
+
+        static bool IsSpace(char c) => char.IsWhiteSpace(c) || c == '\u200B';
     }
 
     private void Break() => gap = Gap.Line;

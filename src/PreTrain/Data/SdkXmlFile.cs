@@ -6,21 +6,23 @@ namespace PreTrain.Data;
 /// <summary>Reads one assembly's documentation file.</summary>
 internal static class SdkXmlFile
 {
-    /// <summary>The members of a file in its order, but for those that were seen before.</summary>
-    public static List<SdkMember> Read(string path, HashSet<string> seen)
+    /// <summary>The members of a file in its order.</summary>
+    /// <param name="path">The file's name, for errors.</param>
+    /// <param name="content">The file.</param>
+    public static List<SdkMember> Read(string path, byte[] content)
     {
         var elements = new List<(string Id, XElement Element)>();
         var typeParameters = new Dictionary<string, IReadOnlyList<string>>();
         try
         {
             var settings = new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, IgnoreComments = true, IgnoreProcessingInstructions = true };
-            using var reader = XmlReader.Create(path, settings);
+            using var reader = XmlReader.Create(new MemoryStream(content), settings);
             reader.MoveToContent();
             while (!reader.EOF)
             {
                 if (reader.NodeType != XmlNodeType.Element || reader.Name != "member")
                     reader.Read();
-                else if (reader.GetAttribute("name") is { } id && id.Length > 2 && id[1] == ':' && id[0] != 'N' && seen.Add(id))
+                else if (reader.GetAttribute("name") is { } id && id.Length > 2 && id[1] == ':' && id[0] != 'N')
                 {
                     var element = (XElement)XNode.ReadFrom(reader);
                     elements.Add((id, element));
@@ -36,10 +38,6 @@ internal static class SdkXmlFile
             throw new CorpusException(
                 $"The documentation file '{path}' is damaged at line {e.LineNumber}: {e.Message} Repair the .NET SDK by installing it again.", path, e);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw Utf8File.Unreadable(path, e);
-        }
         return elements.ConvertAll(entry => Parse(entry.Id, entry.Element, typeParameters));
     }
 
@@ -51,9 +49,9 @@ internal static class SdkXmlFile
         var typePath = isType ? path : lastDot < 0 ? "" : path[..lastDot];
         var part = isType ? "" : path[(lastDot + 1)..];
 
-        // A type that is documented in the same file and contains this one is its outer type; what is before them is the namespace.
+        // A type that contains this one is documented in the same file, or generic; what is before the outermost is the namespace.
         var outer = typePath;
-        for (var dot = outer.LastIndexOf('.'); dot > 0 && types.ContainsKey(outer[..dot]); dot = outer.LastIndexOf('.'))
+        for (var dot = outer.LastIndexOf('.'); dot > 0 && (types.ContainsKey(outer[..dot]) || outer[..dot].Contains('`')); dot = outer.LastIndexOf('.'))
             outer = outer[..dot];
         var namespaceEnd = Math.Max(0, outer.LastIndexOf('.'));
         var nested = typePath[(namespaceEnd == 0 ? 0 : namespaceEnd + 1)..].Split('.');
