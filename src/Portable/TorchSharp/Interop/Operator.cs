@@ -25,6 +25,14 @@ internal sealed unsafe class Operator(string name, string overload = "", string 
         return result.Tag == (int)Tag.Tensor ? new Tensor((nint)result.Payload) : throw Unexpected(result);
     }
 
+    /// <summary>Calls an operator with one tensor as its result, which gets no object of its own; the caller releases it.</summary>
+    internal nint CallRaw(params ReadOnlySpan<Value> args)
+    {
+        NativeValue result = default;
+        Invoke(args, &result, 1);
+        return result.Tag == (int)Tag.Tensor ? (nint)result.Payload : throw Unexpected(result);
+    }
+
     /// <summary>Calls an operator that writes into a tensor among its arguments and returns it.</summary>
     internal Tensor CallInto(Tensor written, params ReadOnlySpan<Value> args)
     {

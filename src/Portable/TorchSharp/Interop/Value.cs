@@ -40,6 +40,9 @@ internal readonly struct Value
     /// <summary>The schema's default.</summary>
     internal static Value Default => new(Tag.Default, 0);
 
+    /// <summary>A native tensor that the caller keeps alive during the call.</summary>
+    internal static Value Raw(nint tensor) => new(Tag.Tensor, tensor);
+
     internal static Value Tensors(IReadOnlyList<Tensor> list) => new(Tag.TensorList, 0, 0, list);
     internal static Value OptionalTensors(IReadOnlyList<Tensor?> list) => new(Tag.OptionalTensorList, 0, 0, list);
     internal static Value Optional(long[]? list) => list is null ? default : new(Tag.IntList, 0, 0, list);
@@ -64,6 +67,7 @@ internal readonly struct Value
     public static implicit operator Value(ScalarType v) => new(Tag.Int, (sbyte)v);
     public static implicit operator Value(ScalarType? v) => v is { } x ? new(Tag.Int, (sbyte)x) : default;
     public static implicit operator Value(long[] v) => new(Tag.IntList, 0, 0, v);
+    public static implicit operator Value(Size v) => new(Tag.IntList, 0, 0, v.Shape);
     public static implicit operator Value(double[]? v) => v is null ? default : new(Tag.DoubleList, 0, 0, v);
     public static implicit operator Value(bool[] v) => new(Tag.BoolList, 0, 0, v);
     public static implicit operator Value(string? v) => v is null ? default : new(Tag.String, 0, 0, v);

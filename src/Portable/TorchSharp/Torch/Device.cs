@@ -66,8 +66,19 @@ public static partial class torch
             throw new InvalidOperationException($"Torch device type {deviceType} did not initialise on the current machine.");
     }
 
-    private static Device InitializeDevice(Device device)
+    private static Device s_defaultDevice = CPU;
+
+    public static Device get_default_device() => s_defaultDevice;
+
+    /// <summary>Where tensors are created from now on, unless a device is named. For all threads.</summary>
+    public static void set_default_device(Device device) => s_defaultDevice = InitializeDevice(device);
+
+    public static void set_default_device(string device) => set_default_device(new Device(device));
+
+    /// <summary>Makes sure that a device can be used; null stands for the default device.</summary>
+    public static Device InitializeDevice(Device? device)
     {
+        if (device is null) return s_defaultDevice;
         InitializeDeviceType(device.type);
         return device;
     }

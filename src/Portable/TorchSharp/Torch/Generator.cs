@@ -11,7 +11,10 @@ public static partial class torch
 
         public nint Handle => _handle != 0 ? _handle : throw new ObjectDisposedException(nameof(Generator));
 
-        internal Generator(nint handle) => _handle = handle;
+        // Private, or a whole number as a seed would be taken for a handle.
+        private Generator(nint handle) => _handle = handle;
+
+        internal static Generator Own(nint handle) => new(handle);
 
         public Generator(ulong seed = 0, Device? device = null)
         {
@@ -29,7 +32,7 @@ public static partial class torch
         }
 
         /// <summary>The generator that operators use where none is given.</summary>
-        public static Generator Default => new(Errors.Check(Native.pt_generator_default((int)DeviceType.CPU, -1)));
+        public static Generator Default => Own(Errors.Check(Native.pt_generator_default((int)DeviceType.CPU, -1)));
 
         public unsafe Device device
         {

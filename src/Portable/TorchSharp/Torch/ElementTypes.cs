@@ -1,0 +1,40 @@
+namespace TorchSharp;
+
+// What element types are, and which ones are meant where none is given.
+public static partial class torch
+{
+    private static ScalarType s_defaultType = ScalarType.Float32;
+
+    public static ScalarType get_default_dtype() => s_defaultType;
+
+    /// <summary>The element type of tensors that are created without one, from now on and for all threads.</summary>
+    public static void set_default_dtype(ScalarType dtype) => s_defaultType = dtype;
+
+    public static void set_default_tensor_type(Tensor t) => s_defaultType = t.dtype;
+
+    public static bool is_integral(ScalarType type) =>
+        type is ScalarType.Byte or ScalarType.Int8 or ScalarType.Int16 or ScalarType.Int32 or ScalarType.Int64 or ScalarType.Bool;
+
+    public static bool is_floating_point(ScalarType type) =>
+        type is ScalarType.Float16 or ScalarType.BFloat16 or ScalarType.Float32 or ScalarType.Float64;
+
+    public static bool is_complex(ScalarType type) => type is ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64;
+
+    public static bool is_quantized(ScalarType type) => type is ScalarType.QInt8 or ScalarType.QUInt8 or ScalarType.QInt32;
+
+    public static bool is_integral(Tensor t) => is_integral(t.dtype);
+
+    public static bool is_floating_point(Tensor input) => is_floating_point(input.dtype);
+
+    public static bool is_complex(Tensor input) => is_complex(input.dtype);
+
+    public static long max_int_value(ScalarType type) => type switch
+    {
+        ScalarType.Byte => byte.MaxValue,
+        ScalarType.Int8 => sbyte.MaxValue,
+        ScalarType.Int16 => short.MaxValue,
+        ScalarType.Int32 => int.MaxValue,
+        ScalarType.Int64 => long.MaxValue,
+        _ => throw new ArgumentException($"{type} is not an integer type."),
+    };
+}
