@@ -25,7 +25,7 @@ public static partial class torch
 
     // Elements that a mask names.
 
-    public static Tensor where(Tensor condition, Tensor x, Tensor y) => condition.where(x, y);
+    public static Tensor where(Tensor condition, Tensor x, Tensor y) => x.where(condition, y);
     public static Tensor masked_select(Tensor input, Tensor mask) => input.masked_select(mask);
 
     // Copies with a part replaced.
