@@ -1,14 +1,18 @@
-using TorchSharp.Interop;
 using static TorchSharp.torch;
 
 namespace TorchSharp.Modules;
 
-/// <summary>A tensor that a module trains. It takes over the native tensor of <c>data</c>, and never belongs to a dispose scope.</summary>
+/// <summary>A tensor that a module trains. It takes over the native tensor of <c>data</c>, and its place in a dispose scope if it had one.</summary>
 public class Parameter : Tensor
 {
-    public Parameter(Tensor data, bool requires_grad = true) : base(data.DecoupleFromNativeHandle())
+    public Parameter(Tensor data, bool requires_grad = true) : this(data.requires_grad_(requires_grad), data.OwningDisposeScope)
     {
-        DetachFromDisposeScope();
-        Errors.Check(Native.pt_set_requires_grad(handle, requires_grad ? 1 : 0));
+    }
+
+    private Parameter(Tensor data, DisposeScope? scope) : base(data.DecoupleFromNativeHandle())
+    {
+        if (ReferenceEquals(OwningDisposeScope, scope)) return;
+        OwningDisposeScope?.Remove(this);
+        scope?.Add(this);
     }
 }

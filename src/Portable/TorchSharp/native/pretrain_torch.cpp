@@ -8,7 +8,8 @@
 // Conventions: a tensor is a TensorImpl*; arguments are borrowed, results carry one reference that the caller releases.
 // A function that can fail returns a negative number or null, and pt_error() then holds the message of this thread.
 //
-// Builds with libtorch 1.13 up to 2.14. The one place that differs by version is marked VERSION.
+// Builds with libtorch 1.13 up to 2.14 (C++17; C++20 where libtorch's headers ask for it). The one place that differs by
+// version is marked VERSION.
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -27,10 +28,14 @@
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #define PT_EXPORT extern "C" __attribute__((visibility("default")))
@@ -346,15 +351,75 @@ PT_EXPORT int32_t pt_anomaly_checks_nan() { return torch::autograd::AnomalyMode:
 
 namespace {
 
+// VERSION: the C++ interface of the graph. What this libtorch has is read from its headers, not from its number.
+//
+// A node is shared through std::shared_ptr; in newer versions it counts its references itself.
+template <typename N, bool Counted = std::is_base_of_v<c10::intrusive_ptr_target, N>>
+struct GraphNode : N {
+  template <typename T>
+  using Pointer = std::shared_ptr<T>;
+  template <typename T, typename... Args>
+  static Pointer<T> make(Args&&... args) {
+    return Pointer<T>(new T(std::forward<Args>(args)...), [](T* node) { deleteNode(node); });
+  }
+  Pointer<N> self() { return this->shared_from_this(); }
+  virtual void let_go() = 0;
+};
+
+template <typename N>
+struct GraphNode<N, true> : N {
+  template <typename T>
+  using Pointer = c10::intrusive_ptr<T>;
+  template <typename T, typename... Args>
+  static Pointer<T> make(Args&&... args) {
+    return c10::make_intrusive<T>(std::forward<Args>(args)...);
+  }
+  Pointer<N> self() { return Pointer<N>::reclaim_copy(this); }
+  virtual void let_go() = 0;
+  // The last owner is gone, while a saved output may still refer back weakly: without this it would live for ever.
+  void release_resources() override {
+    N::release_resources();
+    let_go();
+  }
+};
+
+// Calls _wrap_outputs, whose parameters have grown in number, with as many of the arguments as it takes.
+template <typename Indices, typename Tuple, typename = void>
+struct WrapTakes : std::false_type {};
+template <size_t... I, typename Tuple>
+struct WrapTakes<std::index_sequence<I...>, Tuple,
+                 std::void_t<decltype(torch::autograd::_wrap_outputs(std::get<I>(std::declval<Tuple&>())...))>> : std::true_type {};
+
+template <typename Tuple, size_t... I>
+auto wrap_first(Tuple& args, std::index_sequence<I...>) {
+  return torch::autograd::_wrap_outputs(std::get<I>(args)...);
+}
+
+template <size_t Count, typename Tuple>
+auto wrap_with(Tuple args) {
+  static_assert(Count > 0, "this libtorch's _wrap_outputs takes other parameters than 1.13 up to 2.14 do");
+  if constexpr (WrapTakes<std::make_index_sequence<Count>, Tuple>::value) {
+    return wrap_first(args, std::make_index_sequence<Count>());
+  } else {
+    return wrap_with<Count - 1>(args);
+  }
+}
+// VERSION ends.
+
 // Computes a function's input gradients (count_in borrowed gradients, null where undefined → count_out owned ones). Returns
 // null, or a message that pt_free releases.
 using ApplyCallback = char* (*)(void* context, TensorImpl** in, int32_t count_in, TensorImpl** out, int32_t count_out);
 using ReleaseCallback = void (*)(void* context);
 
-struct CSharpNode : torch::autograd::Node {
+struct CSharpNode : GraphNode<torch::autograd::Node> {
   CSharpNode(void* context, ApplyCallback apply, ReleaseCallback release, std::string label)
       : context_(context), apply_(apply), release_(release), label_(std::move(label)) {}
-  ~CSharpNode() override { release_(context_); }
+  ~CSharpNode() override { let_go(); }
+
+  void let_go() final {
+    saved.clear();
+    if (context_ != nullptr) release_(std::exchange(context_, nullptr));
+  }
 
   variable_list apply(variable_list&& grads) override {
     std::vector<TensorImpl*> in;
@@ -387,25 +452,21 @@ struct CSharpNode : torch::autograd::Node {
   std::string label_;
 };
 
-using NodePointer = std::shared_ptr<CSharpNode>;
+using NodePointer = CSharpNode::Pointer<CSharpNode>;
+using BasePointer = CSharpNode::Pointer<torch::autograd::Node>;
 
 variable_list wrap_outputs(const variable_list& inputs, const std::unordered_set<TensorImpl*>& constant,
                            const std::unordered_set<TensorImpl*>& dirty, std::vector<c10::optional<Variable>>& outputs,
-                           const NodePointer& node) {
+                           const BasePointer& node) {
   torch::autograd::_jvp_fn_t forward_mode = [](variable_list, variable_list) -> variable_list {
     TORCH_CHECK(false, "forward-mode differentiation of a C# function is not supported");
   };
-  // VERSION: libtorch 2.x added parameters for set-up contexts and views.
-#if TORCH_VERSION_MAJOR >= 2
-  torch::autograd::_view_as_self_fn_t view_as_self = [](const Tensor& t) { return t.view_as(t); };
-#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 5
-  auto wrapped = torch::autograd::_wrap_outputs(inputs, constant, dirty, outputs, node, forward_mode, {}, view_as_self, false);
-#else
-  auto wrapped = torch::autograd::_wrap_outputs(inputs, constant, dirty, outputs, node, forward_mode, {}, view_as_self);
-#endif
-#else
-  auto wrapped = torch::autograd::_wrap_outputs(inputs, constant, dirty, outputs, node, forward_mode);
-#endif
+  const std::unordered_set<TensorImpl*> saved_in_setup;
+  const std::function<Tensor(Tensor)> view_as_self = [](const Tensor& t) { return t.view_as(t); };
+  const bool pure_view = false;
+  BasePointer attached;
+  const auto args = std::tie(inputs, constant, dirty, outputs, node, forward_mode, saved_in_setup, view_as_self, pure_view, attached);
+  auto wrapped = wrap_with<std::tuple_size_v<decltype(args)>>(args);
   variable_list list;
   list.reserve(wrapped.size());
   for (auto& t : wrapped) list.push_back(t.has_value() ? *t : Tensor());
@@ -421,7 +482,7 @@ PT_EXPORT NodePointer* pt_node_new(void* context, ApplyCallback apply, ReleaseCa
     last_error.clear();
     const auto list = borrow_all(inputs, count);
     if (!at::GradMode::is_enabled() || !torch::autograd::any_variable_requires_grad(list)) return nullptr;
-    NodePointer node(new CSharpNode(context, apply, release, label), torch::autograd::deleteNode);
+    auto node = CSharpNode::make<CSharpNode>(context, apply, release, label);
     node->set_next_edges(torch::autograd::collect_next_edges(list));
     return new NodePointer(std::move(node));
   });
@@ -440,7 +501,7 @@ PT_EXPORT int32_t pt_node_wrap(NodePointer* node, TensorImpl** inputs, int32_t i
     for (int32_t i = 0; i < output_count; i++)
       raw.push_back(outputs[i] ? c10::optional<Variable>(borrow(outputs[i])) : c10::optional<Variable>());
     auto list = wrap_outputs(borrow_all(inputs, input_count), {constant, constant + constant_count}, {dirty, dirty + dirty_count}, raw,
-                             node ? *node : nullptr);
+                             node ? BasePointer(*node) : BasePointer());
     for (size_t i = 0; i < list.size(); i++) results[i] = give(list[i]);
     return 0;
   });
@@ -467,7 +528,7 @@ PT_EXPORT int32_t pt_node_saved(CSharpNode* node, TensorImpl** results) {
     TORCH_CHECK(!node->released,
                 "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
                 "freed). Specify retain_graph=true if you need to backward through the graph a second time.");
-    auto self = node->shared_from_this();
+    const auto self = node->self();
     for (size_t i = 0; i < node->saved.size(); i++) results[i] = give(node->saved[i].unpack(self));
     return 0;
   });
@@ -520,6 +581,16 @@ PT_EXPORT int32_t pt_get_threads() { return at::get_num_threads(); }
 PT_EXPORT int32_t pt_set_threads(int32_t count) { return guarded(-1, [&] { at::set_num_threads(count); return 0; }); }
 PT_EXPORT int32_t pt_get_interop_threads() { return at::get_num_interop_threads(); }
 PT_EXPORT int32_t pt_set_interop_threads(int32_t count) { return guarded(-1, [&] { at::set_num_interop_threads(count); return 0; }); }
+
+// Calls body(context, i) for every i below count, on the threads that the operators use.
+PT_EXPORT int32_t pt_parallel_for(int64_t count, void (*body)(void*, int64_t), void* context) {
+  return guarded(-1, [&] {
+    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) body(context, i);
+    });
+    return 0;
+  });
+}
 
 PT_EXPORT int32_t pt_cuda_count() { return guarded(0, [&] { return static_cast<int32_t>(torch::cuda::device_count()); }); }
 PT_EXPORT int32_t pt_cuda_built() { return at::globalContext().hasCUDA(); }

@@ -1,0 +1,59 @@
+namespace PreTrain.Checkpoints;
+
+/// <summary>
+/// A checkpoint on disk cannot be used: a file is missing, unreadable, truncated or damaged, or a tensor in it does not fit.
+/// The message names the file, the tensor and, where shapes differ, both of them.
+/// </summary>
+public sealed class CheckpointException : Exception
+{
+    /// <summary>Creates the exception for a fault of a file or folder.</summary>
+    /// <param name="file">The path of the file or folder at fault.</param>
+    /// <param name="fault">What is wrong, as a sentence.</param>
+    /// <param name="innerException">What was caught, if anything.</param>
+    public CheckpointException(string file, string fault, Exception? innerException = null)
+        : base($"{file}: {fault}", innerException) => File = file;
+
+    /// <summary>Creates the exception for a fault of one tensor.</summary>
+    /// <param name="file">The path of the file that holds the tensor, or should hold it.</param>
+    /// <param name="tensor">The tensor's name in that file.</param>
+    /// <param name="fault">What is wrong, as a sentence.</param>
+    /// <param name="innerException">What was caught, if anything.</param>
+    public CheckpointException(string file, string tensor, string fault, Exception? innerException = null)
+        : base($"{file}: tensor '{tensor}': {fault}", innerException)
+    {
+        File = file;
+        Tensor = tensor;
+    }
+
+    /// <summary>The path of the file or folder at fault.</summary>
+    public string File { get; }
+
+    /// <summary>The name of the tensor at fault; <see langword="null"/> if the fault is not that of one tensor.</summary>
+    public string? Tensor { get; }
+
+    /// <summary>The shape in the file, where shapes differ.</summary>
+    public IReadOnlyList<long>? StoredShape { get; private init; }
+
+    /// <summary>The shape that was wanted, where shapes differ.</summary>
+    public IReadOnlyList<long>? WantedShape { get; private init; }
+
+    /// <summary>Creates the exception for a tensor whose shape in the file is not the wanted one.</summary>
+    /// <param name="file">The path of the file.</param>
+    /// <param name="tensor">The tensor's name in that file.</param>
+    /// <param name="storedShape">The shape in the file.</param>
+    /// <param name="wantedShape">The shape that was wanted.</param>
+    /// <returns>The exception.</returns>
+    public static CheckpointException ShapeMismatch(string file, string tensor, IReadOnlyList<long> storedShape, IReadOnlyList<long> wantedShape) =>
+        new(file, tensor, $"the file has the shape {Text(storedShape)}, and {Text(wantedShape)} is wanted. Is the model's configuration that of this checkpoint?")
+        {
+            StoredShape = storedShape,
+            WantedShape = wantedShape,
+        };
+
+    internal static string Text(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";
+
+    /// <summary>The exception for a file that the operating system does not let us read.</summary>
+    internal static CheckpointException Unreadable(string file, Exception e) => e is FileNotFoundException or DirectoryNotFoundException
+        ? new CheckpointException(file, "the file does not exist.", e)
+        : new CheckpointException(file, $"the file cannot be read: {e.Message}", e);
+}
