@@ -205,6 +205,9 @@ public sealed class ElementwiseTests
         Tensor expected = 0.5 * x * (1 + (x / Math.Sqrt(2)).erf());
 
         Assert.True(x.gelu().allclose(expected, 1e-13, 1e-15));
+        Assert.True(x.gelu(Modules.GELU.Approximate.none).Equals(x.gelu()));
+        Assert.True(x.gelu(Modules.GELU.Approximate.tanh).allclose(0.5 * x * (1 + (Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x.pow(3))).tanh()), 1e-13, 1e-15));
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.gelu((Modules.GELU.Approximate)7));
     }
 
     [Fact]

@@ -24,7 +24,7 @@ public sealed class ErrorTests
         ["einsum"] = (() => einsum("ij,jk", zeros([2, 3])), "einsum()"),
         ["leaf in place"] = (() => zeros([2]).requires_grad_().add_(1), "a leaf Variable that requires grad is being used in an in-place operation."),
         ["missing tensor"] = (() => zeros([2]).add((Tensor)null!), "None"),
-        ["missing number"] = (() => zeros([2]).mul((Scalar)null!), "None"),
+        ["missing number"] = (() => zeros([2]).mul((Scalar)null!), "IValue is not a Scalar"),
     };
 
     public static readonly TheoryData<string> Names = new(s_faults.Keys);

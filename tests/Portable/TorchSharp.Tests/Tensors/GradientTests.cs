@@ -23,7 +23,7 @@ public sealed class GradientTests
         ["lerp"] = x => x.lerp(x * x, x.sin()),
         ["addcmul addcdiv"] = x => x.addcmul(x, x.sin(), 2) + x.addcdiv(x, x.cos(), 3),
         ["logaddexp"] = x => x.logaddexp(x * x) + x.logaddexp2(x.sin()) + x.xlogy(x),
-        ["sum mean"] = x => x.sum(0) * x.mean([0]) + x.prod(0),
+        ["sum mean"] = x => x.sum(dim: 0) * x.mean([0]) + x.prod(dim: 0),
         ["std var"] = x => x.std(1) + x.var(1),
         ["norm"] = x => x.norm(1) + x.norm() + x.logsumexp(1) + linalg.vector_norm(x, 3),
         ["max"] = x => x.max(1).values + x.amin(1) + x.topk(1, 1).values.sum(1),

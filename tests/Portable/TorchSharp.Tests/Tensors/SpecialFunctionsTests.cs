@@ -46,8 +46,9 @@ public sealed class SpecialFunctionsTests
         Assert.Equal(Math.Log(24), At(special.gammaln, 5), 12);
         Assert.Equal(-EulerGamma, At(t => t.digamma(), 1), 12);
         Assert.Equal(-EulerGamma, At(special.psi, 1), 12);
-        Assert.Equal(Math.PI * Math.PI / 6, At(t => t.polygamma(1), 1), 12);
-        Assert.Equal(Math.PI * Math.PI / 6, At(t => special.polygamma(1, t), 1), 12);
+        // libtorch's trigamma is a short asymptotic series.
+        Assert.Equal(Math.PI * Math.PI / 6, At(t => t.polygamma(1), 1), 8);
+        Assert.Equal(Math.PI * Math.PI / 6, At(t => special.polygamma(1, t), 1), 8);
         Assert.Equal(Math.PI * Math.PI / 6, At(t => special.zeta(t, t / t), 2), 12);
         Assert.Equal(1 - Math.Exp(-0.7), At(t => special.gammainc(t / t, t), 0.7), 12);
         Assert.Equal(Math.Exp(-0.7), At(t => special.gammaincc(t / t, t), 0.7), 12);
