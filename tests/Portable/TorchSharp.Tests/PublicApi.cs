@@ -12,9 +12,18 @@ internal static class PublicApi
 
     private static readonly Dictionary<string, string> s_keywords = new()
     {
-        ["System.Void"] = "void", ["System.Object"] = "object", ["System.String"] = "string", ["System.Boolean"] = "bool", ["System.SByte"] = "sbyte",
-        ["System.Byte"] = "byte", ["System.Int16"] = "short", ["System.Int32"] = "int", ["System.Int64"] = "long", ["System.IntPtr"] = "nint",
-        ["System.Single"] = "float", ["System.Double"] = "double",
+        ["System.Void"] = "void",
+        ["System.Object"] = "object",
+        ["System.String"] = "string",
+        ["System.Boolean"] = "bool",
+        ["System.SByte"] = "sbyte",
+        ["System.Byte"] = "byte",
+        ["System.Int16"] = "short",
+        ["System.Int32"] = "int",
+        ["System.Int64"] = "long",
+        ["System.IntPtr"] = "nint",
+        ["System.Single"] = "float",
+        ["System.Double"] = "double",
     };
 
     internal static SortedSet<string> Lines(string path)
