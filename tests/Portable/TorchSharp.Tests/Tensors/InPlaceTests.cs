@@ -6,6 +6,7 @@ using static TorchSharp.torch;
 namespace TorchSharp.Tests.Tensors;
 
 /// <summary>Forms of one operation that must agree: in place and not, instance and static.</summary>
+[Collection(nameof(NN.ModuleLifetimeTests))]   // random operations draw from the default generator, which must not be shared
 public sealed class InPlaceTests
 {
     private const BindingFlags Instance = BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly;
