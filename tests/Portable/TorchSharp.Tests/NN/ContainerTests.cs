@@ -96,7 +96,8 @@ public class ContainerTests
         var dict = new OrderedDict<string, int> { { "b", 2 }, { "a", 1 } };
         dict["c"] = 3;
         dict["b"] = 5;
-        Assert.Equal([("b", 5), ("a", 1), ("c", 3)], (IEnumerable<(string, int)>)dict);
+        Assert.Equal([("b", 5), ("a", 1), ("c", 3)], ((IEnumerable<(string, int)>)dict).ToList());
+        Assert.Equal([KeyValuePair.Create("b", 5), KeyValuePair.Create("a", 1), KeyValuePair.Create("c", 3)], ((IEnumerable<KeyValuePair<string, int>>)dict).ToList());
         Assert.Equal(["b", "a", "c"], dict.Keys);
         Assert.Equal([5, 1, 3], dict.values());
         Assert.True(dict.Remove("a"));
@@ -111,7 +112,7 @@ public class ContainerTests
         Assert.Equal(["e", "b", "d"], dict.keys());
         Assert.Throws<IndexOutOfRangeException>(() => dict.RemoveAt(3));
         dict.clear();
-        Assert.Empty((IEnumerable<(string, int)>)dict);
+        Assert.Empty(((IEnumerable<(string, int)>)dict).ToList());
         Assert.Throws<KeyNotFoundException>(() => dict["e"]);
     }
 }
