@@ -11,6 +11,7 @@ internal static class Kernels
     private static readonly Operator s_fill = new("fill_", "Scalar");
     private static readonly Operator s_copy = new("copy_");
     private static readonly Operator s_to = new("to", "device");
+    private static readonly Operator s_add = new("add_", "Scalar");
     private static readonly Operator s_contiguous = new("contiguous");
     private static readonly Operator s_item = new("_local_scalar_dense");
     private static readonly Operator s_detach = new("detach");
@@ -23,6 +24,8 @@ internal static class Kernels
     internal static Tensor ZeroInPlace(Tensor t) => s_zero.CallInto(t, t);
 
     internal static Tensor FillInPlace(Tensor t, double value) => s_fill.CallInto(t, t, value);
+
+    internal static Tensor AddInPlace(Tensor t, long value) => s_add.CallInto(t, t, value);
 
     internal static Tensor CopyInPlace(Tensor target, Tensor source) => s_copy.CallInto(target, target, source);
 

@@ -79,13 +79,15 @@ public static partial class torch
         // Closeness and membership.
 
         private static readonly Operator s_allclose = new("allclose");
-        public bool allclose(Tensor target, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false) => s_allclose.CallBool(this, target, rtol, atol, equal_nan);
+        public bool allclose(Tensor target, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false) =>
+            s_allclose.CallBool(this, target, rtol, atol, equal_nan);
 
         private static readonly Operator s_isclose = new("isclose");
         public Tensor isclose(Tensor other, double rtol = 1e-5, double atol = 1e-8, bool nanEqual = false) => s_isclose.Call(this, other, rtol, atol, nanEqual);
 
         private static readonly Operator s_isin_tensor = new("isin", "Tensor_Tensor");
-        public Tensor isin(Tensor test_elements, bool assumeUnique = false, bool invert = false) => s_isin_tensor.Call(this, test_elements, assumeUnique, invert);
+        public Tensor isin(Tensor test_elements, bool assumeUnique = false, bool invert = false) =>
+            s_isin_tensor.Call(this, test_elements, assumeUnique, invert);
 
         // Kinds of numbers.
 

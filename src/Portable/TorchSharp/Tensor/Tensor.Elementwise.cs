@@ -155,6 +155,18 @@ public static partial class torch
 
         // Complex numbers.
 
+        private static readonly Operator s_real = new("real");
+        public Tensor real => s_real.Call(this);
+
+        private static readonly Operator s_imag = new("imag");
+        public Tensor imag => s_imag.Call(this);
+
+        private static readonly Operator s_is_conj = new("is_conj");
+        public bool is_conj() => s_is_conj.CallBool(this);
+
+        private static readonly Operator s_is_neg = new("is_neg");
+        public bool is_neg() => s_is_neg.CallBool(this);
+
         private static readonly Operator s_angle = new("angle");
         public Tensor angle() => s_angle.Call(this);
 

@@ -19,7 +19,8 @@ public static partial class torch
         public Tensor binomial(Tensor prob, Generator? generator = null) => s_binomial.Call(this, prob, generator);
 
         private static readonly Operator s_multinomial = new("multinomial");
-        public Tensor multinomial(long num_samples, bool replacement = false, Generator? generator = null) => s_multinomial.Call(this, num_samples, replacement, generator);
+        public Tensor multinomial(long num_samples, bool replacement = false, Generator? generator = null) =>
+            s_multinomial.Call(this, num_samples, replacement, generator);
 
         private static readonly Operator s_poisson = new("poisson");
         public Tensor poisson(Generator? generator = null) => s_poisson.Call(this, generator);

@@ -39,8 +39,9 @@ public static partial class torch
         public Tensor kron(Tensor other) => s_kron.Call(this, other);
 
         private static readonly Operator s_tensordot = new("tensordot");
-        public Tensor tensordot(Tensor b, (long, long)[] dims) => tensordot(b, dims.Select(d => d.Item1).ToArray(), dims.Select(d => d.Item2).ToArray());
-        public Tensor tensordot(Tensor b, long dims = 2) => tensordot(b, Enumerable.Range(0, (int)dims).Select(i => Dimensions - dims + i).ToArray(), Enumerable.Range(0, (int)dims).Select(i => (long)i).ToArray());
+        public Tensor tensordot(Tensor b, (long, long)[] dims) =>
+            tensordot(b, Array.ConvertAll(dims, d => d.Item1), Array.ConvertAll(dims, d => d.Item2));
+        public Tensor tensordot(Tensor b, long dims = 2) => tensordot(b, AxesFrom(Dimensions - dims, dims), AxesFrom(0, dims));
         public Tensor tensordot(Tensor b, long[] dims1, long[] dims2) => s_tensordot.Call(this, b, dims1, dims2);
 
         // Products that are added.
@@ -70,7 +71,7 @@ public static partial class torch
 
         // Decompositions and functions of matrices.
 
-        private static readonly Operator s_cholesky = new("cholesky");
+        private static readonly Operator s_cholesky = new("linalg_cholesky");
         public Tensor cholesky(bool upper = false) => s_cholesky.Call(this, upper);
 
         private static readonly Operator s_cholesky_inverse = new("cholesky_inverse");
@@ -107,6 +108,34 @@ public static partial class torch
 
         // Transposes.
 
+        /// <summary>All axes in reverse order.</summary>
+        public Tensor T
+        {
+            get
+            {
+                long[] axes = AxesFrom(0, Dimensions);
+                Array.Reverse(axes);
+                return permute(axes);
+            }
+        }
+
+        /// <summary>A matrix transposed and conjugated.</summary>
+        public Tensor H
+        {
+            get
+            {
+                Tensor transposed = transpose(0, 1);
+                if (transposed.dtype is not (ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64)) return transposed;
+                using (transposed) return transposed.conj();
+            }
+        }
+
+        private static readonly Operator s_mT = new("mT");
+        public Tensor mT => s_mT.Call(this);
+
+        private static readonly Operator s_mH = new("mH");
+        public Tensor mH => s_mH.Call(this);
+
         private static readonly Operator s_t = new("t");
         public Tensor t() => s_t.Call(this);
 
@@ -139,5 +168,13 @@ public static partial class torch
 
         private static readonly Operator s_vander = new("vander");
         public Tensor vander(long N = -1, bool increasing = false) => s_vander.Call(this, N, increasing);
+
+        // The numbers start, start + 1, …, in all count of them.
+        private static long[] AxesFrom(long start, long count)
+        {
+            var axes = new long[count];
+            for (int i = 0; i < axes.Length; i++) axes[i] = start + i;
+            return axes;
+        }
     }
 }

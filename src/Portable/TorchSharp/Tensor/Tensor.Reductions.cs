@@ -84,7 +84,8 @@ public static partial class torch
         public Tensor mean(long[] dimensions, bool keepdim = false, ScalarType? type = null) => s_mean_dim.Call(this, dimensions, keepdim, type);
 
         private static readonly Operator s_nanmean = new("nanmean");
-        public Tensor nanmean(int? dim = null, bool keepdim = false, ScalarType? dtype = null) => s_nanmean.Call(this, dim is { } d ? new long[] { d } : Value.None, keepdim, dtype);
+        public Tensor nanmean(int? dim = null, bool keepdim = false, ScalarType? dtype = null) =>
+            s_nanmean.Call(this, dim is { } d ? new long[] { d } : Value.None, keepdim, dtype);
 
         private static readonly Operator s_logsumexp = new("logsumexp");
         public Tensor logsumexp(long dim, bool keepdim = false) => s_logsumexp.Call(this, new[] { dim }, keepdim);

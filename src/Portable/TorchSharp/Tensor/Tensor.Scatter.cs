@@ -75,6 +75,7 @@ public static partial class torch
         public Tensor select_scatter(Tensor src, long dim, long index) => s_select_scatter.Call(this, src, dim, index);
 
         private static readonly Operator s_slice_scatter = new("slice_scatter");
-        public Tensor slice_scatter(Tensor src, long dim = 0, long? start = null, long? end = null, long step = 1) => s_slice_scatter.Call(this, src, dim, start, end, step);
+        public Tensor slice_scatter(Tensor src, long dim = 0, long? start = null, long? end = null, long step = 1) =>
+            s_slice_scatter.Call(this, src, dim, start, end, step);
     }
 }

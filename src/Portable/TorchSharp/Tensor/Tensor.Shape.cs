@@ -88,7 +88,8 @@ public static partial class torch
 
         private static readonly Operator s_repeat_interleave_self_tensor = new("repeat_interleave", "self_Tensor");
         private static readonly Operator s_repeat_interleave = new("repeat_interleave", "self_int");
-        public Tensor repeat_interleave(Tensor repeats, long? dim = null, long? output_size = null) => s_repeat_interleave_self_tensor.Call(this, repeats, dim, output_size);
+        public Tensor repeat_interleave(Tensor repeats, long? dim = null, long? output_size = null) =>
+            s_repeat_interleave_self_tensor.Call(this, repeats, dim, output_size);
         public Tensor repeat_interleave(long repeats, long? dim = null, long? output_size = null) => s_repeat_interleave.Call(this, repeats, dim, output_size);
 
         private static readonly Operator s_tile = new("tile");
@@ -107,7 +108,8 @@ public static partial class torch
 
         private static readonly Operator s_roll = new("roll");
         public Tensor roll(ReadOnlySpan<long> shifts, ReadOnlySpan<long> dims = default) => roll(shifts.ToArray(), dims.ToArray());
-        public Tensor roll((long, long, long) shifts, (long, long, long) dims) => roll(new[] { shifts.Item1, shifts.Item2, shifts.Item3 }, new[] { dims.Item1, dims.Item2, dims.Item3 });
+        public Tensor roll((long, long, long) shifts, (long, long, long) dims) =>
+            roll(new[] { shifts.Item1, shifts.Item2, shifts.Item3 }, new[] { dims.Item1, dims.Item2, dims.Item3 });
         public Tensor roll((long, long) shifts, (long, long) dims) => roll(new[] { shifts.Item1, shifts.Item2 }, new[] { dims.Item1, dims.Item2 });
         public Tensor roll(long shifts, long? dims = null) => dims is { } d ? roll(new[] { shifts }, new[] { d }) : s_roll.Call(this, new[] { shifts });
         public Tensor roll(long[] shifts) => roll(shifts, new[] { 0L });

@@ -18,7 +18,8 @@ public static partial class torch
         public Tensor argsort(long dim = -1, bool descending = false) => s_argsort.Call(this, dim, descending);
 
         private static readonly Operator s_topk = new("topk");
-        public (Tensor values, Tensor indexes) topk(int k, int dim = -1, bool largest = true, bool sorted = true) => s_topk.Call2(this, k, dim, largest, sorted);
+        public (Tensor values, Tensor indexes) topk(int k, int dim = -1, bool largest = true, bool sorted = true) =>
+            s_topk.Call2(this, k, dim, largest, sorted);
 
         // Search.
 
@@ -27,6 +28,13 @@ public static partial class torch
 
         private static readonly Operator s_nonzero = new("nonzero");
         public Tensor nonzero() => s_nonzero.Call(this);
+
+        /// <summary>The indexes of the elements other than zero: one column per axis.</summary>
+        public IList<Tensor> nonzero_as_list()
+        {
+            using Tensor indexes = nonzero();
+            return indexes.chunk(indexes.size(1), 1);
+        }
 
         private static readonly Operator s_argwhere = new("argwhere");
         public Tensor argwhere() => s_argwhere.Call(this);

@@ -55,7 +55,8 @@ public static partial class torch
         private static readonly Operator s_dsplit_indices = new("dsplit", "array");
         public Tensor[] dsplit((long, long, long, long) indices_or_sections) =>
             dsplit(new[] { indices_or_sections.Item1, indices_or_sections.Item2, indices_or_sections.Item3, indices_or_sections.Item4 });
-        public Tensor[] dsplit((long, long, long) indices_or_sections) => dsplit(new[] { indices_or_sections.Item1, indices_or_sections.Item2, indices_or_sections.Item3 });
+        public Tensor[] dsplit((long, long, long) indices_or_sections) =>
+            dsplit(new[] { indices_or_sections.Item1, indices_or_sections.Item2, indices_or_sections.Item3 });
         public Tensor[] dsplit((long, long) indices_or_sections) => dsplit(new[] { indices_or_sections.Item1, indices_or_sections.Item2 });
         public Tensor[] dsplit(Tensor indices) => tensor_split(indices, 2);
         public Tensor[] dsplit(long size) => s_dsplit.CallList(this, size);

@@ -14,13 +14,13 @@ public static partial class torch
 
         public static void manual_seed(long seed)
         {
-            if (is_available()) new Generator(Errors.Check(Native.pt_generator_default((int)DeviceType.CUDA, -1))).manual_seed(seed);
+            if (is_available()) Generator.Own(Errors.Check(Native.pt_generator_default((int)DeviceType.CUDA, -1))).manual_seed(seed);
         }
 
         public static void manual_seed_all(long seed)
         {
             for (int i = 0; i < device_count(); i++)
-                new Generator(Errors.Check(Native.pt_generator_default((int)DeviceType.CUDA, i))).manual_seed(seed);
+                Generator.Own(Errors.Check(Native.pt_generator_default((int)DeviceType.CUDA, i))).manual_seed(seed);
         }
 
         /// <summary>Waits until the device has done all work that was given to it.</summary>

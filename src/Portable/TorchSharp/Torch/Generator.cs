@@ -11,7 +11,10 @@ public static partial class torch
 
         public nint Handle => _handle != 0 ? _handle : throw new ObjectDisposedException(nameof(Generator));
 
-        internal Generator(nint handle) => _handle = handle;
+        // Private, or a whole number as a seed would be taken for a handle.
+        private Generator(nint handle) => _handle = handle;
+
+        internal static Generator Own(nint handle) => new(handle);
 
         public Generator(ulong seed = 0, Device? device = null)
         {
@@ -29,7 +32,7 @@ public static partial class torch
         }
 
         /// <summary>The generator that operators use where none is given.</summary>
-        public static Generator Default => new(Errors.Check(Native.pt_generator_default((int)DeviceType.CPU, -1)));
+        public static Generator Default => Own(Errors.Check(Native.pt_generator_default((int)DeviceType.CPU, -1)));
 
         public unsafe Device device
         {
@@ -91,4 +94,12 @@ public static partial class torch
         Errors.Check(Native.pt_manual_seed(seed));
         return Generator.Default;
     }
+
+    public static long seed() => random.seed();
+
+    public static long initial_seed() => random.initial_seed();
+
+    public static Tensor get_rng_state() => random.get_rng_state();
+
+    public static void set_rng_state(Tensor new_state) => random.set_rng_state(new_state);
 }

@@ -582,6 +582,16 @@ PT_EXPORT int32_t pt_set_threads(int32_t count) { return guarded(-1, [&] { at::s
 PT_EXPORT int32_t pt_get_interop_threads() { return at::get_num_interop_threads(); }
 PT_EXPORT int32_t pt_set_interop_threads(int32_t count) { return guarded(-1, [&] { at::set_num_interop_threads(count); return 0; }); }
 
+// Calls body(context, i) for every i below count, on the threads that the operators use.
+PT_EXPORT int32_t pt_parallel_for(int64_t count, void (*body)(void*, int64_t), void* context) {
+  return guarded(-1, [&] {
+    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) body(context, i);
+    });
+    return 0;
+  });
+}
+
 PT_EXPORT int32_t pt_cuda_count() { return guarded(0, [&] { return static_cast<int32_t>(torch::cuda::device_count()); }); }
 PT_EXPORT int32_t pt_cuda_built() { return at::globalContext().hasCUDA(); }
 PT_EXPORT int32_t pt_cudnn_available() { return guarded(0, [&] { return static_cast<int32_t>(torch::cuda::cudnn_is_available()); }); }

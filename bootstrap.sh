@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# Makes this clone ready to build: decides who implements the torch API on this machine. `./bootstrap.sh --help` says more.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+. eng/native.sh
+
+usage() {
+  cat <<'HELP'
+usage: ./bootstrap.sh [--again]
+
+Decides who implements the torch API on this machine, and writes it to TorchProvider.props:
+
+  NuGet    the TorchSharp package, where the NuGet feed has it
+  System   src/Portable/TorchSharp over the libtorch that is already here; its native part is built
+
+A second run finds everything done, and takes a fraction of a second. --again decides and builds anew, for
+example after a torch was installed.
+
+environment:
+  PRETRAIN_TORCH_PROVIDER=NuGet|System   do not ask the feed
+  PRETRAIN_TORCH_RUNTIME=cpu|cuda|none   with NuGet: the libtorch package that programs bring along (default: cpu)
+  LIBTORCH=FOLDER                        with System: a libtorch, a folder with include/ and lib/
+  PYTHON=COMMAND                         with System: a Python whose torch is taken (default: python3, if it has one)
+  CXX=COMMAND                            with System: the C++ compiler (default: g++, c++ or clang++)
+
+With System, and neither LIBTORCH nor a Python's torch, the distribution's libtorch is taken; as root it is
+installed where it is missing (Debian, Ubuntu).
+
+exit codes: 0 done; 2 wrong usage; 5 the machine lacks something, and the message says what.
+HELP
+}
+
+again=
+for argument in "$@"; do
+  case $argument in
+    -h | --help) usage; exit 0 ;;
+    --again) again=1 ;;
+    *) native_say "unknown argument '$argument'; see ./bootstrap.sh --help"; exit 2 ;;
+  esac
+done
+forced=${PRETRAIN_TORCH_PROVIDER:-}
+runtime=${PRETRAIN_TORCH_RUNTIME:-cpu}
+case $forced in
+  '' | NuGet | System) ;;
+  *) native_say "PRETRAIN_TORCH_PROVIDER is '$forced'; it must be NuGet or System."; exit 2 ;;
+esac
+case $runtime in
+  cpu | cuda | none) ;;
+  *) native_say "PRETRAIN_TORCH_RUNTIME is '$runtime'; it must be cpu, cuda or none."; exit 2 ;;
+esac
+
+props=TorchProvider.props
+source=src/Portable/TorchSharp/native/pretrain_torch.cpp
+output=artifacts/native/libpretrain_torch.so
+choice=artifacts/native/choice # two lines: the stamp, and the libtorch that was chosen
+inputs=(bootstrap.sh eng/native.sh Directory.Packages.props "$source")
+
+stamp() { # PROVIDER
+  echo "$1 $forced $runtime $(native_stamp "${inputs[@]}")"
+}
+
+write_choice() { # PROVIDER WHY
+  mkdir -p "$(dirname "$choice")"
+  printf '%s\n' '<!-- Written by bootstrap.sh, which decides anew when this file is gone. -->' \
+    '<Project>' \
+    "  <!-- $1, because $2. -->" \
+    '  <PropertyGroup>' \
+    "    <TorchProvider Condition=\"'\$(TorchProvider)' == ''\">$1</TorchProvider>" >"$props.$$.part"
+  [ "$1" != NuGet ] ||
+    echo "    <TorchRuntime Condition=\"'\$(TorchRuntime)' == '' and '\$(TorchProvider)' == 'NuGet'\">$runtime</TorchRuntime>" >>"$props.$$.part"
+  printf '%s\n' '  </PropertyGroup>' '</Project>' >>"$props.$$.part"
+  printf '%s\n' "$(stamp "$1")" "$TORCH_VERSION|$TORCH_ROOT|$TORCH_INCLUDE|$TORCH_LIB|$TORCH_FROM" >"$choice.$$.part"
+  mv -f "$props.$$.part" "$props"
+  mv -f "$choice.$$.part" "$choice"
+}
+
+# ---- nothing to do? -----------------------------------------------------------------------------------------------
+
+if ! command -v dotnet >/dev/null; then
+  native_fail "dotnet is not on the PATH: install the .NET 10 SDK from https://dotnet.microsoft.com/download."
+fi
+if [ -z "$again" ] && [ -e "$props" ] && [ -e "$choice" ]; then
+  {
+    read -r was
+    IFS='|' read -r TORCH_VERSION TORCH_ROOT TORCH_INCLUDE TORCH_LIB TORCH_FROM
+  } <"$choice" || true
+  provider=${was%% *}
+  if [ -n "$provider" ] && [ "$was" = "$(stamp "$provider")" ] && { [ "$provider" = NuGet ] || [ -e "$output" ]; }; then
+    echo "bootstrap: $provider${TORCH_VERSION:+ with libtorch $TORCH_VERSION, $TORCH_FROM}: up to date."
+    exit 0
+  fi
+  TORCH_ROOT='' TORCH_INCLUDE='' TORCH_LIB='' TORCH_VERSION='' TORCH_FROM=''
+fi
+if ! dotnet --list-sdks | grep -qE '^([1-9][0-9]{2,}|[2-9][0-9]|1[0-9])\.'; then
+  native_fail "dotnet $(dotnet --list-sdks | tail -n 1 | cut -d ' ' -f 1) is too old: install the .NET 10 SDK from https://dotnet.microsoft.com/download."
+fi
+
+# ---- which provider? ----------------------------------------------------------------------------------------------
+
+version_of() { sed -n "s/.*PackageVersion Include=\"$1\" Version=\"\([^\"]*\)\".*/\1/p" Directory.Packages.props; }
+
+# Restores a project that needs nothing but the two packages. Sets `why`.
+ask_feed() {
+  local folder=artifacts/probe torch tokenizers log
+  torch=$(version_of TorchSharp) tokenizers=$(version_of Microsoft.ML.Tokenizers)
+  mkdir -p "$folder"
+  log=$folder/restore.log
+  cat >"$folder/probe.csproj" <<PROBE
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup><TargetFramework>net10.0</TargetFramework><NuGetAudit>false</NuGetAudit></PropertyGroup>
+  <ItemGroup>
+    <PackageReference Include="TorchSharp" Version="[$torch]" />
+    <PackageReference Include="Microsoft.ML.Tokenizers" Version="[$tokenizers]" />
+  </ItemGroup>
+</Project>
+PROBE
+  if timeout 90 dotnet restore "$folder/probe.csproj" --nologo -nodeReuse:false -p:ImportDirectoryBuildProps=false \
+    -p:ImportDirectoryBuildTargets=false -p:ImportDirectoryPackagesProps=false >"$log" 2>&1; then
+    why="the feed has TorchSharp $torch"
+    return 0
+  fi
+  if grep -qE 'NU1301|NU1801' "$log"; then
+    why="the NuGet feed cannot be reached"
+  elif grep -qE 'NU110[123].*TorchSharp' "$log"; then
+    why="the feed has no TorchSharp $torch"
+  elif grep -qE 'NU110[123].*Microsoft\.ML\.Tokenizers' "$log"; then
+    why="the feed has no Microsoft.ML.Tokenizers $tokenizers"
+  else
+    why="the feed did not give TorchSharp $torch, see $log"
+  fi
+  return 1
+}
+
+if [ -n "$forced" ]; then
+  provider=$forced why="PRETRAIN_TORCH_PROVIDER asks for it"
+elif ask_feed; then
+  provider=NuGet
+else
+  provider=System
+fi
+
+if [ "$provider" = NuGet ]; then
+  write_choice NuGet "$why"
+  echo "bootstrap: NuGet, because $why; programs bring the libtorch of TorchRuntime=$runtime."
+  exit 0
+fi
+
+native_find
+native_build "$source" "$output"
+write_choice System "$why"
+echo "bootstrap: System, because $why; built against libtorch $TORCH_VERSION, $TORCH_FROM, in $TORCH_LIB."

@@ -1,0 +1,61 @@
+using System.Collections;
+
+namespace PreTrain.Data;
+
+/// <summary>
+/// Documents of plain text in a stable order. A corpus can be enumerated again and again; each pass reads anew, one document at a time,
+/// so that it may be larger than memory.
+/// </summary>
+public abstract class TextCorpus : IEnumerable<string>
+{
+    /// <summary>A corpus of UTF-8 text files, one document each, in ordinal order of their full paths.</summary>
+    /// <param name="filesOrGlobs">
+    /// Files, or patterns with <c>*</c> (within a folder) and <c>**</c> (across folders) such as <c>docs/**/*.txt</c>, relative or absolute.
+    /// A file named twice is one document. A byte order mark is not part of the text.
+    /// </param>
+    /// <returns>A corpus whose list of files is fixed now and whose contents are read when it is enumerated.</returns>
+    /// <exception cref="ArgumentException">No file or pattern was given.</exception>
+    /// <exception cref="CorpusException">
+    /// A file is missing, empty or unreadable, or a pattern matches nothing; when enumerated, also a file that is not UTF-8: the exception holds
+    /// the file and the byte.
+    /// </exception>
+    public static TextCorpus FromFiles(params string[] filesOrGlobs) => new FileCorpus(FileSelection.Resolve(filesOrGlobs));
+
+    /// <summary>A corpus of documents that the program already has, or makes one by one.</summary>
+    /// <param name="documents">The documents. A corpus is enumerated several times, so this must be possible for them too.</param>
+    /// <returns>A corpus over <paramref name="documents"/>, without a copy.</returns>
+    public static TextCorpus FromDocuments(IEnumerable<string> documents)
+    {
+        ArgumentNullException.ThrowIfNull(documents);
+        return new DocumentCorpus(documents);
+    }
+
+    /// <summary>Reads the documents in order.</summary>
+    /// <returns>An enumerator over one pass.</returns>
+    public abstract IEnumerator<string> GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private sealed class DocumentCorpus(IEnumerable<string> documents) : TextCorpus
+    {
+        public override IEnumerator<string> GetEnumerator()
+        {
+            long index = 0;
+            foreach (var document in documents)
+            {
+                yield return document ?? throw new CorpusException(
+                    $"Document {index} is null; a document must be text. Leave missing documents out of the sequence.");
+                index++;
+            }
+        }
+    }
+
+    private sealed class FileCorpus(IReadOnlyList<string> files) : TextCorpus
+    {
+        public override IEnumerator<string> GetEnumerator()
+        {
+            foreach (var file in files)
+                yield return Utf8File.ReadAllText(file);
+        }
+    }
+}

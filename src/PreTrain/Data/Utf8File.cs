@@ -1,0 +1,87 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Unicode;
+
+namespace PreTrain.Data;
+
+/// <summary>Reads text files as UTF-8 without repairing anything.</summary>
+internal static class Utf8File
+{
+    // The longest string that .NET can hold, in UTF-16 code units.
+    private const int MaxStringLength = 0x3FFFFFDF;
+
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    public static string ReadAllText(string file)
+    {
+        byte[] bytes;
+        try
+        {
+            bytes = File.ReadAllBytes(file);
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new CorpusException($"The file '{file}' does not exist any more. Do not change a corpus while it is read.", file, e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(file, e);
+        }
+        if (bytes.Length == 0)
+            throw Empty(file);
+        var text = bytes.AsSpan();
+        if (text.StartsWith(Encoding.UTF8.Preamble))
+            text = text[Encoding.UTF8.Preamble.Length..];
+        try
+        {
+            var length = Strict.GetCharCount(text);
+            if (length > MaxStringLength)
+            {
+                throw new CorpusException(
+                    $"The file '{file}' holds {length} characters; one document may hold at most {MaxStringLength}. Split it into several files.", file);
+            }
+            return Strict.GetString(text);
+        }
+        catch (DecoderFallbackException)
+        {
+            var offset = FirstInvalidByte(text);
+            throw Invalid(file, bytes, offset + (bytes.Length - text.Length));
+        }
+    }
+
+    public static CorpusException Empty(string file) =>
+        new($"The file '{file}' is empty; a document must hold text. Remove it, or leave it out of the pattern.", file);
+
+    public static CorpusException Unreadable(string file, Exception e) =>
+        new($"The file '{file}' cannot be read: {e.Message} Check its permissions, and that no other program locks it.", file, e);
+
+    /// <summary>The offset of the first byte that does not belong to well-formed UTF-8, or the length when there is none.</summary>
+    internal static int FirstInvalidByte(ReadOnlySpan<byte> bytes)
+    {
+        var characters = ArrayPool<char>.Shared.Rent(16 * 1024);
+        try
+        {
+            var position = 0;
+            while (position < bytes.Length)
+            {
+                var status = Utf8.ToUtf16(bytes[position..], characters, out var read, out _, replaceInvalidSequences: false, isFinalBlock: true);
+                position += read;
+                if (status != OperationStatus.DestinationTooSmall)
+                    break;
+            }
+            return position;
+        }
+        finally
+        {
+            ArrayPool<char>.Shared.Return(characters);
+        }
+    }
+
+    private static CorpusException Invalid(string file, byte[] bytes, int offset)
+    {
+        var remedy = bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..]
+            ? "It begins like UTF-16; convert it, for example with 'iconv -f UTF-16 -t UTF-8'."
+            : "Convert it, for example with 'iconv -f LATIN1 -t UTF-8', or remove the byte.";
+        return new CorpusException($"The file '{file}' is not UTF-8: the byte 0x{bytes[offset]:X2} at offset {offset} is not valid there. {remedy}", file, offset);
+    }
+}

@@ -1,0 +1,121 @@
+using System.Buffers;
+using System.Text;
+using Microsoft.ML.Tokenizers;
+
+namespace PreTrain.Tokenization;
+
+/// <summary>
+/// A tokenizer that a model can be trained with. To what every tokenizer of <c>Microsoft.ML.Tokenizers</c> offers it adds the vocabulary,
+/// an encoding path that allocates nothing per token, streaming decoding, saving, and a fingerprint. Safe for concurrent use.
+/// </summary>
+public abstract class TextTokenizer : Tokenizer
+{
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: false);
+
+    /// <summary>The number of rows that an embedding for this tokenizer needs: the highest id plus one.</summary>
+    public abstract int VocabSize { get; }
+
+    /// <summary>The id that ends a document; <see langword="null"/> if the vocabulary has none.</summary>
+    public abstract int? EndOfTextId { get; }
+
+    /// <summary>The SHA-256 of the tokenizer's canonical <c>tokenizer.json</c>, in lower-case hexadecimal. Equal for two tokenizers
+    /// exactly if <see cref="Save"/> writes the same file for both, so that token stores and runs can refuse ids of another tokenizer.</summary>
+    public abstract string Fingerprint { get; }
+
+    /// <summary>The token with this id as the vocabulary spells it; <see langword="null"/> if there is none.</summary>
+    public abstract string? IdToToken(int id);
+
+    /// <summary>The id of a token as the vocabulary spells it; <see langword="null"/> if there is none.</summary>
+    public abstract int? TokenToId(string token);
+
+    /// <summary>Whether the id is that of a special token, which marks structure and is no text (<c>&lt;|endoftext|&gt;</c>).</summary>
+    public abstract bool IsSpecial(int id);
+
+    /// <summary>The UTF-8 bytes that a token contributes to a decoded text. A character may be spread over several tokens.</summary>
+    /// <param name="id">The token.</param>
+    /// <param name="isFirst">Whether no token comes before it: some vocabularies drop a leading space then.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No token has this id.</exception>
+    public abstract ReadOnlySpan<byte> GetTokenBytes(int id, bool isFirst);
+
+    /// <summary>Encodes a text and appends its ids. Special tokens inside the text are recognised; none is added.</summary>
+    /// <param name="text">The text; a lone surrogate counts as U+FFFD.</param>
+    /// <param name="ids">Where the ids are appended.</param>
+    public abstract void Encode(ReadOnlySpan<char> text, List<int> ids);
+
+    /// <summary>Writes <c>tokenizer.json</c> and <c>tokenizer_config.json</c>, as Hugging Face's tokenizers and transformers read them.</summary>
+    /// <param name="folder">The folder; created if it does not exist.</param>
+    public abstract void Save(string folder);
+
+    /// <summary>Encodes a text to its ids. Special tokens inside the text are recognised; none is added.</summary>
+    /// <param name="text">The text; a lone surrogate counts as U+FFFD.</param>
+    public int[] Encode(ReadOnlySpan<char> text)
+    {
+        var ids = new List<int>();
+        Encode(text, ids);
+        return [.. ids];
+    }
+
+    /// <summary>Decodes ids to text. Bytes that form no character become U+FFFD, as Unicode recommends (§3.9, substitution of maximal subparts).</summary>
+    /// <param name="ids">The ids.</param>
+    /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No token has one of the ids.</exception>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
+    {
+        var bytes = new ArrayBufferWriter<byte>(Math.Max(16, ids.Length * 4));
+        bool isFirst = true;
+        foreach (int id in ids)
+            Append(bytes, id, skipSpecialTokens, ref isFirst);
+        return Utf8.GetString(bytes.WrittenSpan);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">No token has one of the ids.</exception>
+    public override string Decode(IEnumerable<int> ids)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        var bytes = new ArrayBufferWriter<byte>(256);
+        bool isFirst = true;
+        foreach (int id in ids)
+            Append(bytes, id, skipSpecialTokens: false, ref isFirst);
+        return Utf8.GetString(bytes.WrittenSpan);
+    }
+
+    /// <summary>Decodes ids to text in <paramref name="destination"/>, whole characters only.</summary>
+    /// <param name="ids">The ids.</param>
+    /// <param name="destination">Where the text goes.</param>
+    /// <param name="idsConsumed">How many ids the written text stands for; always at the end of a character.</param>
+    /// <param name="charsWritten">The length of the written text.</param>
+    /// <returns><see cref="OperationStatus.Done"/>, or <see cref="OperationStatus.DestinationTooSmall"/> if only the first ids fitted.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">No token has one of the ids.</exception>
+    public override OperationStatus Decode(IEnumerable<int> ids, Span<char> destination, out int idsConsumed, out int charsWritten)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        idsConsumed = charsWritten = 0;
+        var decoder = new StreamingDecoder(this);
+        int seen = 0, length = 0;
+        foreach (int id in ids)
+        {
+            string text = decoder.Push(id);
+            if (!text.TryCopyTo(destination[length..]))
+                return OperationStatus.DestinationTooSmall;
+            seen++;
+            length += text.Length;
+            if (!decoder.HasPendingBytes)
+                (idsConsumed, charsWritten) = (seen, length);
+        }
+
+        string rest = decoder.Flush();
+        if (!rest.TryCopyTo(destination[length..]))
+            return OperationStatus.DestinationTooSmall;
+        (idsConsumed, charsWritten) = (seen, length + rest.Length);
+        return OperationStatus.Done;
+    }
+
+    private void Append(ArrayBufferWriter<byte> bytes, int id, bool skipSpecialTokens, ref bool isFirst)
+    {
+        if (skipSpecialTokens && IsSpecial(id))
+            return;
+        bytes.Write(GetTokenBytes(id, isFirst));
+        isFirst = false;
+    }
+}

@@ -1,0 +1,11 @@
+namespace PreTrain.Tokenization;
+
+/// <summary>What the training of a tokenizer is doing.</summary>
+public enum TokenizerTrainingStage
+{
+    /// <summary>Reading the corpus and counting its words.</summary>
+    CountingWords,
+
+    /// <summary>Finding merges.</summary>
+    Merging,
+}

@@ -1,0 +1,32 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Torch.Cpu;
+
+/// <summary>Direct access to the memory of tensors on the CPU.</summary>
+internal static unsafe class TensorMemory
+{
+    /// <summary>Whether the C# kernels serve: on the CPU, with 16 float lanes in hardware. Elsewhere torch's own operators are used.</summary>
+    internal static bool HasKernelsFor(Tensor t) =>
+        Vector512.IsHardwareAccelerated && t.device_type == DeviceType.CPU && t.dtype is ScalarType.Float32 or ScalarType.BFloat16;
+
+    /// <summary>The address of the first element. The caller keeps the tensor alive while it is used.</summary>
+    /// <exception cref="ArgumentException">The tensor is not contiguous, or not on the CPU.</exception>
+    internal static byte* Address(Tensor t)
+    {
+        if (!t.is_contiguous()) throw new ArgumentException("A kernel needs a contiguous tensor.", nameof(t));
+        if (t.numel() == 0) return null;
+        if (t.numel() * t.element_size() <= int.MaxValue) return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(t.bytes));
+        nint storage = t.dtype switch
+        {
+            ScalarType.Float32 => t.storage<float>().data_ptr(),
+            ScalarType.BFloat16 => t.storage<BFloat16>().data_ptr(),
+            ScalarType.Int64 => t.storage<long>().data_ptr(),
+            var other => throw new ArgumentException($"A kernel has no use for {other}.", nameof(t)),
+        };
+        return (byte*)storage + t.storage_offset() * t.element_size();
+    }
+}
