@@ -156,6 +156,8 @@ internal sealed class SdkTextBuilder
         var words = string.Join(' ', marked.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         if (words.Length == 0)
             return;
+        if (kind is not SdkSpanKind.Parameter && IsId(words))
+            (kind, target, words) = (SdkSpanKind.Reference, target ?? words, SdkNames.Reference(words));
         Close();
         spans.Add(new SdkSpan(text.Length, words.Length, kind, target ?? words));
         text.Append(words);
@@ -180,12 +182,21 @@ internal sealed class SdkTextBuilder
             while (i < value.Length && !IsSpace(value[i]))
                 i++;
             lineFeeds = 0;
+            if (IsId(value.AsSpan(start, i - start)))
+            {
+                AddSpan(SdkSpanKind.Reference, SdkNames.Reference(value[start..i]), value[start..i]);
+                continue;
+            }
             Close();
             text.Append(value, start, i - start);
         }
 
         static bool IsSpace(char c) => char.IsWhiteSpace(c) || c == '\u200B';
     }
+
+    // Some authors wrote the id of a type where its name was meant.
+    private static bool IsId(ReadOnlySpan<char> word) =>
+        word.Length > 2 && word[1] == ':' && "TMPFE".Contains(word[0]) && word[2..].StartsWith("System.", StringComparison.Ordinal);
 
     private void Break() => gap = Gap.Line;
 

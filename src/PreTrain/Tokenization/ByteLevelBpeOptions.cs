@@ -40,7 +40,7 @@ public sealed record ByteLevelBpeOptions
                 faults.Add("SpecialTokens must not hold an empty token; remove it.");
             foreach (string token in SpecialTokens.Where(token => !string.IsNullOrEmpty(token)).GroupBy(token => token).Where(g => g.Count() > 1).Select(g => g.Key))
                 faults.Add($"SpecialTokens holds '{token}' more than once; remove one of them.");
-            int smallest = 256 + SpecialTokens.Distinct().Count(token => token is not { Length: 1 } || ByteAlphabet.ToByte(token[0]) < 0);
+            int smallest = 256 + SpecialTokens.Where(token => !string.IsNullOrEmpty(token)).Distinct().Count(token => token is not { Length: 1 } || ByteAlphabet.ToByte(token[0]) < 0);
             if (VocabSize < smallest)
                 faults.Add($"VocabSize ({VocabSize}) must be at least {smallest}: the 256 bytes and the special tokens.");
         }

@@ -18,7 +18,6 @@ internal sealed class BytePairTrainer
     private readonly int[] _symbols;
     private readonly int[] _starts;
     private readonly int[] _wordOf;
-    private readonly int[] _wordStarts;
     private readonly long[] _wordCounts;
 
     private readonly List<int> _lengths = [];   // of the tokens, in bytes
@@ -43,7 +42,6 @@ internal sealed class BytePairTrainer
         _symbols = new int[slots];
         _starts = new int[slots];
         _wordOf = new int[slots];
-        _wordStarts = new int[words.Count];
         _wordCounts = new long[words.Count];
 
         byte[] bytes = [];
@@ -55,7 +53,6 @@ internal sealed class BytePairTrainer
             if (bytes.Length < word.Length * 3)
                 bytes = new byte[word.Length * 3];
             int length = Encoding.UTF8.GetBytes(word, bytes);
-            _wordStarts[i] = at;
             _wordCounts[i] = words.CountOf(i);
             for (int k = 0; k < length; k++, at++)
                 (_symbols[at], _starts[at], _wordOf[at]) = (byteIds[bytes[k]], at, i);
@@ -222,8 +219,8 @@ internal sealed class BytePairTrainer
 
             if (count < 1 || count < minFrequency)
                 break;
-            (int left, int right) = PairTable.Ids(_pairs.KeyOf(top.Pair));
-            // Two merges can make the same token, of different parts: it keeps its id.
+            (int left, int right) = PairTable.Ids(top.Key);
+            // A special token may be spelled like a merged one, which then has its id.
             int id = IdOf(_tokens[left] + _tokens[right]);
             merges.Add(new Merge(left, right, id));
             Apply(top, left, right, id);
@@ -253,33 +250,13 @@ internal sealed class BytePairTrainer
         _pairs.TakeNewPlaces((pair, count, places) =>
         {
             if (count > 0)
-                _queue.Push(new MergeQueue.Item(count, _pairs.KeyOf(pair), pair, _pairs.NextEntry(pair), places));
+                _queue.Push(new MergeQueue.Item(count, _pairs.KeyOf(pair), pair, places));
         });
 
     private void Apply(MergeQueue.Item top, int left, int right, int id)
     {
-        ReadOnlySpan<int> places = top.Places.AsSpan();
-        if (_pairs.EntriesOf(top.Pair) == 1)
-        {
-            foreach (int at in places)
-                Replace(at, left, right, id);
-        }
-        else
-        {
-            // The pair arose at different times, which only happens to a token of two merges. The reference then visits the words of
-            // this time, but replaces all they hold.
-            int last = -1;
-            foreach (int at in places)
-            {
-                int word = _wordOf[at];
-                if (word == last)
-                    continue;
-                last = word;
-                for (int i = _wordStarts[word]; _symbols[i] != End; i += _lengths[_symbols[i]])
-                    Replace(i, left, right, id);
-            }
-        }
-
+        foreach (int at in top.Places.AsSpan())
+            Replace(at, left, right, id);
         QueueNewPlaces();
     }
 

@@ -62,11 +62,10 @@ internal sealed class MergeQueue
     /// <param name="Count">How often it occurred when it was queued; later merges may have taken some.</param>
     /// <param name="Key">Its two ids.</param>
     /// <param name="Pair">Its index in the pair table.</param>
-    /// <param name="Entry">How often it was queued before.</param>
     /// <param name="Places">Where it arose.</param>
-    public readonly record struct Item(long Count, ulong Key, int Pair, int Entry, PlaceList Places)
+    public readonly record struct Item(long Count, ulong Key, int Pair, PlaceList Places)
     {
         public bool IsBefore(in Item other) =>
-            Count != other.Count ? Count > other.Count : Key != other.Key ? Key < other.Key : Entry < other.Entry;
+            Count != other.Count ? Count > other.Count : Key < other.Key;
     }
 }

@@ -15,12 +15,6 @@ internal sealed class PairTable
 
     public long CountOf(int pair) => _pairs[pair].Count;
 
-    /// <summary>How often the pair was queued.</summary>
-    public int EntriesOf(int pair) => _pairs[pair].Entries;
-
-    /// <summary>Counts that the pair is queued once more, and returns how often it was before.</summary>
-    public int NextEntry(int pair) => _pairs[pair].Entries++;
-
     /// <summary>Counts a pair that arose at a place.</summary>
     public void Add(int left, int right, long count, int place)
     {
@@ -96,7 +90,6 @@ internal sealed class PairTable
     {
         public ulong Key;
         public long Count;
-        public int Entries;
         public PlaceList? NewPlaces;
     }
 }

@@ -14,7 +14,7 @@ public sealed class ManifestTests : IDisposable
         File.WriteAllText(folder["empty.txt"], "");
         Directory.CreateDirectory(folder["optimizer"]);
         File.WriteAllText(Path.Combine(folder["optimizer"], "moments.bin"), "moments");
-        Manifest.Create(folder.Root).Save(folder.Root);
+        Manifest.Create(folder.Root, TestContext.Current.CancellationToken).Save(folder.Root);
     }
 
     public void Dispose() => folder.Dispose();
@@ -24,7 +24,7 @@ public sealed class ManifestTests : IDisposable
     {
         var manifest = Manifest.Load(folder.Root);
 
-        manifest.Verify(folder.Root);
+        manifest.Verify(folder.Root, TestContext.Current.CancellationToken);
 
         Assert.Equal(["empty.txt", "model.safetensors", "optimizer/moments.bin", "state.json"], manifest.Files);
     }
@@ -34,7 +34,7 @@ public sealed class ManifestTests : IDisposable
     {
         var before = File.ReadAllText(folder[Manifest.FileName]);
 
-        Manifest.Create(folder.Root).Save(folder.Root);
+        Manifest.Create(folder.Root, TestContext.Current.CancellationToken).Save(folder.Root);
 
         Assert.Equal(before, File.ReadAllText(folder[Manifest.FileName]));
     }
@@ -51,7 +51,7 @@ public sealed class ManifestTests : IDisposable
             flipped[at] ^= (byte)(1 << at % 8);
             File.WriteAllBytes(path, flipped);
 
-            var e = Assert.Throws<CheckpointException>(() => manifest.Verify(folder.Root));
+            var e = Assert.Throws<CheckpointException>(() => manifest.Verify(folder.Root, TestContext.Current.CancellationToken));
 
             Assert.StartsWith($"{path}: the file is damaged: its CRC-32C is ", e.Message);
             Assert.Equal(path, e.File);
@@ -65,7 +65,7 @@ public sealed class ManifestTests : IDisposable
         using (var stream = new FileStream(path, FileMode.Open))
             stream.SetLength(1008);
 
-        var e = Assert.Throws<CheckpointException>(() => Manifest.Load(folder.Root).Verify(folder.Root));
+        var e = Assert.Throws<CheckpointException>(() => Manifest.Load(folder.Root).Verify(folder.Root, TestContext.Current.CancellationToken));
 
         Assert.Equal($"{path}: the file has 1008 bytes, and the manifest says 1009: it is truncated.", e.Message);
     }
@@ -75,7 +75,7 @@ public sealed class ManifestTests : IDisposable
     {
         File.Delete(Path.Combine(folder["optimizer"], "moments.bin"));
 
-        var e = Assert.Throws<CheckpointException>(() => Manifest.Load(folder.Root).Verify(folder.Root));
+        var e = Assert.Throws<CheckpointException>(() => Manifest.Load(folder.Root).Verify(folder.Root, TestContext.Current.CancellationToken));
 
         Assert.Contains("moments.bin: the file is missing; the manifest lists it with 7 bytes.", e.Message);
     }

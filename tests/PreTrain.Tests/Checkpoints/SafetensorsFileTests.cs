@@ -300,7 +300,7 @@ public sealed class SafetensorsFileTests : IDisposable
         return data;
 
         static string Two(string first, int a, int b, string second, int c, int d) =>
-            $$"""{"{{first}}":{"dtype":"F32","shape":[2,3],"data_offsets":[{{a}},{{b}}]},"{{second}}":{"dtype":"F32","shape":[2,3],"data_offsets":[{{c}},{{d}}]}}""";
+            $$$"""{"{{{first}}}":{"dtype":"F32","shape":[2,3],"data_offsets":[{{{a}}},{{{b}}}]},"{{{second}}}":{"dtype":"F32","shape":[2,3],"data_offsets":[{{{c}}},{{{d}}}]}}""";
     }
 
     [Theory]

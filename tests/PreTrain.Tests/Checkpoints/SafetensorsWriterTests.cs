@@ -133,16 +133,25 @@ public sealed class SafetensorsWriterTests : IDisposable
         Assert.Empty(folder.Entries);
     }
 
-    [Theory]
-    [InlineData("__metadata__", "keeps that name for itself")]
-    [InlineData("half \ud800 pair", "half a surrogate pair")]
-    public void Write_NameThatTheFormatCannotHold_IsRefused(string name, string message)
+    [Fact]
+    public void Write_NameThatTheFormatKeepsForItself_IsRefused()
     {
         using var one = ones(1);
 
-        var e = Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(folder["x"], [(name, one)]));
+        var e = Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(folder["x"], [("__metadata__", one)]));
 
-        Assert.Contains(message, e.Message);
+        Assert.StartsWith("A tensor cannot be named '__metadata__': the format keeps that name for itself. Rename it.", e.Message);
+        Assert.Empty(folder.Entries);
+    }
+
+    [Fact]
+    public void Write_NameThatIsNoText_IsRefused()
+    {
+        using var one = ones(1);
+
+        var e = Assert.Throws<ArgumentException>(() => SafetensorsWriter.Write(folder["x"], [("half \ud800 pair", one)]));
+
+        Assert.Contains("half a surrogate pair", e.Message);
         Assert.Empty(folder.Entries);
     }
 

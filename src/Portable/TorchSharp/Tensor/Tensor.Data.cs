@@ -1,5 +1,5 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using TorchSharp.Interop;
 using TorchSharp.Utils;
 
@@ -61,7 +61,7 @@ public static partial class torch
 
         public Scalar ToScalar()
         {
-            if (NumberOfElements != 1) throw new InvalidOperationException($"A tensor with {NumberOfElements} elements cannot be converted to a Scalar.");
+            if (NumberOfElements != 1) throw new ExternalException($"a Tensor with {NumberOfElements} elements cannot be converted to Scalar");
             return dtype switch
             {
                 ScalarType.Byte => new Scalar((long)item<byte>(), ScalarType.Int64),

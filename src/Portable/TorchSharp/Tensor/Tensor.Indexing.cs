@@ -178,19 +178,16 @@ public static partial class torch
             internal Part(Tensor whole, TensorIndex[] indices) : this(whole)
             {
                 long rank = whole.Dimensions, named = 0;
-                int ellipses = 0;
                 foreach (ref readonly TensorIndex i in indices.AsSpan())
                 {
-                    if (i.kind == TensorIndex.Kind.Ellipsis) ellipses++;
-                    else if (i.kind is TensorIndex.Kind.Single or TensorIndex.Kind.Slice) named++;
+                    if (i.kind is TensorIndex.Kind.Single or TensorIndex.Kind.Slice) named++;
                     else if (i.kind == TensorIndex.Kind.Tensor) named += IsMask(i.tensor!) ? i.tensor!.Dimensions : 1;
                 }
                 if (named > rank) throw new ExternalException($"too many indices for tensor of dimension {rank}");
-                if (ellipses > 1) throw new ExternalException("an index can only have a single ellipsis ('...')");
                 try
                 {
-                    int axis = 0;
-                    foreach (ref readonly TensorIndex i in indices.AsSpan()) Apply(i, ref axis, (int)(rank - named));
+                    int axis = 0, open = (int)(rank - named);
+                    foreach (ref readonly TensorIndex i in indices.AsSpan()) Apply(i, ref axis, ref open);
                 }
                 catch
                 {
@@ -226,7 +223,7 @@ public static partial class torch
                 _view = next;
             }
 
-            private void Apply(in TensorIndex i, ref int axis, int open)
+            private void Apply(in TensorIndex i, ref int axis, ref int open)
             {
                 switch (i.kind)
                 {
@@ -241,6 +238,7 @@ public static partial class torch
                         break;
                     case TensorIndex.Kind.Ellipsis:
                         Keep(open, ref axis);
+                        open = 0;   // a second ellipsis stands for nothing
                         break;
                     case TensorIndex.Kind.None or TensorIndex.Kind.Null:
                         Step(s_unsqueezeAt.CallRaw(View, axis));

@@ -1,8 +1,13 @@
+using TorchSharp.Interop;
+
 namespace TorchSharp;
 
 // What element types are, and which ones are meant where none is given.
 public static partial class torch
 {
+    private static readonly Operator s_resultType = new("result_type", "Tensor");
+    private static readonly Operator s_promoteTypes = new("promote_types");
+    private static readonly Operator s_canCast = new("can_cast");
     private static ScalarType s_defaultType = ScalarType.Float32;
 
     public static ScalarType get_default_dtype() => s_defaultType;
@@ -37,4 +42,12 @@ public static partial class torch
         ScalarType.Int64 => long.MaxValue,
         _ => throw new ArgumentException($"{type} is not an integer type."),
     };
+
+    /// <summary>The element type of a sum of two tensors.</summary>
+    public static ScalarType result_type(Tensor tensor1, Tensor tensor2) => (ScalarType)s_resultType.CallInt(tensor1, tensor2);
+
+    /// <summary>The smallest element type that holds the values of both.</summary>
+    public static ScalarType promote_types(ScalarType type1, ScalarType type2) => (ScalarType)s_promoteTypes.CallInt(type1, type2);
+
+    public static bool can_cast(ScalarType from, ScalarType to) => s_canCast.CallBool(from, to);
 }

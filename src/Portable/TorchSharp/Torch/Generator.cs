@@ -94,4 +94,12 @@ public static partial class torch
         Errors.Check(Native.pt_manual_seed(seed));
         return Generator.Default;
     }
+
+    public static long seed() => random.seed();
+
+    public static long initial_seed() => random.initial_seed();
+
+    public static Tensor get_rng_state() => random.get_rng_state();
+
+    public static void set_rng_state(Tensor new_state) => random.set_rng_state(new_state);
 }

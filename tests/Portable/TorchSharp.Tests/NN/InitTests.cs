@@ -146,7 +146,7 @@ public class InitTests
     {
         using var scope = NewDisposeScope();
         Tensor t = init.sparse_(empty(10, 7), 0.25);
-        Assert.Equal(Enumerable.Repeat(3L, 7), t.eq(0).sum([0L]).data<long>().ToArray());
+        Assert.Equal(Enumerable.Repeat(3L, 7), t.eq(0).sum(dim: 0).data<long>().ToArray());
     }
 
     [Fact]

@@ -1,0 +1,69 @@
+namespace PreTrain.Models.Gpt;
+
+/// <summary>The architecture of a GPT-2 model (Radford et al. 2019).</summary>
+public sealed record GptConfig
+{
+    /// <summary>The number of different tokens.</summary>
+    /// <value>The default is 50257, GPT-2's.</value>
+    public int VocabSize { get; init; } = 50257;
+
+    /// <summary>The longest sequence, in tokens.</summary>
+    /// <value>The default is 1024.</value>
+    public int ContextLength { get; init; } = 1024;
+
+    /// <summary>The number of blocks.</summary>
+    /// <value>The default is 12.</value>
+    public int LayerCount { get; init; } = 12;
+
+    /// <summary>The number of attention heads of a block, H.</summary>
+    /// <value>The default is 12.</value>
+    public int HeadCount { get; init; } = 12;
+
+    /// <summary>Width of the residual stream, C. A multiple of <see cref="HeadCount"/>.</summary>
+    /// <value>The default is 768.</value>
+    public int EmbeddingDim { get; init; } = 768;
+
+    /// <summary>Width of the feed-forward layer between its two maps; 0 means four times <see cref="EmbeddingDim"/>.</summary>
+    /// <value>The default is 0.</value>
+    public int FeedForwardDim { get; init; }
+
+    /// <summary>The probability with which embeddings, attention weights and sub-layer outputs are dropped in training.</summary>
+    /// <value>The default is 0, as usual in pre-training on much data; GPT-2 itself used 0.1.</value>
+    public double Dropout { get; init; }
+
+    /// <summary>Added to the variance in layer norms.</summary>
+    /// <value>The default is 10⁻⁵.</value>
+    public double NormEpsilon { get; init; } = 1e-5;
+
+    /// <summary>The standard deviation of initial weights; the last map of each sub-layer gets it divided by √(2·<see cref="LayerCount"/>).</summary>
+    /// <value>The default is 0.02.</value>
+    public double InitializerRange { get; init; } = 0.02;
+
+    /// <summary>Width of a head, D.</summary>
+    public int HeadDim => EmbeddingDim / HeadCount;
+
+    /// <summary>Width of the feed-forward layer.</summary>
+    public int InnerDim => FeedForwardDim == 0 ? 4 * EmbeddingDim : FeedForwardDim;
+
+    /// <summary>Checks all properties.</summary>
+    /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
+    public void Validate()
+    {
+        var faults = new List<string>();
+        foreach (var (name, value) in new[]
+        {
+            (nameof(VocabSize), VocabSize), (nameof(ContextLength), ContextLength), (nameof(LayerCount), LayerCount), (nameof(HeadCount), HeadCount),
+            (nameof(EmbeddingDim), EmbeddingDim),
+        })
+        {
+            if (value <= 0) faults.Add($"{name} ({value}) must be positive.");
+        }
+        if (HeadCount > 0 && EmbeddingDim > 0 && EmbeddingDim % HeadCount != 0)
+            faults.Add($"{nameof(EmbeddingDim)} ({EmbeddingDim}) must be divisible by {nameof(HeadCount)} ({HeadCount}).");
+        if (FeedForwardDim < 0) faults.Add($"{nameof(FeedForwardDim)} ({FeedForwardDim}) must be positive, or 0 for four times {nameof(EmbeddingDim)}.");
+        if (!(Dropout >= 0 && Dropout < 1)) faults.Add($"{nameof(Dropout)} ({Dropout}) must be at least 0 and below 1.");
+        if (!(NormEpsilon > 0)) faults.Add($"{nameof(NormEpsilon)} ({NormEpsilon}) must be positive.");
+        if (!(InitializerRange > 0)) faults.Add($"{nameof(InitializerRange)} ({InitializerRange}) must be positive.");
+        if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
+    }
+}

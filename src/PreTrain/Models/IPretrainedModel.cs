@@ -1,0 +1,16 @@
+using System.Text.Json.Nodes;
+using static TorchSharp.torch;
+
+namespace PreTrain.Models;
+
+/// <summary>A model that saves itself as a Hugging Face folder.</summary>
+public interface IPretrainedModel
+{
+    /// <summary>The architecture as it stands in <c>config.json</c>; two models with equal ones can exchange weights.</summary>
+    JsonObject ToConfigJson();
+
+    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
+    /// <param name="folder">Created where it is missing; the two files are replaced.</param>
+    /// <param name="weights">Values to save instead of the model's own, by parameter name: the 32-bit master weights of a run in lower precision.</param>
+    void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null);
+}

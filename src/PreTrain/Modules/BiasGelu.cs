@@ -1,0 +1,97 @@
+// N rows (tokens), C columns (features)
+using System.Runtime.Intrinsics;
+using PreTrain.Torch.Cpu;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Modules;
+
+/// <summary>
+/// GELU(x + b) in its tanh form (Hendrycks and Gimpel 2016, section 2) in one pass over memory; its backward pass computes the
+/// derivative and the bias gradient together. On other devices the same in torch's own operators.
+/// </summary>
+public static class BiasGelu
+{
+    /// <summary>Adds the bias and applies GELU.</summary>
+    /// <param name="x">(…, C).</param>
+    /// <param name="bias">(C).</param>
+    /// <returns>(…, C), of the type of <paramref name="x"/>.</returns>
+    /// <exception cref="ArgumentException">The last axis of <paramref name="x"/> is not as long as <paramref name="bias"/>.</exception>
+    public static Tensor Apply(Tensor x, Tensor bias)
+    {
+        long columns = bias.numel();
+        if (x.ndim == 0 || x.size(-1) != columns)
+            throw new ArgumentException($"The last axis of x ({string.Join(", ", x.shape)}) must have the bias' length ({columns}).", nameof(x));
+        return TensorMemory.HasKernelsFor(x) && x.dtype == bias.dtype && columns % 16 == 0 && x.is_contiguous() && bias.is_contiguous()
+            ? Kernel.apply(x, bias)
+            : nn.functional.gelu(x + bias, TorchSharp.Modules.GELU.Approximate.tanh);
+    }
+
+    private sealed unsafe class Kernel : autograd.SingleTensorFunction<Kernel>
+    {
+        public override string Name => nameof(BiasGelu);
+
+        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            var (x, bias) = ((Tensor)vars[0], (Tensor)vars[1]);
+            Tensor y = empty_like(x);
+            if (x.dtype == ScalarType.BFloat16) Forward<BFloat16Element>(x, bias, y);
+            else Forward<Float32Element>(x, bias, y);
+            ctx.save_for_backward([x, bias]);
+            return y;
+        }
+
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        {
+            List<Tensor> saved = ctx.get_saved_variables();
+            var (x, bias) = (saved[0], saved[1]);
+            Tensor dy = grad_output.contiguous(), dx = empty_like(x);
+            Tensor dbias = x.dtype == ScalarType.BFloat16 ? Backward<BFloat16Element>(x, bias, dy, dx) : Backward<Float32Element>(x, bias, dy, dx);
+            return [dx, dbias];
+        }
+
+        private static void Forward<E>(Tensor x, Tensor bias, Tensor y) where E : struct, IElement
+        {
+            long columns = bias.numel(), rows = x.numel() / columns;
+            byte* px = TensorMemory.Address(x), pb = TensorMemory.Address(bias), py = TensorMemory.Address(y);
+            int chunks = ParallelLoop.Chunks(rows, 64);
+            ParallelLoop.For(chunks, chunk =>
+            {
+                var (from, to) = ParallelLoop.Range(rows, chunks, chunk);
+                for (long r = from; r < to; r++)
+                {
+                    byte* xr = px + r * columns * E.Size, yr = py + r * columns * E.Size;
+                    for (long c = 0; c < columns; c += 16)
+                        E.Store(yr + c * E.Size, VectorMath.Gelu(E.Load(xr + c * E.Size) + E.Load(pb + c * E.Size)));
+                }
+            });
+        }
+
+        private static Tensor Backward<E>(Tensor x, Tensor bias, Tensor dy, Tensor dx) where E : struct, IElement
+        {
+            long columns = bias.numel(), rows = x.numel() / columns;
+            int chunks = ParallelLoop.Chunks(rows, 64);
+            using Tensor partial = zeros([chunks, columns]);
+            byte* px = TensorMemory.Address(x), pb = TensorMemory.Address(bias), pdy = TensorMemory.Address(dy), pdx = TensorMemory.Address(dx);
+            var sums = (float*)TensorMemory.Address(partial);
+            ParallelLoop.For(chunks, chunk =>
+            {
+                var (from, to) = ParallelLoop.Range(rows, chunks, chunk);
+                float* sum = sums + chunk * columns;
+                for (long r = from; r < to; r++)
+                {
+                    long row = r * columns * E.Size;
+                    for (long c = 0; c < columns; c += 16)
+                    {
+                        long at = row + c * E.Size;
+                        Vector512<float> d = E.Load(pdy + at) * VectorMath.GeluDerivative(E.Load(px + at) + E.Load(pb + c * E.Size));
+                        E.Store(pdx + at, d);
+                        (Vector512.Load(sum + c) + d).Store(sum + c);
+                    }
+                }
+            });
+            using Tensor total = partial.sum(dim: 0);
+            return total.to(bias.dtype);
+        }
+    }
+}

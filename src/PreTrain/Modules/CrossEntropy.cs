@@ -1,0 +1,119 @@
+// N rows (positions), V vocabulary
+using System.Runtime.Intrinsics;
+using PreTrain.Torch.Cpu;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Modules;
+
+/// <summary>
+/// Softmax cross entropy over the positions that have a target, in one pass: where a gradient is wanted it is computed together with
+/// the loss and written over the logits, which nobody reads again. On other devices the same in torch's own operators.
+/// </summary>
+public static class CrossEntropy
+{
+    /// <summary>The target of a position that does not count, as in PyTorch and Hugging Face.</summary>
+    public const long Ignored = -100;
+
+    /// <summary>The sum of −log softmax(logits)[target] over the positions that count, divided by <paramref name="normalizer"/>.</summary>
+    /// <param name="logits">(N, V); overwritten where it requires a gradient.</param>
+    /// <param name="targets">(N) of 64-bit integers: a class, or <see cref="Ignored"/>.</param>
+    /// <param name="normalizer">What the sum is divided by: the number of counting positions, of this batch or of all micro-batches of a step.</param>
+    /// <returns>A 32-bit scalar.</returns>
+    /// <exception cref="ArgumentException">The shapes do not fit, or a target is neither a class nor <see cref="Ignored"/>.</exception>
+    public static Tensor Apply(Tensor logits, Tensor targets, double normalizer)
+    {
+        if (logits.ndim != 2 || targets.ndim != 1 || logits.size(0) != targets.size(0))
+            throw new ArgumentException($"logits ({string.Join(", ", logits.shape)}) must be (N, V) and targets ({string.Join(", ", targets.shape)}) (N).", nameof(targets));
+        if (!(normalizer > 0)) throw new ArgumentOutOfRangeException(nameof(normalizer), normalizer, "The normalizer must be positive.");
+        if (TensorMemory.HasKernelsFor(logits) && logits.is_contiguous() && targets.is_contiguous() && !logits.is_leaf)
+            return Kernel.apply(logits, targets, normalizer, logits.requires_grad && is_grad_enabled());
+        if (TensorMemory.HasKernelsFor(logits) && logits.is_contiguous() && targets.is_contiguous() && !(logits.requires_grad && is_grad_enabled()))
+            return Kernel.apply(logits, targets, normalizer, false);
+        return nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets, ignore_index: Ignored, reduction: nn.Reduction.Sum) / normalizer;
+    }
+
+    private sealed unsafe class Kernel : autograd.SingleTensorFunction<Kernel>
+    {
+        public override string Name => nameof(CrossEntropy);
+
+        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            var (logits, targets, normalizer, wanted) = ((Tensor)vars[0], (Tensor)vars[1], (double)vars[2], (bool)vars[3]);
+            double loss = logits.dtype == ScalarType.BFloat16
+                ? Forward<BFloat16Element>(logits, targets, normalizer, wanted)
+                : Forward<Float32Element>(logits, targets, normalizer, wanted);
+            if (wanted) ctx.save_for_backward([logits]);
+            return tensor((float)loss);
+        }
+
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        {
+            Tensor grad = ctx.get_saved_variables()[0].detach();
+            float factor = grad_output.item<float>();
+            return [factor == 1 ? grad : grad.mul_(factor), null!, null!, null!];
+        }
+
+        private static double Forward<E>(Tensor logits, Tensor targets, double normalizer, bool wanted) where E : struct, IElement
+        {
+            long rows = logits.size(0), columns = logits.size(1);
+            byte* p = TensorMemory.Address(logits);
+            var target = (long*)TensorMemory.Address(targets);
+            int chunks = ParallelLoop.Chunks(rows, 16);
+            var losses = new double[chunks];
+            long wrong = -1;
+            ParallelLoop.For(chunks, chunk =>
+            {
+                var (first, last) = ParallelLoop.Range(rows, chunks, chunk);
+                double loss = 0;
+                for (long r = first; r < last; r++)
+                {
+                    byte* row = p + r * columns * E.Size;
+                    if (target[r] == Ignored)
+                    {
+                        if (wanted) Clear(row, columns * E.Size);
+                    }
+                    else if (target[r] < 0 || target[r] >= columns)
+                    {
+                        Interlocked.CompareExchange(ref wrong, r, -1);
+                    }
+                    else
+                    {
+                        loss += Row<E>(row, columns, target[r], (float)(1 / normalizer), wanted);
+                    }
+                }
+                losses[chunk] = loss;
+            });
+            if (wrong >= 0)
+                throw new ArgumentException($"The target at position {wrong} is {target[wrong]}; it must be a class from 0 to {columns - 1}, or {Ignored} for none.");
+            return losses.Sum() / normalizer;
+        }
+
+        private static double Row<E>(byte* row, long columns, long target, float weight, bool wanted) where E : struct, IElement
+        {
+            long whole = columns & ~15L;
+            Vector512<float> top = Vector512.Create(float.NegativeInfinity);
+            for (long j = 0; j < whole; j += 16) top = Vector512.Max(top, E.Load(row + j * E.Size));
+            float max = float.NegativeInfinity;
+            for (int i = 0; i < 16; i++) max = MathF.Max(max, top[i]);
+            for (long j = whole; j < columns; j++) max = MathF.Max(max, E.LoadOne(row + j * E.Size));
+
+            Vector512<float> shift = Vector512.Create(max), total = Vector512<float>.Zero;
+            for (long j = 0; j < whole; j += 16) total += VectorMath.Exp(E.Load(row + j * E.Size) - shift);
+            float sum = Vector512.Sum(total);
+            for (long j = whole; j < columns; j++) sum += MathF.Exp(E.LoadOne(row + j * E.Size) - max);
+
+            double loss = Math.Log(sum) + max - E.LoadOne(row + target * E.Size);
+            if (!wanted) return loss;
+
+            float scale = weight / sum;
+            float right = (MathF.Exp(E.LoadOne(row + target * E.Size) - max) / sum - 1) * weight;
+            for (long j = 0; j < whole; j += 16) E.Store(row + j * E.Size, VectorMath.Exp(E.Load(row + j * E.Size) - shift) * scale);
+            for (long j = whole; j < columns; j++) E.StoreOne(row + j * E.Size, MathF.Exp(E.LoadOne(row + j * E.Size) - max) * scale);
+            E.StoreOne(row + target * E.Size, right);
+            return loss;
+        }
+
+        private static void Clear(byte* row, long bytes) => System.Runtime.InteropServices.NativeMemory.Clear(row, (nuint)bytes);
+    }
+}

@@ -1,0 +1,64 @@
+// B batch, H heads, T tokens, D width of a head
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Modules;
+
+/// <summary>
+/// The keys and values of the tokens that a decoder has seen, so that each further token costs one column of attention. Memory for the
+/// whole capacity is taken at once.
+/// </summary>
+public sealed class KeyValueCache : IDisposable
+{
+    private readonly Tensor[] _keys;     // per layer (B, H, capacity, D)
+    private readonly Tensor[] _values;
+
+    /// <summary>Creates an empty cache.</summary>
+    public KeyValueCache(int layers, long batch, int heads, int headDim, int capacity, ScalarType dtype, Device device)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(layers);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
+        Capacity = capacity;
+        _keys = Create();
+        _values = Create();
+
+        Tensor[] Create() => Enumerable.Range(0, layers)
+            .Select(_ => zeros([batch, heads, capacity, headDim], dtype: dtype, device: device).DetachFromDisposeScope()).ToArray();
+    }
+
+    /// <summary>The tokens held.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>The most tokens that it can hold.</summary>
+    public int Capacity { get; }
+
+    /// <summary>Puts a layer's new keys and values behind the held ones; <see cref="Advance"/> follows once all layers have done so.</summary>
+    /// <param name="layer">The layer's number.</param>
+    /// <param name="keys">(B, H, T, D).</param>
+    /// <param name="values">(B, H, T, D).</param>
+    /// <returns>All keys and values up to the new ones, (B, H, Length + T, D); views of the cache.</returns>
+    /// <exception cref="InvalidOperationException">The cache is full.</exception>
+    public (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
+    {
+        long added = keys.size(2);
+        if (Length + added > Capacity)
+            throw new InvalidOperationException($"The cache holds {Length} of {Capacity} tokens and cannot take {added} more. Create it with a larger capacity, or clear it.");
+        _keys[layer].narrow(2, Length, added).copy_(keys);
+        _values[layer].narrow(2, Length, added).copy_(values);
+        return (_keys[layer].narrow(2, 0, Length + added), _values[layer].narrow(2, 0, Length + added));
+    }
+
+    /// <summary>Counts tokens that every layer has appended.</summary>
+    public void Advance(int tokens) => Length += tokens;
+
+    /// <summary>Forgets all tokens and keeps the memory.</summary>
+    public void Clear() => Length = 0;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (Tensor t in _keys) t.Dispose();
+        foreach (Tensor t in _values) t.Dispose();
+    }
+}

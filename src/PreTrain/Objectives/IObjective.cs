@@ -1,0 +1,35 @@
+using System.Text.Json.Nodes;
+using static TorchSharp.torch;
+
+namespace PreTrain.Objectives;
+
+/// <summary>What a training step predicts: where its batches come from, and the loss of a model on one.</summary>
+/// <typeparam name="TModel">The kind of model that it trains.</typeparam>
+public interface IObjective<in TModel>
+{
+    /// <summary>A short name for logs and checkpoints.</summary>
+    string Name { get; }
+
+    /// <summary>What must be the same for a run to be resumed: data, tokenizer, and options, as they stand in the checkpoint.</summary>
+    JsonObject Describe();
+
+    /// <summary>Starts the training data anew, or where a checkpoint left it.</summary>
+    /// <param name="seed">The seed of the data order.</param>
+    /// <param name="model">The model to be trained, whose limits (context, vocabulary) the batches keep.</param>
+    /// <param name="state">From <see cref="IBatchSource.State"/>, or null.</param>
+    /// <param name="batchSize">Sequences of a micro-batch.</param>
+    /// <returns>The source of the run's micro-batches.</returns>
+    IBatchSource Open(long seed, TModel model, int batchSize, JsonObject? state = null);
+
+    /// <summary>The held-out batches, always the same and in the same order; none where nothing is held out.</summary>
+    /// <param name="model">The model to be evaluated.</param>
+    /// <param name="batchSize">Sequences of a batch.</param>
+    IEnumerable<Batch> Evaluation(TModel model, int batchSize);
+
+    /// <summary>The loss of a batch: summed over its valid targets and divided by <paramref name="normalizer"/>.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batch">The batch.</param>
+    /// <param name="normalizer">The valid targets of the whole step.</param>
+    /// <returns>A 32-bit scalar on the model's device.</returns>
+    Tensor Loss(TModel model, Batch batch, double normalizer);
+}
