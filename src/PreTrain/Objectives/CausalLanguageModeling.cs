@@ -94,8 +94,8 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
             WindowBatch windows = _prefetcher.Next(cancellationToken);
             return new Batch
             {
-                Inputs = windows.Inputs,
-                Targets = windows.Targets,
+                Inputs = [.. windows.Inputs],   // the prefetcher uses its arrays again
+                Targets = [.. windows.Targets],
                 Rows = windows.BatchSize,
                 Length = windows.ContextLength,
                 ValidTargets = windows.Targets.Length,
