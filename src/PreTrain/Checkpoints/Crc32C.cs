@@ -9,6 +9,7 @@ internal struct Crc32C
 {
     internal uint Value { get; private set; }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal void Append(ReadOnlySpan<byte> bytes)
     {
         var crc = ~Value;

@@ -51,6 +51,8 @@ public sealed class SdkDocumentation : TextCorpus
             foreach (var type in types)
             {
                 var sections = type.OrderBy(member => member.Kind == SdkMemberKind.Type ? 0 : 1).Select(member => member.ToPlainText());
+                if (type.All(member => member.Kind != SdkMemberKind.Type))
+                    sections = sections.Prepend(type.Key + "\n");
                 documents.Add((Order(type.Key), string.Join('\n', sections)));
             }
         }

@@ -156,7 +156,7 @@ internal sealed class SdkTextBuilder
         var words = string.Join(' ', marked.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         if (words.Length == 0)
             return;
-        if ((kind is SdkSpanKind.Code or SdkSpanKind.Reference) && IsId(words))
+        if (kind is not SdkSpanKind.Parameter && IsId(words))
             (kind, target, words) = (SdkSpanKind.Reference, target ?? words, SdkNames.Reference(words));
         Close();
         spans.Add(new SdkSpan(text.Length, words.Length, kind, target ?? words));

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Threading.Channels;
 using PreTrain.Tokenization;
@@ -31,6 +32,9 @@ internal sealed class TokenStoreBuilder
     private readonly TokenStoreOptions options;
     private readonly int idBits;
     private readonly int endOfTextId;
+
+    // Lists of ids that were written: large ones would otherwise be garbage that is collected late.
+    private readonly ConcurrentBag<List<int>> spareLists = [];
 
     public TokenStoreBuilder(IEnumerable<string> corpus, TextTokenizer tokenizer, string folder, TokenStoreOptions options)
     {
@@ -195,6 +199,7 @@ internal sealed class TokenStoreBuilder
         {
             try
             {
+                batch.Ids = spareLists.TryTake(out var spare) ? spare : [];
                 batch.Encode(tokenizer, endOfTextId, stop);
                 batch.Encoded.SetResult();
             }
@@ -231,6 +236,11 @@ internal sealed class TokenStoreBuilder
             tokenCount += batch.Ids.Count;
             documentCount += batch.Starts.Count;
             characters += batch.Characters;
+            if (batch.Ids.Capacity <= 4 * BatchCharacters)
+            {
+                batch.Ids.Clear();
+                spareLists.Add(batch.Ids);
+            }
             room.Release(batch.Permits);
             options.Progress?.Report(new TokenStoreProgress(documentCount, characters, tokenCount));
         }
@@ -262,7 +272,7 @@ internal sealed class TokenStoreBuilder
         public List<string> Documents { get; } = [];
         public long Characters { get; private set; }
         public int Permits { get; set; }
-        public List<int> Ids { get; } = [];
+        public List<int> Ids { get; set; } = [];
         public List<long> Starts { get; } = [];
         public TaskCompletionSource Encoded { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

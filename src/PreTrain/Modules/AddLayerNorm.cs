@@ -158,7 +158,7 @@ public static class AddLayerNorm
                     }
                 }
             });
-            using Tensor totals = partial.sum(0);
+            using Tensor totals = partial.sum(dim: 0);
             Tensor typed = totals.to(weight.dtype);
             return [dx, dx.alias(), typed[0], typed[1], typed[2], null!];
         }

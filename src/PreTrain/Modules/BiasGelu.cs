@@ -90,7 +90,7 @@ public static class BiasGelu
                     }
                 }
             });
-            using Tensor total = partial.sum(0);
+            using Tensor total = partial.sum(dim: 0);
             return total.to(bias.dtype);
         }
     }

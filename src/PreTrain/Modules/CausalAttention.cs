@@ -176,7 +176,7 @@ public static class CausalAttention
                     }
                 }
             });
-            using Tensor? total = partial?.sum(0);
+            using Tensor? total = partial?.sum(dim: 0);
             return total?.to(bias!.dtype);
         }
 

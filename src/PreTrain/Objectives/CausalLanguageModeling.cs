@@ -26,7 +26,7 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
             throw new ArgumentOutOfRangeException(nameof(validationFraction), validationFraction, "The held-out share must be at least 0 and below 1.");
         _tokens = tokens;
         _fraction = validationFraction;
-        (_train, _validation) = tokens.Split(validationFraction);
+        (_train, _validation) = validationFraction == 0 ? (tokens.All, tokens.All.Slice(tokens.Count, 0)) : tokens.Split(validationFraction);
     }
 
     /// <inheritdoc/>
@@ -94,8 +94,8 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
             WindowBatch windows = _prefetcher.Next(cancellationToken);
             return new Batch
             {
-                Inputs = windows.Inputs,
-                Targets = windows.Targets,
+                Inputs = [.. windows.Inputs],   // the prefetcher uses its arrays again
+                Targets = [.. windows.Targets],
                 Rows = windows.BatchSize,
                 Length = windows.ContextLength,
                 ValidTargets = windows.Targets.Length,

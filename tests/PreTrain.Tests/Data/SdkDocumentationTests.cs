@@ -138,6 +138,14 @@ public sealed class SdkDocumentationTests : IDisposable
     }
 
     [Fact]
+    public void Enumerate_TypeWithoutDocumentation_StillHeadsItsMembers()
+    {
+        Write(Pack, "1.0.0", "A.xml", "<member name=\"T:N.A\" />" + Member("M:N.A.Do", "Does."));
+
+        Assert.Equal(["N.A\n\nDo()\nDoes.\n"], new SdkDocumentation(folder.Path));
+    }
+
+    [Fact]
     public void Members_Spans_PointAtTheMarkedWords()
     {
         Write(Pack, "1.0.0", "A.xml", """

@@ -15,7 +15,7 @@ public class ByteLevelBpeOptionsTests
                 "Threads (-1) must not be negative; use 0 for all processors.",
                 "SpecialTokens must not hold an empty token; remove it.",
                 "SpecialTokens holds '<a>' more than once; remove one of them.",
-                "VocabSize (257) must be at least 259: the 256 bytes and the special tokens."),
+                "VocabSize (257) must be at least 258: the 256 bytes and the special tokens."),
             Assert.Throws<ArgumentException>(options.Validate).Message);
     }
 

@@ -53,7 +53,7 @@ public class TokenizerJsonReaderTests
     [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Metaspace\"", 5, 20, "The pre_tokenizer is of type 'Metaspace'; it must be 'ByteLevel', as in GPT-2's kind of tokenizer.")]
     [InlineData("\"add_prefix_space\": false", "\"use_regex\": false", 5, 55, "The pre_tokenizer does not use GPT-2's pattern (use_regex is false); only that one is known here.")]
     [InlineData("\"type\": \"BPE\"", "\"end_of_word_suffix\": \"</w>\"", 7, 27, "The model has the end_of_word_suffix '</w>', which a byte-level BPE tokenizer of GPT-2's kind has not.")]
-    [InlineData("\"add_prefix_space\": false},", "\"add_prefix_space\": false}, \"normalizer\": {\"type\": \"NFC\"},", 5, 82, "The file has a normalizer, which a byte-level BPE tokenizer of GPT-2's kind has not.")]
+    [InlineData("\"add_prefix_space\": false},", "\"add_prefix_space\": false}, \"normalizer\": {\"type\": \"NFC\"},", 5, 84, "The file has a normalizer, which a byte-level BPE tokenizer of GPT-2's kind has not.")]
     [InlineData("\"<eot>\"", "\"\\ud800\"", 3, 28, "The JSON holds text that is not valid Unicode: ")]
     [InlineData("\"a\": ", "\"az\": ", 8, 14, "The vocabulary lacks the token 'a' of the byte 0x61; a byte-level vocabulary holds all 256.")]
     public void Read_BrokenFile_NamesFileAndPlace(string good, string bad, int line, int column, string message)

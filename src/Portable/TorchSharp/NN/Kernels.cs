@@ -17,9 +17,9 @@ internal static class Kernels
     private static readonly Operator s_detach = new("detach");
     private static readonly Operator s_select = new("select", "int");
 
-    internal static ScalarType DefaultType => ScalarType.Float32;
+    internal static ScalarType DefaultType => get_default_dtype();
 
-    internal static Tensor Empty(long[] shape, Device? device, ScalarType? dtype) => s_empty.Call(shape, dtype ?? DefaultType, Value.None, device ?? CPU);
+    internal static Tensor Empty(long[] shape, Device? device, ScalarType? dtype) => s_empty.Call(shape, dtype ?? DefaultType, Value.None, device ?? get_default_device());
 
     internal static Tensor ZeroInPlace(Tensor t) => s_zero.CallInto(t, t);
 

@@ -90,6 +90,9 @@ public static partial class torch
                 else _internal_buffers[name] = (value, persistent);
             }
 
+            protected static (Device device, ScalarType dtype) GetDefaultDeviceAndType(Device? device = null, ScalarType? dtype = null) =>
+                (device ?? get_default_device(), dtype ?? get_default_dtype());
+
             protected void ClearModules() => _internal_submodules.clear();
 
             /// <summary>Lets a parameter take the place of another one in a field and in the registry. The former one is disposed.</summary>

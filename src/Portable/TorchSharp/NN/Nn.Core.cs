@@ -25,6 +25,20 @@ public static partial class torch
             double norm_type = 2.0, bool scale_grad_by_freq = false, bool sparse = false, Device? device = null, ScalarType? dtype = null) =>
             new(Kernels.Share(embeddings, device, dtype, !freeze), padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse);
 
+        public static EmbeddingBag EmbeddingBag(long num_embeddings, long embedding_dims, double? max_norm = null, double norm_type = 2.0, bool scale_grad_by_freq = false,
+            EmbeddingBagMode mode = EmbeddingBagMode.Mean, bool sparse = false, bool include_last_offset = false, long padding_index = -1, Device? device = null,
+            ScalarType? dtype = null)
+        {
+            var weight = new Parameter(init.normal_(Kernels.Empty([num_embeddings, embedding_dims], device, dtype)));
+            if (padding_index >= 0) Kernels.ZeroRow(weight, padding_index);
+            return new(weight, max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset, padding_index);
+        }
+
+        public static EmbeddingBag EmbeddingBag_from_pretrained(Tensor embeddings, bool freeze = true, double? max_norm = null, double norm_type = 2.0,
+            bool scale_grad_by_freq = false, EmbeddingBagMode mode = EmbeddingBagMode.Mean, bool sparse = false, bool include_last_offset = false, long padding_index = -1,
+            Device? device = null, ScalarType? dtype = null) =>
+            new(Kernels.Share(embeddings, device, dtype, !freeze), max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset, padding_index);
+
         public static LayerNorm LayerNorm(long[] normalized_shape, double eps = 1e-05, bool elementwise_affine = true, bool bias = true, Device? device = null,
             ScalarType? dtype = null) => new(normalized_shape, eps, elementwise_affine, bias, device, dtype);
 
@@ -36,6 +50,24 @@ public static partial class torch
         public static ModuleList<Module> ModuleList(params Module[] modules) => new(modules);
 
         public static ModuleList<T> ModuleList<T>(params T[] modules) where T : Module => new(modules);
+
+        public static ModuleDict<Module> ModuleDict(params (string, Module)[] modules) => ModuleDict<Module>(modules);
+
+        public static ModuleDict<T> ModuleDict<T>(params (string, T)[] modules) where T : Module
+        {
+            var result = new ModuleDict<T>();
+            foreach (var (n, m) in modules) result.Add(n, m);
+            return result;
+        }
+
+        public static ParameterList ParameterList(params Parameter[] parameters) => new(parameters);
+
+        public static ParameterDict ParameterDict(params (string, Parameter)[] parameters)
+        {
+            var result = new ParameterDict();
+            foreach (var (n, p) in parameters) result.Add(n, p);
+            return result;
+        }
 
         public static Sequential Sequential() => new();
 

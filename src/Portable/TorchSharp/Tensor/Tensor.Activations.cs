@@ -60,7 +60,16 @@ public static partial class torch
         private static readonly Operator s_gelu = new("gelu");
         private static readonly Operator s_gelu_ = new("gelu_");
         public Tensor gelu() => s_gelu.Call(this);
+        public Tensor gelu(Modules.GELU.Approximate approximate) => s_gelu.Call(this, NameOf(approximate));
         public Tensor gelu_() => s_gelu_.CallInto(this, this);
+        public Tensor gelu_(Modules.GELU.Approximate approximate) => s_gelu_.CallInto(this, this, NameOf(approximate));
+
+        private static string NameOf(Modules.GELU.Approximate approximate) => approximate switch
+        {
+            Modules.GELU.Approximate.none => "none",
+            Modules.GELU.Approximate.tanh => "tanh",
+            _ => throw new ArgumentOutOfRangeException(nameof(approximate), approximate, "The approximation of GELU is none or tanh."),
+        };
 
         private static readonly Operator s_selu = new("selu");
         private static readonly Operator s_selu_ = new("selu_");

@@ -155,19 +155,19 @@ public static partial class torch
         // Powers.
 
         private static readonly Operator s_pow_scalar = new("pow", "Tensor_Scalar");
-        private static readonly Operator s_pow_tensor = new("pow", "Tensor_Tensor");
+        private static readonly Operator s_pow = new("pow", "Tensor_Tensor");
         private static readonly Operator s_pow_scalar_ = new("pow_", "Scalar");
         private static readonly Operator s_pow_ = new("pow_", "Tensor");
         public Tensor pow(Scalar exponent) => s_pow_scalar.Call(this, exponent);
-        public Tensor pow(Tensor exponent) => s_pow_tensor.Call(this, exponent);
+        public Tensor pow(Tensor exponent) => s_pow.Call(this, exponent);
         public Tensor pow_(Scalar exponent) => s_pow_scalar_.CallInto(this, this, exponent);
         public Tensor pow_(Tensor exponent) => s_pow_.CallInto(this, this, exponent);
 
         public Tensor square() => pow(2);
 
-        private static readonly Operator s_float_power_tensor = new("float_power", "Tensor_Tensor");
+        private static readonly Operator s_float_power = new("float_power", "Tensor_Tensor");
         private static readonly Operator s_float_power_ = new("float_power_", "Tensor");
-        public Tensor float_power(Tensor target) => s_float_power_tensor.Call(this, target);
+        public Tensor float_power(Tensor target) => s_float_power.Call(this, target);
         public Tensor float_power_(Tensor target) => s_float_power_.CallInto(this, this, target);
 
         private static readonly Operator s_sqrt = new("sqrt");

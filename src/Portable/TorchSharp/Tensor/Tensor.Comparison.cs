@@ -85,9 +85,9 @@ public static partial class torch
         private static readonly Operator s_isclose = new("isclose");
         public Tensor isclose(Tensor other, double rtol = 1e-5, double atol = 1e-8, bool nanEqual = false) => s_isclose.Call(this, other, rtol, atol, nanEqual);
 
-        private static readonly Operator s_isin_tensor = new("isin", "Tensor_Tensor");
+        private static readonly Operator s_isin = new("isin", "Tensor_Tensor");
         public Tensor isin(Tensor test_elements, bool assumeUnique = false, bool invert = false) =>
-            s_isin_tensor.Call(this, test_elements, assumeUnique, invert);
+            s_isin.Call(this, test_elements, assumeUnique, invert);
 
         // Kinds of numbers.
 

@@ -87,13 +87,13 @@ public static partial class torch
         private static readonly Operator s_logaddexp2 = new("logaddexp2");
         public Tensor logaddexp2(Tensor other) => s_logaddexp2.Call(this, other);
 
-        private static readonly Operator s_xlogy_scalar_other = new("xlogy", "Scalar_Other");
+        private static readonly Operator s_xlogy_scalar = new("xlogy", "Scalar_Other");
         private static readonly Operator s_xlogy = new("xlogy", "Tensor");
-        private static readonly Operator s_xlogy_scalar_other_ = new("xlogy_", "Scalar_Other");
+        private static readonly Operator s_xlogy_scalar_ = new("xlogy_", "Scalar_Other");
         private static readonly Operator s_xlogy_ = new("xlogy_", "Tensor");
-        public Tensor xlogy(Scalar y) => s_xlogy_scalar_other.Call(this, y);
+        public Tensor xlogy(Scalar y) => s_xlogy_scalar.Call(this, y);
         public Tensor xlogy(Tensor y) => s_xlogy.Call(this, y);
-        public Tensor xlogy_(Scalar y) => s_xlogy_scalar_other_.CallInto(this, this, y);
+        public Tensor xlogy_(Scalar y) => s_xlogy_scalar_.CallInto(this, this, y);
         public Tensor xlogy_(Tensor y) => s_xlogy_.CallInto(this, this, y);
 
         private static readonly Operator s_logit = new("logit");

@@ -20,6 +20,20 @@ public static partial class torch
             this.handle = handle;
             long total = Interlocked.Increment(ref s_total);
             if (total > s_peak) s_peak = total;   // a diagnostic; a lost race costs at most a few counts
+            Register();
+        }
+
+        /// <summary>Takes the place of another tensor, which is invalid afterwards: its native tensor, its scope and its count in the statistics.</summary>
+        internal Tensor(Tensor original)
+        {
+            handle = original.Handle;
+            original.handle = 0;
+            GC.SuppressFinalize(original);
+            DisposeScope.Replace(original, this);
+        }
+
+        private void Register()
+        {
             DisposeScopeManager manager = DisposeScopeManager.Current;
             if (manager.Scope is { } scope)
             {
@@ -67,31 +81,33 @@ public static partial class torch
         {
             nint h = Interlocked.Exchange(ref handle, 0);
             if (h == 0) return;
-            if (disposing)
-            {
-                LifetimeStatistics statistics = DisposeScopeManager.Statistics.TensorStatistics;
-                if (OwningDisposeScope is { } scope)
-                {
-                    statistics.DisposedInside++;
-                    scope.Remove(this);
-                }
-                else
-                {
-                    statistics.DisposedOutside++;
-                }
-            }
+            if (disposing) CountDisposal();
             Interlocked.Decrement(ref s_total);
             Native.pt_release(h);
         }
 
         ~Tensor() => Dispose(false);
 
+        private void CountDisposal()
+        {
+            LifetimeStatistics statistics = DisposeScopeManager.Statistics.TensorStatistics;
+            if (OwningDisposeScope is { } scope)
+            {
+                statistics.DisposedInside++;
+                scope.Remove(this);
+            }
+            else
+            {
+                statistics.DisposedOutside++;
+            }
+        }
+
         /// <summary>Gives the native reference away; this object is invalid afterwards.</summary>
         public nint DecoupleFromNativeHandle()
         {
             nint h = Handle;
-            OwningDisposeScope?.Remove(this);
             GC.SuppressFinalize(this);
+            CountDisposal();
             Interlocked.Decrement(ref s_total);
             handle = 0;
             return h;

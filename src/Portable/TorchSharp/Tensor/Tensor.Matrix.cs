@@ -125,7 +125,7 @@ public static partial class torch
             get
             {
                 Tensor transposed = transpose(0, 1);
-                if (transposed.dtype is not (ScalarType.ComplexFloat32 or ScalarType.ComplexFloat64)) return transposed;
+                if (!transposed.is_complex()) return transposed;
                 using (transposed) return transposed.conj();
             }
         }

@@ -90,8 +90,8 @@ public static partial class torch
         private static readonly Operator s_logsumexp = new("logsumexp");
         public Tensor logsumexp(long dim, bool keepdim = false) => s_logsumexp.Call(this, new[] { dim }, keepdim);
 
-        private static readonly Operator s_count_nonzero_dim = new("count_nonzero", "dim_IntList");
-        public Tensor count_nonzero(long[]? dims = null) => s_count_nonzero_dim.Call(this, Value.Optional(dims));
+        private static readonly Operator s_count_nonzero = new("count_nonzero", "dim_IntList");
+        public Tensor count_nonzero(long[]? dims = null) => s_count_nonzero.Call(this, Value.Optional(dims));
 
         // Norms.
 

@@ -11,10 +11,10 @@ public static partial class torch
         private static readonly Operator s_gather = new("gather");
         public Tensor gather(long dim, Tensor index) => s_gather.Call(this, dim, index);
 
-        private static readonly Operator s_scatter_src = new("scatter", "src");
-        private static readonly Operator s_scatter_src_ = new("scatter_", "src");
-        public Tensor scatter(long dim, Tensor index, Tensor src) => s_scatter_src.Call(this, dim, index, src);
-        public Tensor scatter_(long dim, Tensor index, Tensor src) => s_scatter_src_.CallInto(this, this, dim, index, src);
+        private static readonly Operator s_scatter = new("scatter", "src");
+        private static readonly Operator s_scatter_ = new("scatter_", "src");
+        public Tensor scatter(long dim, Tensor index, Tensor src) => s_scatter.Call(this, dim, index, src);
+        public Tensor scatter_(long dim, Tensor index, Tensor src) => s_scatter_.CallInto(this, this, dim, index, src);
 
         private static readonly Operator s_scatter_add = new("scatter_add");
         private static readonly Operator s_scatter_add_ = new("scatter_add_");
@@ -25,6 +25,16 @@ public static partial class torch
         public Tensor take(Tensor index) => s_take.Call(this, index);
 
         private static readonly Operator s_take_along_dim = new("take_along_dim");
+        public Tensor take_along_dim(IEnumerable<long> indices)
+        {
+            using Tensor index = tensor(indices.ToArray());
+            return take_along_dim(index);
+        }
+        public Tensor take_along_dim(IEnumerable<long> indices, long dim)
+        {
+            using Tensor index = tensor(indices.ToArray());
+            return take_along_dim(index, dim);
+        }
         public Tensor take_along_dim(Tensor indices) => s_take_along_dim.Call(this, indices);
         public Tensor take_along_dim(Tensor indices, long dim) => s_take_along_dim.Call(this, indices, dim);
 
@@ -43,10 +53,10 @@ public static partial class torch
         public Tensor index_copy(long dim, Tensor index, Tensor source) => s_index_copy.Call(this, dim, index, source);
         public Tensor index_copy_(long dim, Tensor index, Tensor source) => s_index_copy_.CallInto(this, this, dim, index, source);
 
-        private static readonly Operator s_index_fill_int_scalar = new("index_fill", "int_Scalar");
-        private static readonly Operator s_index_fill_int_scalar_ = new("index_fill_", "int_Scalar");
-        public Tensor index_fill(long dim, Tensor index, Scalar value) => s_index_fill_int_scalar.Call(this, dim, index, value);
-        public Tensor index_fill_(long dim, Tensor index, Scalar value) => s_index_fill_int_scalar_.CallInto(this, this, dim, index, value);
+        private static readonly Operator s_index_fill = new("index_fill", "int_Scalar");
+        private static readonly Operator s_index_fill_ = new("index_fill_", "int_Scalar");
+        public Tensor index_fill(long dim, Tensor index, Scalar value) => s_index_fill.Call(this, dim, index, value);
+        public Tensor index_fill_(long dim, Tensor index, Scalar value) => s_index_fill_.CallInto(this, this, dim, index, value);
 
         // Elements that a mask names.
 

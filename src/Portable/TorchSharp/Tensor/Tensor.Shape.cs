@@ -23,10 +23,11 @@ public static partial class torch
         private static readonly Operator s_reshape = new("reshape");
         public Tensor reshape(params long[] shape) => s_reshape.Call(this, shape);
 
-        private static readonly Operator s_flatten_using_ints = new("flatten", "using_ints");
-        public Tensor flatten(long start_dim = 0, long end_dim = -1) => s_flatten_using_ints.Call(this, start_dim, end_dim);
+        private static readonly Operator s_flatten = new("flatten", "using_ints");
+        public Tensor flatten(long start_dim = 0, long end_dim = -1) => s_flatten.Call(this, start_dim, end_dim);
 
         private static readonly Operator s_unflatten = new("unflatten", "int");
+        public Tensor unflatten(long dim, Size sizes) => unflatten(dim, sizes.Shape);
         public Tensor unflatten(long dim, params long[] sizes) => s_unflatten.Call(this, dim, sizes);
 
         private static readonly Operator s_ravel = new("ravel");
@@ -65,8 +66,8 @@ public static partial class torch
 
         public Tensor swapdims(long dim0, long dim1) => transpose(dim0, dim1);
 
-        private static readonly Operator s_movedim_intlist = new("movedim", "intlist");
-        public Tensor movedim(long[] source, long[] destination) => s_movedim_intlist.Call(this, source, destination);
+        private static readonly Operator s_movedim = new("movedim", "intlist");
+        public Tensor movedim(long[] source, long[] destination) => s_movedim.Call(this, source, destination);
 
         public Tensor moveaxis(long[] source, long[] destination) => movedim(source, destination);
 
@@ -74,6 +75,7 @@ public static partial class torch
 
         private static readonly Operator s_expand = new("expand");
         public Tensor expand(ReadOnlySpan<long> sizes, bool isImplicit = false) => expand(sizes.ToArray(), isImplicit);
+        public Tensor expand(Size sizes, bool isImplicit = false) => expand(sizes.Shape, isImplicit);
         public Tensor expand(long[] sizes, bool isImplicit = false) => s_expand.Call(this, sizes, isImplicit);
         public Tensor expand(params long[] sizes) => s_expand.Call(this, sizes);
 
@@ -86,10 +88,10 @@ public static partial class torch
         private static readonly Operator s_repeat = new("repeat");
         public Tensor repeat(params long[] sizes) => s_repeat.Call(this, sizes);
 
-        private static readonly Operator s_repeat_interleave_self_tensor = new("repeat_interleave", "self_Tensor");
+        private static readonly Operator s_repeat_interleave_tensor = new("repeat_interleave", "self_Tensor");
         private static readonly Operator s_repeat_interleave = new("repeat_interleave", "self_int");
         public Tensor repeat_interleave(Tensor repeats, long? dim = null, long? output_size = null) =>
-            s_repeat_interleave_self_tensor.Call(this, repeats, dim, output_size);
+            s_repeat_interleave_tensor.Call(this, repeats, dim, output_size);
         public Tensor repeat_interleave(long repeats, long? dim = null, long? output_size = null) => s_repeat_interleave.Call(this, repeats, dim, output_size);
 
         private static readonly Operator s_tile = new("tile");

@@ -102,13 +102,11 @@ public static partial class torch
         private static readonly Operator s_histc = new("histc");
         public Tensor histc(long bins = 100, long min = 0, long max = 0) => s_histc.Call(this, bins, min, max);
 
-        private static readonly Operator s_to_dtype = new("to", "dtype");
-
         // The result in the type that was asked for; the operators of spread have no argument for it.
         private static Tensor InType(Tensor result, ScalarType? type)
         {
             if (type is not { } wanted || wanted == result.dtype) return result;
-            using (result) return s_to_dtype.Call(result, wanted);
+            using (result) return result.to_type(wanted);
         }
     }
 }

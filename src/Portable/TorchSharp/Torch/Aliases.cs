@@ -2,8 +2,9 @@ namespace TorchSharp;
 
 public static partial class torch
 {
-    // Facts and parts of a tensor, in the form of functions.
+    // Copies, parts and facts of a tensor, in the form of functions.
 
+    public static Tensor clone(Tensor input) => input.clone();
     public static Tensor imag(Tensor input) => input.imag;
     public static Tensor real(Tensor input) => input.real;
     public static bool is_conj(Tensor input) => input.is_conj();

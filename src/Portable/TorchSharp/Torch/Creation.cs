@@ -14,7 +14,7 @@ public static partial class torch
     private static readonly Operator s_emptyStrided = new("empty_strided");
     private static readonly Operator s_trilIndices = new("tril_indices");
     private static readonly Operator s_triuIndices = new("triu_indices");
-    private static readonly Operator s_sparseCoo = new("sparse_coo_tensor", "size");
+    private static readonly Operator s_sparseCoo = new("sparse_coo_tensor", "indices_size");
     private static readonly Operator s_complex = new("complex");
     private static readonly Operator s_polar = new("polar");
 

@@ -58,6 +58,25 @@ public static partial class torch
     private static readonly Operator s_broadcast_tensors = new("broadcast_tensors");
     public static IList<Tensor> broadcast_tensors(params Tensor[] tensors) => s_broadcast_tensors.CallList(Value.Tensors(tensors));
 
+    /// <summary>The shape that tensors of these shapes have together: axes are aligned at the end, and those of length one stretch.</summary>
+    public static Size broadcast_shapes(params long[][] shapes)
+    {
+        var result = new long[shapes.Length == 0 ? 0 : shapes.Max(s => s.Length)];
+        Array.Fill(result, 1);
+        foreach (long[] shape in shapes)
+        {
+            for (int i = 1; i <= shape.Length; i++)
+            {
+                long length = shape[^i];
+                if (length == 1 || length == result[^i]) continue;
+                if (result[^i] != 1)
+                    throw new ArgumentException($"The shapes cannot be broadcast: axis {-i} has the lengths {result[^i]} and {length}.", nameof(shapes));
+                result[^i] = length;
+            }
+        }
+        return result;
+    }
+
     private static readonly Operator s_meshgrid = new("meshgrid", "indexing");
     public static Tensor[] meshgrid(IEnumerable<Tensor> tensors, string indexing = "ij") => s_meshgrid.CallList(Value.Tensors([.. tensors]), indexing);
 

@@ -8,6 +8,7 @@ public static partial class torch
     public static Tensor view_as_real(Tensor input) => input.view_as_real();
     public static Tensor reshape(Tensor input, params long[] shape) => input.reshape(shape);
     public static Tensor flatten(Tensor input, long start_dim = 0, long end_dim = -1) => input.flatten(start_dim, end_dim);
+    public static Tensor unflatten(Tensor input, long dim, Size sizes) => input.unflatten(dim, sizes);
     public static Tensor unflatten(Tensor input, long dim, params long[] sizes) => input.unflatten(dim, sizes);
     public static Tensor ravel(Tensor input) => input.ravel();
     public static Tensor squeeze(Tensor input, long? dim = null) => input.squeeze(dim);

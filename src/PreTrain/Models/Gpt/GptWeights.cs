@@ -156,6 +156,13 @@ internal static class GptWeights
         }
     }
 
+    internal static void LoadInto(GptModel model, string folder)
+    {
+        string path = Path.Combine(folder, WeightsFile);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        Fill(model, file, path);
+    }
+
     private static void Fill(GptModel model, SafetensorsFile file, string path)
     {
         using IDisposable mode = no_grad();

@@ -1,5 +1,4 @@
 using System.Numerics;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace TorchSharp.Tests.Torch;
@@ -108,10 +107,10 @@ public sealed class CreationTests
     [Fact]
     public void Tensor_GradientOfIntegers_ThrowsAndLeavesNothing()
     {
-        long before = Tensor.TotalCount;
+        long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
 
         Assert.ThrowsAny<Exception>(() => tensor(new[] { 1, 2 }, requires_grad: true));
-        Assert.Equal(before, Tensor.TotalCount);
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     [Fact]
@@ -318,5 +317,15 @@ public sealed class CreationTests
         Assert.SkipWhen(cuda.is_available(), "This machine has a CUDA device.");
 
         Assert.Throws<InvalidOperationException>(() => zeros(2, device: new Device("cuda:0")));
+    }
+
+    [Fact]
+    public void Windows_OfFourPoints_AreTheirFormulas()
+    {
+        Assert.Equal([0f, 0.5f, 1f, 0.5f], bartlett_window(4).data<float>().ToArray());
+        Assert.Equal([0.0, 0.5, 1.0, 0.5], hann_window(4, dtype: ScalarType.Float64).data<double>().ToArray().Select(x => Math.Round(x, 12)));
+        Assert.Equal([0.08, 0.77, 0.77, 0.08], hamming_window(4, periodic: false, dtype: ScalarType.Float64).data<double>().ToArray().Select(x => Math.Round(x, 6)));
+        Assert.Equal([0.0, 0.63, 0.63, 0.0], blackman_window(4, periodic: false, dtype: ScalarType.Float64).data<double>().ToArray().Select(x => Math.Abs(Math.Round(x, 12))));
+        Assert.Equal(1f, kaiser_window(5, periodic: false)[2].item<float>());
     }
 }

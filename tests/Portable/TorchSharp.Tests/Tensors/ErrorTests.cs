@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TorchSharp.Tests.Tensors;
+
+/// <summary>Bad calls raise exceptions with libtorch's first line, and leave the process alive.</summary>
+public sealed class ErrorTests
+{
+    private static readonly Dictionary<string, (Action Call, string Message)> s_faults = new()
+    {
+        ["add"] = (() => { _ = zeros([2, 3]) + zeros([2, 5]); }, "The size of tensor a (3) must match the size of tensor b (5) at non-singleton dimension 1"),
+        ["mm"] = (() => zeros([2, 3]).mm(zeros([5, 7])), "mat1 and mat2 shapes cannot be multiplied (2x3 and 5x7)"),
+        ["dimension"] = (() => zeros([2, 3]).sum(5), "Dimension out of range (expected to be in range of [-2, 1], but got 5)"),
+        ["view"] = (() => zeros([2, 3]).view(7), "shape '[7]' is invalid for input of size 6"),
+        ["cat"] = (() => cat([zeros([2, 3]), zeros([2, 5])]), "Sizes of tensors must match except in dimension 0. Expected size 3 but got size 5 for tensor number 1 in the list."),
+        ["cat of nothing"] = (() => cat(Array.Empty<Tensor>()), "expected a non-empty list of Tensors"),
+        ["index range"] = (() => zeros([3]).index_select(0, tensor(new long[] { 7 })), "index out of range in self"),
+        ["index type"] = (() => zeros([3]).index_select(0, tensor(new[] { 1.0 })), "index_select(): Expected dtype int32 or int64 for index"),
+        ["bits of floats"] = (() => { _ = ~zeros([2]); }, "not implemented for 'Float'"),
+        ["in place type"] = (() => zeros([2], ScalarType.Int64).add_(0.5), "result type Float can't be cast to the desired output type "),
+        ["in place shape"] = (() => zeros([2]).add_(zeros([3, 2])), "output with shape [2] doesn't match the broadcast shape [3, 2]"),
+        ["cholesky"] = (() => linalg.cholesky(-eye(3)), "linalg.cholesky: The factorization could not be completed because the input is not positive-definite (the leading minor of order 1 is not positive-definite)."),
+        ["einsum"] = (() => einsum("ij,jk", zeros([2, 3])), "einsum()"),
+        ["leaf in place"] = (() => zeros([2]).requires_grad_().add_(1), "a leaf Variable that requires grad is being used in an in-place operation."),
+        ["missing tensor"] = (() => zeros([2]).add((Tensor)null!), "None"),
+        ["missing number"] = (() => zeros([2]).mul((Scalar)null!), "IValue is not a Scalar"),
+    };
+
+    public static readonly TheoryData<string> Names = new(s_faults.Keys);
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void Call_BadArguments_ThrowsLibtorchsFirstLine(string name)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        (Action call, string message) = s_faults[name];
+
+        var e = Assert.Throws<ExternalException>(call);
+
+        Assert.Contains(message, e.Message);
+        Assert.DoesNotContain('\n', e.Message);
+    }
+
+    [Fact]
+    public void Call_DisposedTensor_ThrowsInvalidOperation()
+    {
+        Tensor gone = zeros([2]);
+        gone.Dispose();
+        using Tensor live = zeros([2]);
+
+        Assert.Throws<InvalidOperationException>(() => gone.add(1));
+        Assert.Throws<InvalidOperationException>(() => live.add(gone));
+        Assert.Throws<InvalidOperationException>(() => gone.add_(live));
+        Assert.Throws<InvalidOperationException>(() => cat([live, gone]));
+        Assert.Throws<InvalidOperationException>(() => gone.shape);
+    }
+
+    [Fact]
+    public void Call_AfterAnError_Works()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Assert.Throws<ExternalException>(() => zeros([2]).view(7));
+
+        Assert.Equal(2f, ones([2]).sum().item<float>());
+    }
+}
