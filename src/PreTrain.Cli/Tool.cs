@@ -55,7 +55,7 @@ internal static class Tool
         catch (Exception fault)
         {
             (code, string message) = Faults.Explain(fault);
-            error.WriteLine($"error: {message}");
+            error.WriteLine(code == ExitCode.Interrupted ? message : $"error: {message}");
             if (session.Verbose) error.WriteLine(fault);
             return code;
         }

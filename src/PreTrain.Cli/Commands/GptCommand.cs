@@ -52,6 +52,7 @@ internal sealed class GptCommand
         ("fp32", Precision.Float32), ("bf16", Precision.BFloat16));
     private readonly Option<int?> _checkpointEvery = Options.NotNegative("--checkpoint-every", $"Steps between two checkpoints; 0 for one at the end. The default is {s_defaults.CheckpointEvery}.");
     private readonly Option<int?> _evaluateEvery = Options.NotNegative("--evaluate-every", $"Steps between two evaluations; 0 for one at the end. The default is {s_defaults.EvaluateEvery}.");
+    private readonly Option<int?> _logEvery = Options.Positive("--log-every", $"Steps between two lines of metrics.jsonl and of the log. The default is {s_defaults.LogEvery}.");
     private readonly Option<double?> _validationFraction = Options.Number("--validation-fraction", "The share of the tokens, at the end, that is held out. The default is 0.05.", share => share is >= 0 and < 1,
         "must be a number from 0 to below 1");
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run in --output, from its newest complete checkpoint." };
@@ -64,7 +65,7 @@ internal sealed class GptCommand
         {
             options._data, options._output, options._preset, options._layers, options._heads, options._embedding, options._context, options._vocabSize,
             options._tokenizer, options._batch, options._accumulate, options._steps, options._learningRate, options._warmupSteps, options._precision,
-            options._checkpointEvery, options._evaluateEvery, options._validationFraction, options._resume, options._overwrite,
+            options._checkpointEvery, options._evaluateEvery, options._logEvery, options._validationFraction, options._resume, options._overwrite,
         };
         add(root, command, options.Run);
     }
@@ -143,6 +144,7 @@ internal sealed class GptCommand
             Seed = session.Seed,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? s_defaults.CheckpointEvery,
             EvaluateEvery = parsed.GetValue(_evaluateEvery) ?? s_defaults.EvaluateEvery,
+            LogEvery = parsed.GetValue(_logEvery) ?? s_defaults.LogEvery,
             Resume = parsed.GetValue(_resume),
             Overwrite = parsed.GetValue(_overwrite),
         };

@@ -61,7 +61,7 @@ internal sealed class RunTokens : IDisposable
                 using (TokenStore store = TokenStore.Build(hashed, tokenizer, beside, new() { Threads = session.Threads }, session.Cancellation))
                 {
                     check(store);
-                    session.Log($"{store.Count} tokens in {store.DocumentCount} documents.");
+                    session.Log($"{store.Count} tokens in {store.DocumentCount} {(store.DocumentCount == 1 ? "document" : "documents")}.");
                 }
                 tokenizer.Save(beside);
                 description["tokenizer"] = tokenizer.Fingerprint;

@@ -10,20 +10,13 @@ namespace PreTrain.Cli.Display;
 /// <summary>Shows a training on standard error: a line that redraws itself on a terminal, else a line of the log from time to time.</summary>
 internal sealed class TrainingDisplay : ITrainingCallback
 {
-    private readonly Session _session;
     private readonly TrainingOptions _options;
-    private readonly bool _plain;
-    private ProgressTask? _task;
+    private readonly ProgressTask _task;
     private TrainingStep? _last;
     private double? _validation;
-    private int _firstStep = -1;
+    private int _firstStep;
 
-    private TrainingDisplay(Session session, TrainingOptions options, bool plain)
-    {
-        _session = session;
-        _options = options;
-        _plain = plain;
-    }
+    private TrainingDisplay(TrainingOptions options, ProgressTask task) => (_options, _task) = (options, task);
 
     /// <summary>Trains with a display.</summary>
     /// <param name="session">The call of the tool.</param>
@@ -31,43 +24,41 @@ internal sealed class TrainingDisplay : ITrainingCallback
     /// <param name="train">Trains with the options that it gets.</param>
     public static TrainingResult Run(Session session, TrainingOptions options, Func<TrainingOptions, TrainingResult> train)
     {
-        var display = new TrainingDisplay(session, options, plain: !session.IsInteractive);
         if (!session.IsInteractive)
-            return train(options with { Callbacks = [.. options.Callbacks, display], Logger = new SessionLogger(session.Quiet, session.Verbose, session.Error.WriteLine) });
+            return train(options with { Logger = new SessionLogger(session.Quiet ? LogLevel.Warning : LogLevel.Information, session.Verbose, session.Error.WriteLine) });
 
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(session.Error) });
-        var logger = new SessionLogger(session.Quiet, session.Verbose, line => console.WriteLine(line));
-        return console.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new TextColumn(display.Status)).Start(context =>
+        var logger = new SessionLogger(session.Verbose ? LogLevel.Information : LogLevel.Warning, session.Verbose, line => console.WriteLine(line));
+        TrainingDisplay? display = null;
+        return console.Progress().Columns(new ProgressBarColumn(), new TextColumn(() => display?.Status() ?? "")).Start(context =>
         {
-            display._task = context.AddTask("training", maxValue: options.Steps);
+            display = new TrainingDisplay(options, context.AddTask("training", maxValue: options.Steps));
             return train(options with { Callbacks = [.. options.Callbacks, display], Logger = logger });
         });
     }
 
+    public void OnStart(TrainingRun run)
+    {
+        _firstStep = run.Step;
+        _validation = run.ValidationLoss;
+    }
+
     public void OnStep(TrainingRun run, TrainingStep step)
     {
-        if (_firstStep < 0) _firstStep = step.Step - 1;
         _last = step;
-        if (_task is not null) _task.Value = step.Step;
-        if (_plain && (step.Step % _options.LogEvery == 0 || step.Step == _options.Steps)) _session.Log(Status());
+        _task.Value = step.Step;
     }
 
-    public void OnEvaluation(TrainingRun run, double loss)
-    {
-        _validation = loss;
-        if (_plain) _session.Log(string.Create(CultureInfo.InvariantCulture, $"validation loss {loss:F4}"));
-    }
-
-    public void OnCheckpoint(TrainingRun run, string folder) => _session.Detail($"checkpoint {folder}");
+    public void OnEvaluation(TrainingRun run, double loss) => _validation = loss;
 
     /// <summary>"step 120/2000  loss 4.123  validation 4.301  12,345 tokens/s  3:20 left".</summary>
     private string Status()
     {
         if (_last is not { } step) return "";
         double left = step.Seconds / Math.Max(1, step.Step - _firstStep) * (_options.Steps - step.Step);
-        string validation = _validation is { } loss ? string.Create(CultureInfo.InvariantCulture, $"  validation {loss:F4}") : "";
+        string validation = _validation is { } loss ? string.Create(CultureInfo.InvariantCulture, $"  validation {loss:F3}") : "";
         return string.Create(CultureInfo.InvariantCulture,
-            $"step {step.Step}/{_options.Steps}  loss {step.Loss:F4}{validation}  {step.TokensPerSecond:N0} tokens/s  {Duration(left)} left");
+            $"step {step.Step}/{_options.Steps}  loss {step.Loss:F3}{validation}  {step.TokensPerSecond:N0} tokens/s  {Duration(left)} left");
     }
 
     private static string Duration(double seconds)

@@ -14,6 +14,8 @@ internal static class Faults
         InterruptedException => (ExitCode.Interrupted, fault.Message),
         OperationCanceledException => (ExitCode.Interrupted, "Interrupted."),
         UsageException => (ExitCode.Usage, fault.Message),
+        // A checkpoint that cannot be written is not at fault itself; what is read and broken is.
+        CheckpointException { InnerException: IOException inner } when IsDiskFull(inner) => (ExitCode.Environment, fault.Message),
         CorpusException or CheckpointException or TokenizerException => (ExitCode.BadInput, fault.Message),
         NotFiniteException or NumericalException => (ExitCode.NumericalStop, fault.Message),
         EnvironmentException or DllNotFoundException => (ExitCode.Environment, fault.Message),
@@ -28,6 +30,9 @@ internal static class Faults
     };
 
     private const string OutOfMemory = "There is not enough memory. Use a smaller --batch with --accumulate, a shorter --context or a smaller model.";
+
+    /// <summary>ENOSPC and EDQUOT, or Windows' ERROR_DISK_FULL.</summary>
+    private static bool IsDiskFull(IOException fault) => fault.HResult is 28 or 122 or unchecked((int)0x80070070);
 
     private static bool IsOutOfMemory(string message) =>
         message.Contains("out of memory", StringComparison.OrdinalIgnoreCase) || message.Contains("can't allocate memory", StringComparison.OrdinalIgnoreCase)
