@@ -8,7 +8,7 @@ internal static class VectorMath
 {
     /// <summary>
     /// e^x within 2 units in the last place: x = n·ln 2 + r with |r| ≤ ln 2 / 2, a polynomial in r (Cephes, expf), and n added to
-    /// the exponent. Below −87.3 the result is 0 or the smallest normal number, above 88.7 it is infinite, of NaN it is NaN.
+    /// the exponent. Where e^x is below the smallest normal number (x below −87.3) the result is 0, above 88.7 it is infinite, of NaN it is NaN.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Exp(Vector512<float> x)
@@ -32,6 +32,7 @@ internal static class VectorMath
         Vector512<float> low = ((half + Vector512.Create(127)) << 23).AsSingle();
         Vector512<float> high = ((exponent - half + Vector512.Create(127)) << 23).AsSingle();
         Vector512<float> result = p * low * high;
+        result = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.33654f)), Vector512<float>.Zero, result);
         return Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512.Create(88.72283f)), Vector512.Create(float.PositiveInfinity), result);
     }
 
