@@ -31,7 +31,7 @@ public static class AddLayerNorm
                 $"residual ({string.Join(", ", residual.shape)}) and update ({string.Join(", ", update.shape)}) must have one shape (…, C), and bias ({bias.numel()}), weight ({columns}) and shift ({shift.numel()}) C elements.",
                 nameof(residual));
         bool kernel = TensorMemory.HasKernelsFor(residual) && columns % 16 == 0
-            && residual.dtype == update.dtype && residual.dtype == bias.dtype && residual.dtype == weight.dtype && residual.dtype == shift.dtype;
+            && residual.dtype == update.dtype && new[] { bias, weight, shift }.All(t => t.dtype == residual.dtype && t.is_contiguous());
         if (kernel)
         {
             List<Tensor> both = Kernel.apply(residual.contiguous(), update.contiguous(), bias, weight, shift, epsilon);

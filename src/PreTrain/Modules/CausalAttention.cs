@@ -23,11 +23,14 @@ public static class CausalAttention
     /// <exception cref="ArgumentException">The shapes do not fit together.</exception>
     public static Tensor Apply(Tensor qkv, Tensor bias, long batch, int heads, double dropout = 0)
     {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(heads);
         long width = bias.numel() / 3;
         if (qkv.ndim != 2 || qkv.size(1) != bias.numel() || bias.numel() % (3 * heads) != 0 || qkv.size(0) % batch != 0)
             throw new ArgumentException(
                 $"qkv ({string.Join(", ", qkv.shape)}) must be (B·T, 3C) with B = {batch}, a bias ({bias.numel()}) of 3C elements, and C divisible by {heads} heads.", nameof(qkv));
-        bool kernel = dropout == 0 && TensorMemory.HasKernelsFor(qkv) && qkv.dtype == bias.dtype && width / heads % 16 == 0 && qkv.is_contiguous();
+        bool kernel = dropout == 0 && TensorMemory.HasKernelsFor(qkv) && qkv.dtype == bias.dtype && width / heads % 16 == 0 && qkv.numel() > 0
+            && qkv.is_contiguous() && bias.is_contiguous();
         return kernel ? Kernel.apply(qkv, bias, batch, heads) : Composed(qkv + bias, batch, heads, dropout);
     }
 
