@@ -74,6 +74,7 @@ public static class TextGeneration
         IEnumerable<string> Written()
         {
             var decoder = new StreamingDecoder(tokenizer);
+            if (prompt.Length > 0) decoder.Push(ids[^1]);   // what follows is not the beginning of a text
             foreach (int id in Tokens(model, ids, options, options.StopAtEndOfText ? tokenizer.EndOfTextId : null, cancellationToken))
             {
                 string piece = decoder.Push(id);
@@ -89,7 +90,7 @@ public static class TextGeneration
     {
         var sampler = new TokenSampler(options);
         var history = new List<int>(prompt);
-        int room = Math.Min(model.ContextLength, prompt.Count + options.MaxNewTokens);
+        int room = (int)Math.Min(model.ContextLength, (long)prompt.Count + options.MaxNewTokens);
         using KeyValueCache cache = model.CreateCache(1, room);
         int fed = Math.Max(0, history.Count - room);   // a prompt longer than the context keeps its end
         for (int written = 0; written < options.MaxNewTokens; written++)

@@ -8,8 +8,8 @@ internal sealed class TokenSampler
 {
     private readonly GenerationOptions _options;
     private ulong _state;
-    private float[] _probabilities = [];
-    private int[] _order = [];
+    private float[] _probabilities = [];   // of the whole vocabulary, not normalized
+    private ulong[] _order = [];           // of each token its probability and id, such that the most probable one and of equals the first is the smallest
 
     internal TokenSampler(GenerationOptions options)
     {
@@ -18,56 +18,118 @@ internal sealed class TokenSampler
     }
 
     /// <summary>Chooses a token; of equally probable ones the first.</summary>
-    /// <exception cref="InvalidOperationException">No logit is a number, so there is nothing to choose.</exception>
+    /// <exception cref="InvalidOperationException">A logit is not a number, or none is finite, so there is nothing to choose.</exception>
     internal int Next(ReadOnlySpan<float> logits)
     {
         int best = TensorPrimitives.IndexOfMax(logits);
-        if (float.IsNaN(logits[best]) || float.IsNegativeInfinity(logits[best]))
+        if (!float.IsFinite(logits[best]))
             throw new InvalidOperationException($"The model's logits are not finite (logit {best} is {logits[best]}); its weights are broken, or training diverged.");
-        if (_options.Temperature == 0 || _options.TopK == 1) return best;
+        float sharpness = _options.Temperature == 0 ? float.PositiveInfinity : (float)(1 / _options.Temperature);
+        if (float.IsInfinity(sharpness) || _options.TopK == 1) return best;
 
-        if (_probabilities.Length != logits.Length)
-        {
-            _probabilities = new float[logits.Length];
-            _order = new int[logits.Length];
-        }
+        if (_probabilities.Length != logits.Length) _probabilities = new float[logits.Length];
         Span<float> p = _probabilities;
         TensorPrimitives.Subtract(logits, logits[best], p);
-        TensorPrimitives.Multiply(p, (float)(1 / _options.Temperature), p);
+        TensorPrimitives.Multiply(p, Math.Max(sharpness, float.Epsilon), p);   // never 0·∞
         TensorPrimitives.Exp(p, p);
-
-        int kept = Restrict(logits.Length);
-        double total = 0;
-        for (int i = 0; i < kept; i++) total += p[_order[i]];
-        double draw = Uniform() * total;
-        for (int i = 0; i < kept; i++)
-        {
-            draw -= p[_order[i]];
-            if (draw < 0) return _order[i];
-        }
-        return _order[0];
+        return (_options.TopK == 0 || _options.TopK >= p.Length) && _options.TopP >= 1 ? Draw(p) : DrawFirst(Restrict());
     }
+
+    private int Draw(ReadOnlySpan<float> p)
+    {
+        double total = 0;
+        foreach (float x in p) total += x;
+        double draw = Uniform() * total;
+        int last = 0;   // taken where rounding leaves a rest
+        for (int i = 0; i < p.Length; i++)
+        {
+            if (p[i] == 0) continue;
+            last = i;
+            draw -= p[i];
+            if (draw < 0) break;
+        }
+        return last;
+    }
+
+    /// <summary>Draws one of the first in the order.</summary>
+    private int DrawFirst(int kept)
+    {
+        double total = 0;
+        for (int i = 0; i < kept; i++) total += _probabilities[TokenAt(i)];
+        double draw = Uniform() * total;
+        int last = TokenAt(0);
+        for (int i = 0; i < kept && draw >= 0 && _probabilities[TokenAt(i)] > 0; i++)
+        {
+            last = TokenAt(i);
+            draw -= _probabilities[last];
+        }
+        return last;
+    }
+
+    private int TokenAt(int rank) => (int)(uint)_order[rank];
 
     /// <summary>Puts the tokens that may be drawn first in the order; returns how many.</summary>
-    private int Restrict(int count)
+    private int Restrict()
     {
-        for (int i = 0; i < count; i++) _order[i] = i;
-        if ((_options.TopK == 0 || _options.TopK >= count) && _options.TopP >= 1) return count;
-
         float[] p = _probabilities;
-        Array.Sort(_order, (a, b) => p[a] != p[b] ? p[b].CompareTo(p[a]) : a.CompareTo(b));
-        int kept = _options.TopK == 0 ? count : Math.Min(_options.TopK, count);
-        if (_options.TopP >= 1) return kept;
+        if (_order.Length != p.Length) _order = new ulong[p.Length];
+        // Positive numbers are ordered as their bits are.
+        for (int i = 0; i < p.Length; i++) _order[i] = (ulong)~BitConverter.SingleToUInt32Bits(p[i]) << 32 | (uint)i;
+
+        int most = _options.TopK == 0 ? p.Length : Math.Min(_options.TopK, p.Length);
+        if (_options.TopP >= 1)
+        {
+            SortFirst(_order, 0, most);
+            return most;
+        }
 
         double total = 0, reached = 0;
-        for (int i = 0; i < kept; i++) total += p[_order[i]];
-        for (int i = 0; i < kept; i++)
+        if (_options.TopK == 0) foreach (float x in p) total += x;
+        else
         {
-            reached += p[_order[i]];
-            if (reached >= _options.TopP * total) return i + 1;
+            SortFirst(_order, 0, most);
+            for (int i = 0; i < most; i++) total += p[TokenAt(i)];
         }
-        return kept;
+        // A few hundred tokens hold nearly all of the probability, so the rest is seldom sorted.
+        for (int sorted = 0, next = 256; ; next *= 4)
+        {
+            next = Math.Min(next, most);
+            if (_options.TopK == 0) SortFirst(_order, sorted, next);
+            for (; sorted < next; sorted++)
+            {
+                reached += p[TokenAt(sorted)];
+                if (reached >= _options.TopP * total) return sorted + 1;
+            }
+            if (sorted == most) return most;
+        }
     }
+
+    /// <summary>Sorts the places up to <paramref name="count"/>, given that those before <paramref name="from"/> are as in the sorted whole.</summary>
+    private static void SortFirst(Span<ulong> values, int from, int count)
+    {
+        // Hoare's selection: halves the range that holds the boundary. The values differ, so that it always ends.
+        int low = from, high = values.Length - 1;
+        while (low < high && count - 1 < high)
+        {
+            ulong pivot = Median(values[low], values[(low + high) >>> 1], values[high]);
+            int i = low, j = high;
+            while (i <= j)
+            {
+                while (values[i] < pivot) i++;
+                while (values[j] > pivot) j--;
+                if (i > j) break;
+                (values[i], values[j]) = (values[j], values[i]);
+                i++;
+                j--;
+            }
+            if (count - 1 <= j) high = j;
+            else if (count - 1 >= i) low = i;
+            else break;
+        }
+        values[from..count].Sort();
+    }
+
+    private static ulong Median(ulong a, ulong b, ulong c) => Math.Max(Math.Min(a, b), Math.Min(Math.Max(a, b), c));
 
     /// <summary>A number from 0 to below 1 with 53 bits.</summary>
     private double Uniform()

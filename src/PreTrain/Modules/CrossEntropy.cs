@@ -1,4 +1,5 @@
 // N rows (positions), V vocabulary
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
@@ -16,7 +17,7 @@ public static class CrossEntropy
     public const long Ignored = -100;
 
     /// <summary>The sum of −log softmax(logits)[target] over the positions that count, divided by <paramref name="normalizer"/>.</summary>
-    /// <param name="logits">(N, V); overwritten where it requires a gradient.</param>
+    /// <param name="logits">(N, V). Where a gradient is wanted, a result of other operations may be overwritten; a leaf is not.</param>
     /// <param name="targets">(N) of 64-bit integers: a class, or <see cref="Ignored"/>.</param>
     /// <param name="normalizer">What the sum is divided by: the number of counting positions, of this batch or of all micro-batches of a step.</param>
     /// <returns>A 32-bit scalar.</returns>
@@ -25,13 +26,26 @@ public static class CrossEntropy
     {
         if (logits.ndim != 2 || targets.ndim != 1 || logits.size(0) != targets.size(0))
             throw new ArgumentException($"logits ({string.Join(", ", logits.shape)}) must be (N, V) and targets ({string.Join(", ", targets.shape)}) (N).", nameof(targets));
+        if (targets.dtype != ScalarType.Int64) throw new ArgumentException($"targets must be 64-bit integers, not {targets.dtype}.", nameof(targets));
         if (!(normalizer > 0)) throw new ArgumentOutOfRangeException(nameof(normalizer), normalizer, "The normalizer must be positive.");
-        if (TensorMemory.HasKernelsFor(logits) && logits.is_contiguous() && targets.is_contiguous() && !logits.is_leaf)
-            return Kernel.apply(logits, targets, normalizer, logits.requires_grad && is_grad_enabled());
-        if (TensorMemory.HasKernelsFor(logits) && logits.is_contiguous() && targets.is_contiguous() && !(logits.requires_grad && is_grad_enabled()))
-            return Kernel.apply(logits, targets, normalizer, false);
+        bool wanted = logits.requires_grad && is_grad_enabled();
+        if (TensorMemory.HasKernelsFor(logits) && targets.device_type == DeviceType.CPU && logits.is_contiguous() && targets.is_contiguous()
+            && !(wanted && logits.is_leaf))
+            return Kernel.apply(logits, targets, normalizer, wanted);
+        if (targets.device_type == DeviceType.CPU) CheckTargets(targets, logits.size(1));
         return nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets, ignore_index: Ignored, reduction: nn.Reduction.Sum) / normalizer;
     }
+
+    private static unsafe void CheckTargets(Tensor targets, long classes)
+    {
+        using Tensor whole = targets.contiguous();
+        var p = (long*)TensorMemory.Address(whole);
+        for (long i = 0; i < whole.numel(); i++)
+            if (p[i] != Ignored && (ulong)p[i] >= (ulong)classes) throw Wrong(i, p[i], classes);
+    }
+
+    private static ArgumentException Wrong(long position, long target, long classes) =>
+        new($"The target at position {position} is {target}; it must be a class from 0 to {classes - 1}, or {Ignored} for none.", "targets");
 
     private sealed unsafe class Kernel : autograd.SingleTensorFunction<Kernel>
     {
@@ -51,7 +65,7 @@ public static class CrossEntropy
         {
             Tensor grad = ctx.get_saved_variables()[0].detach();
             float factor = grad_output.item<float>();
-            return [factor == 1 ? grad : grad.mul_(factor), null!, null!, null!];
+            return [factor == 1 ? grad : grad.mul(factor), null!, null!, null!];
         }
 
         private static double Forward<E>(Tensor logits, Tensor targets, double normalizer, bool wanted) where E : struct, IElement
@@ -62,7 +76,7 @@ public static class CrossEntropy
             int chunks = ParallelLoop.Chunks(rows, 16);
             var losses = new double[chunks];
             long wrong = -1;
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(rows, chunks, chunk);
                 double loss = 0;
@@ -84,18 +98,17 @@ public static class CrossEntropy
                 }
                 losses[chunk] = loss;
             });
-            if (wrong >= 0)
-                throw new ArgumentException($"The target at position {wrong} is {target[wrong]}; it must be a class from 0 to {columns - 1}, or {Ignored} for none.");
+            if (wrong >= 0) throw Wrong(wrong, target[wrong], columns);
             return losses.Sum() / normalizer;
         }
 
+        [MethodImpl(ParallelLoop.Hot)]
         private static double Row<E>(byte* row, long columns, long target, float weight, bool wanted) where E : struct, IElement
         {
             long whole = columns & ~15L;
             Vector512<float> top = Vector512.Create(float.NegativeInfinity);
-            for (long j = 0; j < whole; j += 16) top = Vector512.Max(top, E.Load(row + j * E.Size));
-            float max = float.NegativeInfinity;
-            for (int i = 0; i < 16; i++) max = MathF.Max(max, top[i]);
+            for (long j = 0; j < whole; j += 16) top = Vector512.MaxNative(top, E.Load(row + j * E.Size));
+            float max = VectorMath.Max(top);
             for (long j = whole; j < columns; j++) max = MathF.Max(max, E.LoadOne(row + j * E.Size));
 
             Vector512<float> shift = Vector512.Create(max), total = Vector512<float>.Zero;

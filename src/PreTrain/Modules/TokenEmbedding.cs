@@ -1,6 +1,7 @@
 // B batch, T tokens, C embedding, V vocabulary
-using PreTrain.Torch.Cpu;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,16 +19,20 @@ public static class TokenEmbedding
     /// <param name="positions">(P, C).</param>
     /// <param name="offset">The position of the first column of <paramref name="ids"/>.</param>
     /// <returns>(B·T, C).</returns>
-    /// <exception cref="ArgumentException">An id is outside the vocabulary, or the sequence is longer than the positions.</exception>
+    /// <exception cref="ArgumentException">The shapes do not fit together, an id is outside the vocabulary, or the sequence is longer than the positions.</exception>
     public static Tensor Apply(Tensor ids, Tensor tokens, Tensor positions, long offset = 0)
     {
         if (ids.ndim != 2) throw new ArgumentException($"ids must be (B, T), not ({string.Join(", ", ids.shape)}).", nameof(ids));
         if (ids.dtype != ScalarType.Int64) throw new ArgumentException($"ids must be 64-bit integers, not {ids.dtype}.", nameof(ids));
+        if (tokens.ndim != 2 || positions.ndim != 2 || tokens.size(1) != positions.size(1))
+            throw new ArgumentException(
+                $"tokens ({string.Join(", ", tokens.shape)}) must be (V, C) and positions ({string.Join(", ", positions.shape)}) (P, C), with one C.", nameof(positions));
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
         long length = ids.size(1);
         if (offset + length > positions.size(0))
             throw new ArgumentException($"The sequence reaches position {offset + length}, beyond the context length ({positions.size(0)}). Shorten it, or cut it into windows.", nameof(ids));
         if (ids.device_type == DeviceType.CPU) CheckIds(ids, tokens.size(0));
-        if (TensorMemory.HasKernelsFor(tokens) && tokens.dtype == positions.dtype && tokens.size(1) % 16 == 0 && tokens.is_contiguous() && positions.is_contiguous())
+        if (TensorMemory.HasKernelsFor(tokens) && ids.device_type == DeviceType.CPU && tokens.dtype == positions.dtype && tokens.size(1) % 16 == 0 && tokens.is_contiguous() && positions.is_contiguous())
             return Kernel.apply(ids.contiguous(), tokens, positions, offset);
         Tensor x = tokens.index_select(0, ids.reshape(-1)).view(ids.size(0), length, -1) + positions.narrow(0, offset, length);
         return x.view(ids.numel(), -1);
@@ -76,7 +81,7 @@ public static class TokenEmbedding
             var id = (long*)TensorMemory.Address(ids);
             byte* pt = TensorMemory.Address(tokens), pp = TensorMemory.Address(positions), px = TensorMemory.Address(x);
             int chunks = ParallelLoop.Chunks(rows, 64);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(rows, chunks, chunk);
                 for (long r = first; r < last; r++)
@@ -103,7 +108,7 @@ public static class TokenEmbedding
 
             byte* pdx = TensorMemory.Address(dx), pt = TensorMemory.Address(dtokens), pp = TensorMemory.Address(dpositions);
             int tokenChunks = ParallelLoop.Chunks(starts.Count, 16);
-            ParallelLoop.For(tokenChunks, chunk =>
+            ParallelLoop.For(tokenChunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(starts.Count, tokenChunks, chunk);
                 for (long s = first; s < last; s++)
@@ -120,7 +125,7 @@ public static class TokenEmbedding
             });
 
             int positionChunks = ParallelLoop.Chunks(length, 8);
-            ParallelLoop.For(positionChunks, chunk =>
+            ParallelLoop.For(positionChunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(length, positionChunks, chunk);
                 for (long t = first; t < last; t++)

@@ -42,14 +42,19 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     };
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The store's vocabulary is larger than the model's, or it holds less than one context.</exception>
+    /// <exception cref="ArgumentException">The store's vocabulary is larger than the model's, or <paramref name="state"/> is not from such a source.</exception>
+    /// <exception cref="CorpusException">The store holds less than one context.</exception>
     public IBatchSource Open(long seed, ICausalLanguageModel model, int batchSize, JsonObject? state = null)
     {
         if (_tokens.VocabSize > model.VocabSize)
             throw new ArgumentException($"The token store's vocabulary ({_tokens.VocabSize}) exceeds the model's ({model.VocabSize}). Create the model with VocabSize = {_tokens.VocabSize}.");
         var sampler = new WindowSampler(_train, model.ContextLength, unchecked((ulong)seed));
         if (state is not null)
-            sampler.State = new SamplerState(sampler.State.Seed, state["epoch"]!.GetValue<long>(), state["position"]!.GetValue<long>());
+        {
+            if (state["epoch"] is not JsonValue epoch || state["position"] is not JsonValue position || !epoch.TryGetValue(out long e) || !position.TryGetValue(out long p))
+                throw new ArgumentException($"The data position {state.ToJsonString()} must hold the whole numbers epoch and position.", nameof(state));
+            sampler.State = new SamplerState(sampler.State.Seed, e, p);
+        }
         return new WindowSource(sampler, batchSize);
     }
 
