@@ -49,8 +49,6 @@ internal sealed class CheckpointStore(string folder, ILogger log)
                 fill(partial);
                 Manifest.Create(partial).Save(partial);
             });
-            List<(int Step, string Path)> all = All();
-            foreach (var (_, old) in all.Where(c => c.Step > step).Concat(all.Where(c => c.Step <= step).Skip(keep))) Directory.Delete(old, recursive: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -58,7 +56,21 @@ internal sealed class CheckpointStore(string folder, ILogger log)
             throw new CheckpointException(path, $"the checkpoint could not be written: {e.Message} "
                 + (last is null ? "There is no earlier one." : $"The one before, {last}, is complete; a resumed run goes on from there."), e);
         }
+        List<(int Step, string Path)> all = All();
+        foreach (var (_, old) in all.Where(c => c.Step > step).Concat(all.Where(c => c.Step <= step).Skip(keep))) Delete(old);
         return path;
+    }
+
+    private void Delete(string old)
+    {
+        try
+        {
+            Directory.Delete(old, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            log.LogWarning("Could not delete the old checkpoint {Folder}: {Fault}", old, e.Message);
+        }
     }
 
     /// <summary>The newest first.</summary>
