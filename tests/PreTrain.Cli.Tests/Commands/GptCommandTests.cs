@@ -154,7 +154,7 @@ public class GptCommandTests
             (folder["folder"], $"'{folder["folder"]}' is a folder, and a corpus is made of files."),
             (empty, $"The file '{empty}' is empty; a document must hold text."),
             (binary, $"The file '{binary}' is not UTF-8: the byte 0xC3 at offset 5 is not valid there."),
-            (shortText, "The corpus is too short: 3 tokens are left for training, and one context of --context (13) takes 14. Use more text or a shorter --context."),
+            (shortText, "The corpus is too short: 2 tokens are left for training, and one context of --context (13) takes 14. Use more text or a shorter --context."),
         })
         {
             ToolResult result = TinyRun.Run(data, folder["run"], "--json");
