@@ -12,7 +12,7 @@ using TorchSharp;
 
 const string Output = "runs/pretrain-gpt";
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-int steps = 800;
+int steps = 600;
 var files = new List<string>();
 for (int i = 0; i < args.Length; i++)
 {
@@ -57,10 +57,10 @@ try
     Show("after", model.Generate(tokenizer, prompt, new() { MaxNewTokens = 40, Temperature = 0.8 }));
     string validation = result.ValidationLoss is { } loss ? $", validation loss {loss:F3}" : "";
     AnsiConsole.MarkupLine($"{result.Steps} steps in {result.Seconds:F0} s: loss {result.TrainLoss:F3}{validation}, {result.TokensPerSecond:N0} tokens/s.");
-    AnsiConsole.WriteLine($"The model is in {Output}/model, a Hugging Face folder; the last checkpoint is in {Output}/checkpoints.");
-    AnsiConsole.WriteLine("Try next:");
-    AnsiConsole.WriteLine($"  dotnet run -c Release --project src/PreTrain.Cli -- generate --model {Output} --prompt \"Gets or sets\" --temperature 0.7");
-    AnsiConsole.WriteLine("  dotnet run -c Release --project samples/PretrainGpt -- your/text/*.txt --steps 2000");
+    Console.WriteLine($"The model is in {Output}/model, a Hugging Face folder; the last checkpoint is in {Output}/checkpoints.");
+    Console.WriteLine("Try next:");
+    Console.WriteLine($"  dotnet run -c Release --project src/PreTrain.Cli -- generate --model {Output} --prompt \"Gets or sets\" --temperature 0.7");
+    Console.WriteLine("  dotnet run -c Release --project samples/PretrainGpt -- your/text/*.txt --steps 2000");
     return result.Interrupted ? 130 : 0;
 }
 catch (Exception e) when (e is CorpusException or ArgumentException)

@@ -90,8 +90,7 @@ internal sealed class GptCommand
 
             config = config with { VocabSize = tokens.Tokenizer.VocabSize };
             using GptModel model = new GptModel(config, new RandomStreams(session.Seed).CreateGenerator("init")).to(device);
-            session.Log(string.Create(CultureInfo.InvariantCulture,
-                $"{model.parameters().Sum(parameter => parameter.numel()) / 1e6:F1} million parameters: {config.LayerCount} layers × {config.EmbeddingDim}, {config.HeadCount} heads, context {config.ContextLength}, {config.VocabSize} tokens."));
+            session.Log($"A GPT of {config.LayerCount} layers × {config.EmbeddingDim}, {config.HeadCount} heads, context {config.ContextLength}, {config.VocabSize} tokens.");
             TrainingResult result = TrainingDisplay.Run(session, training with { Tokenizer = tokens.Tokenizer }, options =>
                 new Trainer(options).Run(model, new CausalLanguageModeling(tokens.Store, validationFraction), session.Cancellation));
             if (result.Interrupted)
