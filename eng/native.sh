@@ -162,7 +162,7 @@ native_check_blas() {
 }
 
 native_build() { # SOURCE OUTPUT
-  local source=$1 output=$2 part log standard=17 api extra=() missing library
+  local source=$1 output=$2 part log standard=17 api extra=() openmp=() missing library
   native_find_compiler
   ! grep -q 'C++20 or later' "$TORCH_INCLUDE/ATen/ATen.h" || standard=20
   api=$TORCH_INCLUDE/torch/csrc/api/include
@@ -177,12 +177,19 @@ native_build() { # SOURCE OUTPUT
   mkdir -p "$(dirname "$output")"
   part=$output.$$.part
   log=$output.log
+  # libtorch's header makes its parallel loops serial where OpenMP is off. It is on for compiling and not for linking: the runtime is
+  # then the one that libtorch brings along, whatever its name, and never a second one with threads of its own. Only gcc's calls are
+  # known to every runtime.
   # shellcheck disable=SC2086  # CXX may carry options
-  if ! $NATIVE_COMPILER -std=c++$standard -O2 -shared -fPIC -fvisibility=hidden "$source" -o "$part" \
-    "-I$api" "-Wl,--no-as-needed" "-Wl,--allow-shlib-undefined" -ltorch -ltorch_cpu -lc10 "${extra[@]}" >"$log" 2>&1; then
-    rm -f "$part"
+  ! $NATIVE_COMPILER --version 2>/dev/null | grep -q 'Free Software Foundation' || openmp=(-fopenmp)
+  # shellcheck disable=SC2086
+  if ! { $NATIVE_COMPILER -std=c++$standard -O2 -c -fPIC -fvisibility=hidden "${openmp[@]}" "-I$api" "${extra[@]}" "$source" -o "$part.o" &&
+    $NATIVE_COMPILER -shared "$part.o" -o "$part" \
+      "-Wl,--no-as-needed" "-Wl,--allow-shlib-undefined" -ltorch -ltorch_cpu -lc10 "${extra[@]}"; } >"$log" 2>&1; then
+    rm -f "$part" "$part.o"
     native_fail "$NATIVE_COMPILER cannot build the native part against libtorch $TORCH_VERSION in $TORCH_LIB: $(grep -m1 -E 'error|cannot find' "$log" || head -n 1 "$log") (all of it in $log)"
   fi
+  rm -f "$part.o"
   missing=$(ldd "$part" 2>/dev/null | awk '/not found/ { print $1 }' | sort -u | tr '\n' ' ')
   if [ -n "$missing" ]; then
     rm -f "$part"
