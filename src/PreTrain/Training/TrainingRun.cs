@@ -89,8 +89,13 @@ public sealed class TrainingRun : IDisposable
         _metrics.Flush();
         var state = new CheckpointState
         {
-            Step = Step, Tokens = Tokens, Data = _data, Identity = _identity, Settings = CheckpointState.SettingsOf(Options),
-            RecentLosses = [.. _recentLosses], ValidationLoss = ValidationLoss,
+            Step = Step,
+            Tokens = Tokens,
+            Data = _data,
+            Identity = _identity,
+            Settings = CheckpointState.SettingsOf(Options),
+            RecentLosses = [.. _recentLosses],
+            ValidationLoss = ValidationLoss,
         };
         string path = _checkpoints.Save(Step, Options.KeepCheckpoints, partial =>
         {
@@ -144,8 +149,13 @@ public sealed class TrainingRun : IDisposable
         if (_recentLosses.Count > RecentSteps) _recentLosses.Dequeue();
         var step = new TrainingStep
         {
-            Step = Step, Tokens = Tokens, Loss = loss, GradientNorm = norm, LearningRate = learningRate,
-            TokensPerSecond = targets / took.TotalSeconds, Seconds = _clock.Elapsed.TotalSeconds,
+            Step = Step,
+            Tokens = Tokens,
+            Loss = loss,
+            GradientNorm = norm,
+            LearningRate = learningRate,
+            TokensPerSecond = targets / took.TotalSeconds,
+            Seconds = _clock.Elapsed.TotalSeconds,
         };
         Call(callback => callback.OnStep(this, step));
 
@@ -162,9 +172,15 @@ public sealed class TrainingRun : IDisposable
         using var process = Process.GetCurrentProcess();
         var result = new TrainingResult
         {
-            Steps = Step, Tokens = Tokens, TrainLoss = TrainLoss, ValidationLoss = ValidationLoss,
+            Steps = Step,
+            Tokens = Tokens,
+            TrainLoss = TrainLoss,
+            ValidationLoss = ValidationLoss,
             TokensPerSecond = _ownTokens == 0 ? 0 : _ownTokens / _trainingTime.TotalSeconds,
-            PeakMemoryBytes = process.PeakWorkingSet64, Seconds = _clock.Elapsed.TotalSeconds, Output = Output, Interrupted = interrupted,
+            PeakMemoryBytes = process.PeakWorkingSet64,
+            Seconds = _clock.Elapsed.TotalSeconds,
+            Output = Output,
+            Interrupted = interrupted,
         };
         Call(callback => callback.OnEnd(this, result));
         return result;

@@ -23,7 +23,15 @@ internal static class Tiny
 
     internal static TrainingOptions Options(string output, int steps = 12) => new()
     {
-        Output = output, Steps = steps, BatchSize = 3, LearningRate = 5e-3, WarmupSteps = 2, Seed = 17, LogEvery = 1, CheckpointEvery = 5, EvaluateEvery = 4,
+        Output = output,
+        Steps = steps,
+        BatchSize = 3,
+        LearningRate = 5e-3,
+        WarmupSteps = 2,
+        Seed = 17,
+        LogEvery = 1,
+        CheckpointEvery = 5,
+        EvaluateEvery = 4,
     };
 
     internal static TrainingResult Train<TModel>(TModel model, RowsObjective objective, TrainingOptions options) where TModel : nn.Module, IPretrainedModel, ICausalLanguageModel =>

@@ -34,7 +34,11 @@ public sealed class TrainerTests : IDisposable
         var live = new List<long>();
         var options = Tiny.Options(folder["run"], 230) with
         {
-            Precision = precision, CheckpointEvery = 100, EvaluateEvery = 50, BatchSize = 5, Callbacks = [new Tiny.AfterStep((_, _) => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount))],
+            Precision = precision,
+            CheckpointEvery = 100,
+            EvaluateEvery = 50,
+            BatchSize = 5,
+            Callbacks = [new Tiny.AfterStep((_, _) => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount))],
         };
 
         TrainingResult result = Tiny.Train(model, new RowsObjective(), options);
@@ -139,7 +143,10 @@ public sealed class TrainerTests : IDisposable
         var seen = new List<double?>();
         var options = Tiny.Options(folder["run"], 3) with
         {
-            LearningRate = 1e-30, WeightDecay = 0, EvaluationBatches = 0, Callbacks = [new Tiny.AfterStep((run, _) => seen.Add(run.Evaluate()))],
+            LearningRate = 1e-30,
+            WeightDecay = 0,
+            EvaluationBatches = 0,
+            Callbacks = [new Tiny.AfterStep((run, _) => seen.Add(run.Evaluate()))],
         };
         TrainingResult result = Tiny.Train(model, objective, options);
 

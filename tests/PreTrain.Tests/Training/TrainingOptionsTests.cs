@@ -14,9 +14,26 @@ public sealed class TrainingOptionsTests
     {
         var options = new TrainingOptions
         {
-            Output = " ", Steps = 0, BatchSize = -1, AccumulationSteps = 0, LogEvery = 0, KeepCheckpoints = 0, CheckpointEvery = -1, EvaluateEvery = -2,
-            EvaluationBatches = -3, LearningRate = double.NaN, WarmupSteps = -1, LearningRateDecay = (LearningRateDecay)7, Precision = (Precision)8, Beta1 = 1, Beta2 = 2,
-            Epsilon = 0, WeightDecay = -1, ClipNorm = -1, Resume = true, Overwrite = true,
+            Output = " ",
+            Steps = 0,
+            BatchSize = -1,
+            AccumulationSteps = 0,
+            LogEvery = 0,
+            KeepCheckpoints = 0,
+            CheckpointEvery = -1,
+            EvaluateEvery = -2,
+            EvaluationBatches = -3,
+            LearningRate = double.NaN,
+            WarmupSteps = -1,
+            LearningRateDecay = (LearningRateDecay)7,
+            Precision = (Precision)8,
+            Beta1 = 1,
+            Beta2 = 2,
+            Epsilon = 0,
+            WeightDecay = -1,
+            ClipNorm = -1,
+            Resume = true,
+            Overwrite = true,
         };
         var e = Assert.Throws<ArgumentException>(() => new Trainer(options));
         Assert.Equal("Output (' ') must name a folder. Steps (0) must be positive. BatchSize (-1) must be positive. AccumulationSteps (0) must be positive. "
