@@ -1,5 +1,6 @@
 // Pre-trains a small GPT on the reference documentation of the .NET SDK, or on text files of your own. README.md says more.
 using System.Globalization;
+using System.Runtime.Intrinsics.X86;
 using PreTrain.Data;
 using PreTrain.Generation;
 using PreTrain.Models.Gpt;
@@ -12,7 +13,7 @@ using TorchSharp;
 
 const string Output = "runs/pretrain-gpt";
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-int steps = 600;
+int steps = 800;
 var files = new List<string>();
 for (int i = 0; i < args.Length; i++)
 {
@@ -45,9 +46,11 @@ try
     // 3. Training, with a line that is drawn anew.
     TrainingResult result = AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new RemainingTimeColumn()).Start(progress =>
     {
+        bool amx = X86Base.IsSupported && (X86Base.CpuId(7, 0).Edx >> 22 & 1) != 0;   // multiplies bfloat16 matrices
         var options = new TrainingOptions
         {
-            Output = Output, Overwrite = true, Tokenizer = tokenizer, Steps = steps, LearningRate = 2e-3, Precision = Precision.BFloat16, EvaluateEvery = 100, EvaluationBatches = 8,
+            Output = Output, Overwrite = true, Tokenizer = tokenizer, Steps = steps, LearningRate = 2e-3, EvaluateEvery = 100, EvaluationBatches = 8,
+            Precision = amx ? Precision.BFloat16 : Precision.Float32,
             Callbacks = [new Display(progress.AddTask("starting", maxValue: steps))],
         };
         return new Trainer(options).Run(model, new CausalLanguageModeling(tokens), stop.Token);

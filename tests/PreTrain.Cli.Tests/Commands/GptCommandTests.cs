@@ -330,6 +330,20 @@ public class GptCommandTests
     }
 
     [Fact]
+    public void Gpt_LossThatIsNotFinite_NamesTheStepDumpsTheBatchAndEndsWith4()
+    {
+        using var folder = new TemporaryFolder();
+
+        ToolResult result = TinyRun.Run(TinyRun.Data(folder), folder["run"], "--learning-rate", "1e30", "--warmup-steps", "0", "--json");
+
+        Assert.Equal((4, ""), (result.ExitCode, result.Output));
+        string dump = Assert.Single(Directory.GetFiles(folder["run"], "not-finite-step-*.txt"));
+        Assert.Matches(@"error: The (loss|gradient norm) of step \d+ is (NaN|Infinity|∞)\. The batch is in ", result.Error);
+        Assert.Contains(dump, result.Error);
+        Assert.False(Directory.Exists(folder["run/model"]));
+    }
+
+    [Fact]
     public void Gpt_CancelledBeforeTheFirstStep_LeavesNothingBehindAndEndsWith130()
     {
         using var folder = new TemporaryFolder();
