@@ -92,13 +92,14 @@ def main():
         lr=1e-3, betas=(0.9, 0.95), fused=args.fused_adamw or None)
     step_model = torch.compile(model) if args.compile else model
     ids = torch.randint(vocabulary, (batch, context + 1), device=args.device)
+    inputs, targets = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
     autocast = torch.autocast(args.device, dtype=torch.bfloat16, enabled=args.precision == "bf16")
 
     times, loss = [], None
     for step in range(args.warmup + args.steps):
         start = time.perf_counter()
         with autocast:
-            loss = step_model(ids[:, :-1], ids[:, 1:])
+            loss = step_model(inputs, targets)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

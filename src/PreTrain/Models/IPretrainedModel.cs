@@ -13,4 +13,9 @@ public interface IPretrainedModel
     /// <param name="folder">Created where it is missing; the two files are replaced.</param>
     /// <param name="weights">Values to save instead of the model's own, by parameter name: the 32-bit master weights of a run in lower precision.</param>
     void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null);
+
+    /// <summary>Reads the values of a folder that <see cref="SavePretrained"/> wrote into this model, whose architecture must be the folder's.</summary>
+    /// <param name="folder">Holds <c>model.safetensors</c>.</param>
+    /// <exception cref="Checkpoints.CheckpointException">The file is missing or damaged, or its tensors do not fit.</exception>
+    void LoadPretrained(string folder);
 }

@@ -1,4 +1,5 @@
 // N rows (tokens), C columns (features)
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
@@ -47,7 +48,9 @@ public static class AddLayerNorm
     /// <param name="epsilon">Added to the variance.</param>
     /// <returns>(N, C).</returns>
     public static Tensor Norm(Tensor x, Tensor weight, Tensor shift, double epsilon) =>
-        nn.functional.layer_norm(x, [weight.numel()], weight, shift, epsilon);
+        TensorMemory.HasKernelsFor(x) && weight.numel() % 16 == 0 && x.dtype == weight.dtype && x.dtype == shift.dtype && x.ndim > 0 && x.size(-1) == weight.numel()
+            ? Kernel.apply(x.contiguous(), null!, null!, weight, shift, epsilon)[0]
+            : nn.functional.layer_norm(x, [weight.numel()], weight, shift, epsilon);
 
     private sealed unsafe class Kernel : autograd.MultiTensorFunction<Kernel>
     {
@@ -55,53 +58,59 @@ public static class AddLayerNorm
 
         public override List<Tensor> forward(autograd.AutogradContext ctx, params object[] vars)
         {
-            var (residual, update, bias, weight, shift) = ((Tensor)vars[0], (Tensor)vars[1], (Tensor)vars[2], (Tensor)vars[3], (Tensor)vars[4]);
-            Tensor sum = empty_like(residual), normed = empty_like(residual);
+            var (residual, update, bias, weight, shift) = ((Tensor)vars[0], vars[1] as Tensor, vars[2] as Tensor, (Tensor)vars[3], (Tensor)vars[4]);
+            Tensor sum = update is null ? residual : empty_like(residual), normed = empty_like(residual);
             Tensor statistics = empty([2, residual.numel() / weight.numel()], dtype: ScalarType.Float32);   // mean and 1/σ of each row
             var epsilon = (float)(double)vars[5];
             if (residual.dtype == ScalarType.BFloat16) Forward<BFloat16Element>(residual, update, bias, weight, shift, epsilon, sum, normed, statistics);
             else Forward<Float32Element>(residual, update, bias, weight, shift, epsilon, sum, normed, statistics);
             ctx.save_for_backward([sum, weight, statistics]);
             ctx.set_materialize_grads(false);
-            return [sum, normed];
+            return update is null ? [normed] : [sum, normed];
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, List<Tensor> grad_outputs)
         {
             List<Tensor> saved = ctx.get_saved_variables();
             var (sum, weight, statistics) = (saved[0], saved[1], saved[2]);
-            Tensor? dsum = grad_outputs[0]?.contiguous();
-            Tensor dnormed = grad_outputs[1]?.contiguous() ?? zeros_like(sum);
-            return sum.dtype == ScalarType.BFloat16
+            Tensor? dsum = grad_outputs.Count == 1 ? null : grad_outputs[0]?.contiguous();
+            Tensor dnormed = grad_outputs[^1]?.contiguous() ?? zeros_like(sum);
+            var (dx, dbias, dgain, dshift) = sum.dtype == ScalarType.BFloat16
                 ? Backward<BFloat16Element>(sum, weight, statistics, dsum, dnormed)
                 : Backward<Float32Element>(sum, weight, statistics, dsum, dnormed);
+            return grad_outputs.Count == 1 ? [dx, null!, null!, dgain, dshift, null!] : [dx, dx.alias(), dbias, dgain, dshift, null!];
         }
 
-        private static void Forward<E>(Tensor residual, Tensor update, Tensor bias, Tensor weight, Tensor shift, float epsilon,
+        private static void Forward<E>(Tensor residual, Tensor? update, Tensor? bias, Tensor weight, Tensor shift, float epsilon,
             Tensor sum, Tensor normed, Tensor statistics) where E : struct, IElement
         {
             long columns = weight.numel(), rows = residual.numel() / columns;
-            byte* px = TensorMemory.Address(residual), py = TensorMemory.Address(update), pb = TensorMemory.Address(bias);
+            byte* px = TensorMemory.Address(residual), py = update is null ? null : TensorMemory.Address(update), pb = bias is null ? null : TensorMemory.Address(bias);
             byte* pw = TensorMemory.Address(weight), ph = TensorMemory.Address(shift);
             byte* ps = TensorMemory.Address(sum), pn = TensorMemory.Address(normed);
             var means = (float*)TensorMemory.Address(statistics);
             float* inverses = means + rows;
             int chunks = ParallelLoop.Chunks(rows, 64);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (from, to) = ParallelLoop.Range(rows, chunks, chunk);
+                long bytes = columns * E.Size;
+                byte* b = pb, w = pw, h = ph;
                 for (long r = from; r < to; r++)
                 {
-                    long row = r * columns * E.Size;
+                    long row = r * bytes;
                     byte* s = ps + row;
-                    for (long c = 0; c < columns * E.Size; c += 16 * E.Size)
-                        E.Store(s + c, E.Load(px + row + c) + (E.Load(py + row + c) + E.Load(pb + c)));
+                    if (py != null)
+                    {
+                        byte* x = px + row, y = py + row;
+                        for (long c = 0; c < bytes; c += 16 * E.Size) E.Store(s + c, E.Load(x + c) + (E.Load(y + c) + E.Load(b + c)));
+                    }
 
                     Vector512<float> total = Vector512<float>.Zero;
-                    for (long c = 0; c < columns * E.Size; c += 16 * E.Size) total += E.Load(s + c);
+                    for (long c = 0; c < bytes; c += 16 * E.Size) total += E.Load(s + c);
                     float mean = Vector512.Sum(total) / columns;
                     Vector512<float> centre = Vector512.Create(mean), squares = Vector512<float>.Zero;
-                    for (long c = 0; c < columns * E.Size; c += 16 * E.Size)
+                    for (long c = 0; c < bytes; c += 16 * E.Size)
                     {
                         Vector512<float> d = E.Load(s + c) - centre;
                         squares = Vector512.FusedMultiplyAdd(d, d, squares);
@@ -111,13 +120,13 @@ public static class AddLayerNorm
 
                     Vector512<float> scale = Vector512.Create(inverse);
                     byte* n = pn + row;
-                    for (long c = 0; c < columns * E.Size; c += 16 * E.Size)
-                        E.Store(n + c, Vector512.FusedMultiplyAdd((E.Load(s + c) - centre) * scale, E.Load(pw + c), E.Load(ph + c)));
+                    for (long c = 0; c < bytes; c += 16 * E.Size)
+                        E.Store(n + c, Vector512.FusedMultiplyAdd((E.Load(s + c) - centre) * scale, E.Load(w + c), E.Load(h + c)));
                 }
             });
         }
 
-        private static List<Tensor> Backward<E>(Tensor sum, Tensor weight, Tensor statistics, Tensor? dsum, Tensor dnormed) where E : struct, IElement
+        private static (Tensor Dx, Tensor Dbias, Tensor Dgain, Tensor Dshift) Backward<E>(Tensor sum, Tensor weight, Tensor statistics, Tensor? dsum, Tensor dnormed) where E : struct, IElement
         {
             long columns = weight.numel(), rows = sum.numel() / columns;
             int chunks = ParallelLoop.Chunks(rows, 64);
@@ -128,39 +137,42 @@ public static class AddLayerNorm
             var means = (float*)TensorMemory.Address(statistics);
             float* inverses = means + rows;
             var sums = (float*)TensorMemory.Address(partial);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (from, to) = ParallelLoop.Range(rows, chunks, chunk);
                 float* dbias = sums + chunk * 3 * columns, dgain = dbias + columns, dshift = dgain + columns;
+                byte* w = pw;
+                long width = columns;
                 for (long r = from; r < to; r++)
                 {
-                    long row = r * columns * E.Size;
+                    long row = r * width * E.Size;
+                    byte* sr = ps + row, nr = pn + row, dxr = pdx + row, dr = pd == null ? null : pd + row;
                     Vector512<float> centre = Vector512.Create(means[r]), inverse = Vector512.Create(inverses[r]);
                     Vector512<float> first = Vector512<float>.Zero, second = Vector512<float>.Zero;
-                    for (long c = 0; c < columns; c += 16)
+                    for (long c = 0; c < width; c += 16)
                     {
-                        long at = row + c * E.Size;
-                        Vector512<float> hat = (E.Load(ps + at) - centre) * inverse, d = E.Load(pn + at), g = d * E.Load(pw + c * E.Size);
+                        long at = c * E.Size;
+                        Vector512<float> hat = (E.Load(sr + at) - centre) * inverse, d = E.Load(nr + at), g = d * E.Load(w + at);
                         first += g;
                         second = Vector512.FusedMultiplyAdd(g, hat, second);
                         Vector512.FusedMultiplyAdd(d, hat, Vector512.Load(dgain + c)).Store(dgain + c);
                         (Vector512.Load(dshift + c) + d).Store(dshift + c);
                     }
                     Vector512<float> m1 = Vector512.Create(Vector512.Sum(first) / columns), m2 = Vector512.Create(Vector512.Sum(second) / columns);
-                    for (long c = 0; c < columns; c += 16)
+                    for (long c = 0; c < width; c += 16)
                     {
-                        long at = row + c * E.Size;
-                        Vector512<float> hat = (E.Load(ps + at) - centre) * inverse, g = E.Load(pn + at) * E.Load(pw + c * E.Size);
+                        long at = c * E.Size;
+                        Vector512<float> hat = (E.Load(sr + at) - centre) * inverse, g = E.Load(nr + at) * E.Load(w + at);
                         Vector512<float> d = inverse * (g - m1 - hat * m2);
-                        if (pd != null) d += E.Load(pd + at);
-                        E.Store(pdx + at, d);
+                        if (dr != null) d += E.Load(dr + at);
+                        E.Store(dxr + at, d);
                         (Vector512.Load(dbias + c) + d).Store(dbias + c);
                     }
                 }
             });
             using Tensor totals = partial.sum(dim: 0);
             Tensor typed = totals.to(weight.dtype);
-            return [dx, dx.alias(), typed[0], typed[1], typed[2], null!];
+            return (dx, typed[0], typed[1], typed[2]);
         }
     }
 }

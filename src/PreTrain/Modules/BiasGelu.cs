@@ -1,4 +1,5 @@
 // N rows (tokens), C columns (features)
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
@@ -55,14 +56,15 @@ public static class BiasGelu
             long columns = bias.numel(), rows = x.numel() / columns;
             byte* px = TensorMemory.Address(x), pb = TensorMemory.Address(bias), py = TensorMemory.Address(y);
             int chunks = ParallelLoop.Chunks(rows, 64);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (from, to) = ParallelLoop.Range(rows, chunks, chunk);
+                long bytes = columns * E.Size;
+                byte* b = pb;
                 for (long r = from; r < to; r++)
                 {
-                    byte* xr = px + r * columns * E.Size, yr = py + r * columns * E.Size;
-                    for (long c = 0; c < columns; c += 16)
-                        E.Store(yr + c * E.Size, VectorMath.Gelu(E.Load(xr + c * E.Size) + E.Load(pb + c * E.Size)));
+                    byte* xr = px + r * bytes, yr = py + r * bytes;
+                    for (long c = 0; c < bytes; c += 16 * E.Size) E.Store(yr + c, VectorMath.Gelu(E.Load(xr + c) + E.Load(b + c)));
                 }
             });
         }
@@ -74,18 +76,21 @@ public static class BiasGelu
             using Tensor partial = zeros([chunks, columns]);
             byte* px = TensorMemory.Address(x), pb = TensorMemory.Address(bias), pdy = TensorMemory.Address(dy), pdx = TensorMemory.Address(dx);
             var sums = (float*)TensorMemory.Address(partial);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (from, to) = ParallelLoop.Range(rows, chunks, chunk);
                 float* sum = sums + chunk * columns;
+                byte* b = pb;
+                long width = columns;
                 for (long r = from; r < to; r++)
                 {
-                    long row = r * columns * E.Size;
-                    for (long c = 0; c < columns; c += 16)
+                    long row = r * width * E.Size;
+                    byte* xr = px + row, dyr = pdy + row, dxr = pdx + row;
+                    for (long c = 0; c < width; c += 16)
                     {
-                        long at = row + c * E.Size;
-                        Vector512<float> d = E.Load(pdy + at) * VectorMath.GeluDerivative(E.Load(px + at) + E.Load(pb + c * E.Size));
-                        E.Store(pdx + at, d);
+                        long at = c * E.Size;
+                        Vector512<float> d = E.Load(dyr + at) * VectorMath.GeluDerivative(E.Load(xr + at) + E.Load(b + at));
+                        E.Store(dxr + at, d);
                         (Vector512.Load(sum + c) + d).Store(sum + c);
                     }
                 }

@@ -1,4 +1,5 @@
 // B batch, T tokens, C embedding, H heads, D = C/H width of a head
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
@@ -117,26 +118,27 @@ public static class CausalAttention
             byte* from = TensorMemory.Address(joined), to = TensorMemory.Address(split), pb = bias is null ? null : TensorMemory.Address(bias);
             long rows = batch * length;
             int chunks = ParallelLoop.Chunks(rows, 64);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(rows, chunks, chunk);
+                long bytes = head * E.Size, stride = length * bytes;
                 for (long r = first; r < last; r++)
                 {
                     long b = r / length, t = r % length;
-                    byte* source = from + r * parts * width * E.Size;
+                    byte* source = from + r * parts * width * E.Size, addend = pb;
                     for (int part = 0; part < parts; part++)
                     {
                         Vector512<float> factor = Vector512.Create(part == 0 ? scale : 1f);
-                        for (int h = 0; h < heads; h++)
+                        byte* target = to + ((part * batch + b) * heads * length + t) * bytes;
+                        for (int h = 0; h < heads; h++, target += stride, source += bytes)
                         {
-                            byte* target = to + (((part * batch + b) * heads + h) * length + t) * head * E.Size;
-                            long offset = (part * width + h * head) * E.Size;
-                            for (long d = 0; d < head * E.Size; d += 16 * E.Size)
+                            if (addend == null)
                             {
-                                Vector512<float> x = E.Load(source + offset + d);
-                                if (pb != null) x += E.Load(pb + offset + d);
-                                E.Store(target + d, x * factor);
+                                for (long d = 0; d < bytes; d += 16 * E.Size) E.Store(target + d, E.Load(source + d) * factor);
+                                continue;
                             }
+                            for (long d = 0; d < bytes; d += 16 * E.Size) E.Store(target + d, (E.Load(source + d) + E.Load(addend + d)) * factor);
+                            addend += bytes;
                         }
                     }
                 }
@@ -153,28 +155,28 @@ public static class CausalAttention
             nint[] from = Array.ConvertAll(split, t => (nint)TensorMemory.Address(t));
             byte* to = TensorMemory.Address(joined);
             float* sums = partial is null ? null : (float*)TensorMemory.Address(partial);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(rows, chunks, chunk);
+                long size = head, stride = length * head * E.Size;
                 for (long r = first; r < last; r++)
                 {
                     long b = r / length, t = r % length;
                     byte* target = to + r * columns * E.Size;
+                    float* sum = sums == null ? null : sums + chunk * columns;
                     for (int part = 0; part < parts; part++)
                     {
                         Vector512<float> factor = Vector512.Create(part == 0 ? scale : 1f);
-                        for (int h = 0; h < heads; h++)
+                        byte* source = (byte*)from[part] + (b * heads * length + t) * size * E.Size;
+                        for (int h = 0; h < heads; h++, source += stride, target += size * E.Size)
                         {
-                            byte* source = (byte*)from[part] + ((b * heads + h) * length + t) * head * E.Size;
-                            long offset = part * width + h * head;
-                            for (long d = 0; d < head; d += 16)
+                            for (long d = 0; d < size; d += 16)
                             {
                                 Vector512<float> x = E.Load(source + d * E.Size) * factor;
-                                E.Store(target + (offset + d) * E.Size, x);
-                                if (sums == null) continue;
-                                float* sum = sums + chunk * columns + offset + d;
-                                (Vector512.Load(sum) + x).Store(sum);
+                                E.Store(target + d * E.Size, x);
+                                if (sum != null) (Vector512.Load(sum + d) + x).Store(sum + d);
                             }
+                            if (sum != null) sum += size;
                         }
                     }
                 }
@@ -189,7 +191,7 @@ public static class CausalAttention
             long length = scores.size(2), rows = scores.numel() / length;
             byte* p = TensorMemory.Address(scores);
             int chunks = ParallelLoop.Chunks(rows, 64);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(rows, chunks, chunk);
                 float* buffer = stackalloc float[(int)Math.Min(length + 16, 4112)];
@@ -198,26 +200,36 @@ public static class CausalAttention
             });
         }
 
+        [MethodImpl(ParallelLoop.Hot)]
         private static void SoftmaxRow<E>(byte* row, long valid, long length, float* buffer, long capacity) where E : struct, IElement
         {
-            long whole = valid & ~15L;
-            Vector512<float> top = Vector512.Create(float.NegativeInfinity);
-            for (long j = 0; j < whole; j += 16) top = Vector512.Max(top, E.Load(row + j * E.Size));
-            float max = float.NegativeInfinity;
-            for (int i = 0; i < 16; i++) max = MathF.Max(max, top[i]);
-            for (long j = whole; j < valid; j++) max = MathF.Max(max, E.LoadOne(row + j * E.Size));
+            // The last, partial register is read whole where the row reaches that far, with the lanes beyond the query masked out.
+            long whole = valid & ~15L, covered = whole;
+            bool masked = whole < valid && whole + 16 <= length;
+            Vector512<float> lanes = VectorMath.FirstLanes(valid - whole), lowest = Vector512.Create(float.NegativeInfinity);
+
+            Vector512<float> top = lowest;
+            for (long j = 0; j < whole; j += 16) top = Vector512.MaxNative(top, E.Load(row + j * E.Size));
+            if (masked)
+            {
+                top = Vector512.MaxNative(top, Vector512.ConditionalSelect(lanes, E.Load(row + whole * E.Size), lowest));
+                covered = whole + 16;
+            }
+            float max = VectorMath.Max(top);
+            for (long j = covered; j < valid; j++) max = MathF.Max(max, E.LoadOne(row + j * E.Size));
 
             // The exponentials are kept in 32 bits where they fit the buffer, so that they are rounded once.
             bool buffered = length <= capacity;
             Vector512<float> shift = Vector512.Create(max), total = Vector512<float>.Zero;
-            for (long j = 0; j < whole; j += 16)
+            for (long j = 0; j < covered; j += 16)
             {
                 Vector512<float> e = VectorMath.Exp(E.Load(row + j * E.Size) - shift);
+                if (j == whole) e &= lanes;
                 total += e;
                 if (buffered) e.Store(buffer + j);
             }
             float sum = Vector512.Sum(total);
-            for (long j = whole; j < valid; j++)
+            for (long j = covered; j < valid; j++)
             {
                 float e = MathF.Exp(E.LoadOne(row + j * E.Size) - max);
                 sum += e;
@@ -225,14 +237,16 @@ public static class CausalAttention
             }
 
             float inverse = 1 / sum;
-            for (long j = 0; j < whole; j += 16)
+            for (long j = 0; j < covered; j += 16)
             {
                 Vector512<float> e = buffered ? Vector512.Load(buffer + j) : VectorMath.Exp(E.Load(row + j * E.Size) - shift);
+                if (j == whole) e &= lanes;
                 E.Store(row + j * E.Size, e * inverse);
             }
-            for (long j = whole; j < valid; j++)
+            for (long j = covered; j < valid; j++)
                 E.StoreOne(row + j * E.Size, (buffered ? buffer[j] : MathF.Exp(E.LoadOne(row + j * E.Size) - max)) * inverse);
-            new Span<byte>(row + valid * E.Size, (int)((length - valid) * E.Size)).Clear();
+            long end = Math.Max(covered, valid);
+            new Span<byte>(row + end * E.Size, (int)((length - end) * E.Size)).Clear();
         }
 
         /// <summary>dS = P ∘ (dP − Σⱼ P dP), in place of dP; zeros after each query's own key.</summary>
@@ -241,13 +255,14 @@ public static class CausalAttention
             long length = weights.size(2), rows = weights.numel() / length;
             byte* pw = TensorMemory.Address(weights), pg = TensorMemory.Address(grad);
             int chunks = ParallelLoop.Chunks(rows, 64);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(rows, chunks, chunk);
                 for (long r = first; r < last; r++)
                 {
                     byte* w = pw + r * length * E.Size, g = pg + r * length * E.Size;
-                    long valid = r % length + 1, whole = valid & ~15L;
+                    // The weights behind the query's own key are zero, so whole registers do no harm.
+                    long valid = r % length + 1, rounded = (valid + 15) & ~15L, whole = rounded <= length ? rounded : valid & ~15L;
                     Vector512<float> total = Vector512<float>.Zero;
                     for (long j = 0; j < whole * E.Size; j += 16 * E.Size) total = Vector512.FusedMultiplyAdd(E.Load(w + j), E.Load(g + j), total);
                     float dot = Vector512.Sum(total);
@@ -256,7 +271,8 @@ public static class CausalAttention
                     Vector512<float> mean = Vector512.Create(dot);
                     for (long j = 0; j < whole * E.Size; j += 16 * E.Size) E.Store(g + j, E.Load(w + j) * (E.Load(g + j) - mean));
                     for (long j = whole; j < valid; j++) E.StoreOne(g + j * E.Size, E.LoadOne(w + j * E.Size) * (E.LoadOne(g + j * E.Size) - dot));
-                    new Span<byte>(g + valid * E.Size, (int)((length - valid) * E.Size)).Clear();
+                    long end = Math.Max(whole, valid);
+                    new Span<byte>(g + end * E.Size, (int)((length - end) * E.Size)).Clear();
                 }
             });
         }

@@ -1,4 +1,5 @@
 // N rows (positions), V vocabulary
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
@@ -75,7 +76,7 @@ public static class CrossEntropy
             int chunks = ParallelLoop.Chunks(rows, 16);
             var losses = new double[chunks];
             long wrong = -1;
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(rows, chunks, chunk);
                 double loss = 0;
@@ -101,13 +102,13 @@ public static class CrossEntropy
             return losses.Sum() / normalizer;
         }
 
+        [MethodImpl(ParallelLoop.Hot)]
         private static double Row<E>(byte* row, long columns, long target, float weight, bool wanted) where E : struct, IElement
         {
             long whole = columns & ~15L;
             Vector512<float> top = Vector512.Create(float.NegativeInfinity);
-            for (long j = 0; j < whole; j += 16) top = Vector512.Max(top, E.Load(row + j * E.Size));
-            float max = float.NegativeInfinity;
-            for (int i = 0; i < 16; i++) max = MathF.Max(max, top[i]);
+            for (long j = 0; j < whole; j += 16) top = Vector512.MaxNative(top, E.Load(row + j * E.Size));
+            float max = VectorMath.Max(top);
             for (long j = whole; j < columns; j++) max = MathF.Max(max, E.LoadOne(row + j * E.Size));
 
             Vector512<float> shift = Vector512.Create(max), total = Vector512<float>.Zero;

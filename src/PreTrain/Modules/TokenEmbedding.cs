@@ -1,4 +1,5 @@
 // B batch, T tokens, C embedding, V vocabulary
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
@@ -80,7 +81,7 @@ public static class TokenEmbedding
             var id = (long*)TensorMemory.Address(ids);
             byte* pt = TensorMemory.Address(tokens), pp = TensorMemory.Address(positions), px = TensorMemory.Address(x);
             int chunks = ParallelLoop.Chunks(rows, 64);
-            ParallelLoop.For(chunks, chunk =>
+            ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(rows, chunks, chunk);
                 for (long r = first; r < last; r++)
@@ -107,7 +108,7 @@ public static class TokenEmbedding
 
             byte* pdx = TensorMemory.Address(dx), pt = TensorMemory.Address(dtokens), pp = TensorMemory.Address(dpositions);
             int tokenChunks = ParallelLoop.Chunks(starts.Count, 16);
-            ParallelLoop.For(tokenChunks, chunk =>
+            ParallelLoop.For(tokenChunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(starts.Count, tokenChunks, chunk);
                 for (long s = first; s < last; s++)
@@ -124,7 +125,7 @@ public static class TokenEmbedding
             });
 
             int positionChunks = ParallelLoop.Chunks(length, 8);
-            ParallelLoop.For(positionChunks, chunk =>
+            ParallelLoop.For(positionChunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
             {
                 var (first, last) = ParallelLoop.Range(length, positionChunks, chunk);
                 for (long t = first; t < last; t++)

@@ -14,7 +14,7 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
 {
     private readonly TokenStore _tokens;
     private readonly TokenRange _train;
-    private readonly TokenRange _validation;
+    private readonly TokenRange? _validation;
     private readonly double _fraction;
 
     /// <summary>Splits a store.</summary>
@@ -26,7 +26,7 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
             throw new ArgumentOutOfRangeException(nameof(validationFraction), validationFraction, "The held-out share must be at least 0 and below 1.");
         _tokens = tokens;
         _fraction = validationFraction;
-        (_train, _validation) = validationFraction > 0 ? tokens.Split(validationFraction) : (tokens.All, tokens.All.Slice(tokens.Count, 0));
+        (_train, _validation) = validationFraction == 0 ? (tokens.All, null) : tokens.Split(validationFraction);
     }
 
     /// <inheritdoc/>
@@ -61,7 +61,7 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     /// <inheritdoc/>
     public IEnumerable<Batch> Evaluation(ICausalLanguageModel model, int batchSize)
     {
-        if (_validation.Count < 2) yield break;
+        if (_validation is not { Count: >= 2 }) yield break;
         var windows = new EvaluationWindows(_validation, model.ContextLength);
         for (long first = 0; first < windows.Count; first += batchSize)
         {
@@ -99,8 +99,8 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
             WindowBatch windows = _prefetcher.Next(cancellationToken);
             return new Batch
             {
-                Inputs = windows.Inputs,
-                Targets = windows.Targets,
+                Inputs = [.. windows.Inputs],   // the prefetcher uses its arrays again
+                Targets = [.. windows.Targets],
                 Rows = windows.BatchSize,
                 Length = windows.ContextLength,
                 ValidTargets = windows.Targets.Length,

@@ -8,6 +8,6 @@ public interface IBatchSource : IDisposable
     /// <summary>A few numbers that say where the next batch stands; batches prepared ahead are not counted.</summary>
     JsonObject State { get; }
 
-    /// <summary>The next batch. Its arrays may be filled anew by the next call.</summary>
+    /// <summary>The next batch, which is the caller's to keep.</summary>
     Batch Next(CancellationToken cancellationToken);
 }

@@ -6,7 +6,7 @@ internal static partial class Composed
 {
     private static readonly Operator s_attention = new("scaled_dot_product_attention");
     private static readonly Operator s_attentionMul = new("mul", "Scalar"), s_attentionMatmul = new("matmul"), s_attentionTranspose = new("transpose", "int");
-    private static readonly Operator s_attentionSoftmax = new("softmax", "int"), s_attentionDropout = new("dropout"), s_attentionAdd = new("add", "Tensor");
+    private static readonly Operator s_attentionSoftmax = new("softmax", "int"), s_attentionDropout = new("dropout"), s_attentionAdd = new("add", "Tensor"), s_attentionAddInPlace = new("add_", "Tensor");
     private static readonly Operator s_attentionFill = new("masked_fill", "Scalar"), s_attentionFillInPlace = new("masked_fill_", "Scalar");
     private static readonly Operator s_attentionOnes = new("ones"), s_attentionTriu = new("triu"), s_attentionNot = new("logical_not"), s_attentionAnd = new("logical_and");
     private static readonly Operator s_attentionAll = new("all", "dim"), s_attentionAny = new("any"), s_attentionEqual = new("eq", "Scalar");
@@ -35,14 +35,15 @@ internal static partial class Composed
             Tensor blocked = mask.dtype == ScalarType.Bool ? s_attentionNot.Call(mask) : s_attentionEqual.Call(mask, double.NegativeInfinity);
             dead = s_attentionAll.Call(blocked, -1, true);
             if (Kernels.Item(s_attentionAny.Call(dead)) == 0) dead = null;
+            bool fits = Fits(mask.shape, scores.shape);
             if (mask.dtype == ScalarType.Bool)
             {
                 if (dead is not null) blocked = s_attentionAnd.Call(blocked, s_attentionNot.Call(dead));
-                scores = s_attentionFill.Call(scores, blocked, double.NegativeInfinity);
+                scores = (fits ? s_attentionFillInPlace : s_attentionFill).Call(scores, blocked, double.NegativeInfinity);
             }
             else
             {
-                scores = s_attentionAdd.Call(scores, dead is null ? mask : s_attentionFill.Call(mask, dead, 0.0));
+                scores = (fits ? s_attentionAddInPlace : s_attentionAdd).Call(scores, dead is null ? mask : s_attentionFill.Call(mask, dead, 0.0));
             }
         }
 
@@ -50,5 +51,14 @@ internal static partial class Composed
         if (dead is not null) weights = s_attentionFill.Call(weights, dead, 0.0);
         if (dropout > 0) weights = s_attentionDropout.Call(weights, dropout, true);
         return s_attentionMatmul.Call(weights, value).MoveToOuterDisposeScope();
+    }
+
+    // Whether the mask leaves the shape of the scores as it is, which may then be written in place.
+    private static bool Fits(long[] mask, long[] scores)
+    {
+        if (mask.Length > scores.Length) return false;
+        for (int i = 1; i <= mask.Length; i++)
+            if (mask[^i] != 1 && mask[^i] != scores[^i]) return false;
+        return true;
     }
 }

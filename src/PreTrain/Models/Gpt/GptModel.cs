@@ -115,6 +115,9 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => GptWeights.Save(this, folder, weights);
 
     /// <inheritdoc/>
+    public void LoadPretrained(string folder) => GptWeights.LoadInto(this, folder);
+
+    /// <inheritdoc/>
     public JsonObject ToConfigJson() => GptWeights.ToConfigJson(Config);
 
     /// <summary>The logits of every position.</summary>

@@ -147,20 +147,31 @@ internal static class GptWeights
         var model = new GptModel(config, initialize: false);
         try
         {
-            using IDisposable mode = no_grad();
-            using DisposeScope scope = NewDisposeScope();
-            Dictionary<string, Tensor> own = model.state_dict();
-            foreach (Row row in Table(config))
-            {
-                using Tensor value = file.Read(names[row.Ours]);
-                own[row.Ours].copy_(row.Transposed ? value.t() : value);
-            }
+            Fill(model, file, names);
             return model;
         }
         catch
         {
             model.Dispose();
             throw;
+        }
+    }
+
+    internal static void LoadInto(GptModel model, string folder)
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, WeightsFile));
+        Fill(model, file, Check(model.Config, file));
+    }
+
+    private static void Fill(GptModel model, SafetensorsFile file, Dictionary<string, string> names)
+    {
+        using IDisposable mode = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        Dictionary<string, Tensor> own = model.state_dict();
+        foreach (Row row in Table(model.Config))
+        {
+            using Tensor value = file.Read(names[row.Ours]);
+            own[row.Ours].copy_(row.Transposed ? value.t() : value);
         }
     }
 

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using TorchSharp;
+using System.Runtime.Intrinsics.X86;
 
 namespace PreTrain.Torch.Cpu;
 
@@ -42,12 +42,7 @@ internal readonly unsafe struct BFloat16Element : IElement
     public static int Size => 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(byte* p)
-    {
-        Vector256<ushort> bits = Vector256.Load((ushort*)p);
-        Vector512<uint> wide = Vector512.Create(Vector256.WidenLower(bits), Vector256.WidenUpper(bits));
-        return (wide << 16).AsSingle();
-    }
+    public static Vector512<float> Load(byte* p) => (Avx512F.ConvertToVector512UInt32(Vector256.Load((ushort*)p)) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(byte* p, Vector512<float> v)
@@ -56,8 +51,7 @@ internal readonly unsafe struct BFloat16Element : IElement
         Vector512<uint> rounded = bits + Vector512.Create(0x7FFFu) + ((bits >> 16) & Vector512<uint>.One);
         // Rounding must not carry a NaN into another class.
         rounded = Vector512.ConditionalSelect(Vector512.Equals(v, v).AsUInt32(), rounded, Vector512.Create(0x7FC00000u));
-        Vector512<uint> high = rounded >> 16;
-        Vector256.Narrow(high.GetLower(), high.GetUpper()).Store((ushort*)p);
+        Avx512F.ConvertToVector256UInt16(rounded >> 16).Store((ushort*)p);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -20,13 +20,8 @@ internal static unsafe class TensorMemory
         if (!t.is_contiguous()) throw new ArgumentException("A kernel needs a contiguous tensor.", nameof(t));
         if (t.numel() == 0) return null;
         if (t.numel() * t.element_size() <= int.MaxValue) return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(t.bytes));
-        nint storage = t.dtype switch
-        {
-            ScalarType.Float32 => t.storage<float>().data_ptr(),
-            ScalarType.BFloat16 => t.storage<BFloat16>().data_ptr(),
-            ScalarType.Int64 => t.storage<long>().data_ptr(),
-            var other => throw new ArgumentException($"A kernel has no use for {other}.", nameof(t)),
-        };
+        // Beyond 2 GiB there is no span; a storage gives its first byte's address whatever its element type is taken for.
+        nint storage = t.storage<long>().data_ptr();
         return (byte*)storage + t.storage_offset() * t.element_size();
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace PreTrain.Torch.Cpu;
 
@@ -7,14 +8,15 @@ namespace PreTrain.Torch.Cpu;
 internal static class VectorMath
 {
     /// <summary>
-    /// e^x within 2 units in the last place: x = n·ln 2 + r with |r| ≤ ln 2 / 2, a polynomial in r (Cephes, expf), and n added to
-    /// the exponent. Where e^x is below the smallest normal number (x below −87.3) the result is 0, above 88.7 it is infinite, of NaN it is NaN.
+    /// e^x within 2 units in the last place: x = n·ln 2 + r with |r| ≤ ln 2 / 2, a polynomial in r (Cephes, expf), scaled by 2^n. Below
+    /// −104 the result is 0, above 88.8 it is infinite, of NaN it is NaN.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Exp(Vector512<float> x)
     {
-        Vector512<float> clamped = Vector512.Min(Vector512.Max(x, Vector512.Create(-87.33654f)), Vector512.Create(88.72283f));
-        Vector512<float> n = Vector512.Round(clamped * Vector512.Create(1.44269504f));
+        // With x as the second operand these instructions pass a NaN on.
+        Vector512<float> clamped = Avx512F.Min(Vector512.Create(89f), Avx512F.Max(Vector512.Create(-105f), x));
+        Vector512<float> n = Avx512F.RoundScale(clamped * Vector512.Create(1.44269504f), 8);   // to the nearest integer
         Vector512<float> r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693359375f), clamped);
         r = Vector512.FusedMultiplyAdd(n, Vector512.Create(2.12194440e-4f), r);
 
@@ -25,16 +27,30 @@ internal static class VectorMath
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.6666665459e-1f));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(5.0000001201e-1f));
         p = Vector512.FusedMultiplyAdd(p, r * r, r + Vector512<float>.One);
-
-        // n reaches 128 at the upper end, so the scale 2^n is applied in two halves.
-        Vector512<int> exponent = Vector512.ConvertToInt32(n);
-        Vector512<int> half = exponent >> 1;
-        Vector512<float> low = ((half + Vector512.Create(127)) << 23).AsSingle();
-        Vector512<float> high = ((exponent - half + Vector512.Create(127)) << 23).AsSingle();
-        Vector512<float> result = p * low * high;
-        result = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.33654f)), Vector512<float>.Zero, result);
-        return Vector512.ConditionalSelect(Vector512.GreaterThan(x, Vector512.Create(88.72283f)), Vector512.Create(float.PositiveInfinity), result);
+        return Avx512F.Scale(p, n);
     }
+
+    /// <summary>1/x within 1 unit in the last place, for normal x up to 2^126: an estimate of 14 bits and one step of Newton's method.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Reciprocal(Vector512<float> x)
+    {
+        Vector512<float> estimate = Avx512F.Reciprocal14(x);
+        return estimate * Vector512.FusedMultiplyAdd(-x, estimate, Vector512.Create(2f));
+    }
+
+    /// <summary>The largest of 16 lanes; NaN lanes are passed over or taken, as the hardware does.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static float Max(Vector512<float> v)
+    {
+        Vector256<float> eight = Avx.Max(v.GetLower(), v.GetUpper());
+        Vector128<float> four = Sse.Max(eight.GetLower(), eight.GetUpper());
+        four = Sse.Max(four, Sse.Shuffle(four, four, 0b_00_01_10_11));
+        return Sse.Max(four, Sse.Shuffle(four, four, 0b_00_00_00_01)).ToScalar();
+    }
+
+    /// <summary>All bits of the first <paramref name="count"/> lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> FirstLanes(long count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((int)count)).AsSingle();
 
     /// <summary>√(2/π) and the cubic coefficient of the tanh form of GELU (Hendrycks and Gimpel 2016, section 2).</summary>
     private const float GeluScale = 0.7978845608f, GeluCubic = 0.044715f;
@@ -44,8 +60,7 @@ internal static class VectorMath
     internal static Vector512<float> Gelu(Vector512<float> x)
     {
         Vector512<float> cubic = Vector512.FusedMultiplyAdd(x * x, Vector512.Create(GeluCubic), Vector512<float>.One);
-        Vector512<float> e = Exp(x * cubic * Vector512.Create(-2 * GeluScale));
-        return x / (Vector512<float>.One + e);
+        return x * Reciprocal(Vector512<float>.One + NegativeExp(x * cubic));
     }
 
     /// <summary>The derivative of <see cref="Gelu"/>: σ + x·2z′·σ(1 − σ).</summary>
@@ -54,11 +69,15 @@ internal static class VectorMath
     {
         Vector512<float> square = x * x;
         Vector512<float> cubic = Vector512.FusedMultiplyAdd(square, Vector512.Create(GeluCubic), Vector512<float>.One);
-        Vector512<float> e = Exp(x * cubic * Vector512.Create(-2 * GeluScale));
-        Vector512<float> sigmoid = Vector512<float>.One / (Vector512<float>.One + e);
+        Vector512<float> sigmoid = Reciprocal(Vector512<float>.One + NegativeExp(x * cubic));
         Vector512<float> slope = Vector512.FusedMultiplyAdd(square, Vector512.Create(2 * GeluScale * 3 * GeluCubic), Vector512.Create(2 * GeluScale));
         // 1 − σ = e·σ, where the difference would lose what is left of σ near 1; the bound keeps ∞·0 out.
         Vector512<float> rest = Vector512.MinNative(e, Vector512.Create(1e30f)) * sigmoid;
         return Vector512.FusedMultiplyAdd(x * slope, sigmoid * rest, sigmoid);
     }
+
+    /// <summary>e^(−2z), kept below what <see cref="Reciprocal"/> takes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> NegativeExp(Vector512<float> cubic) =>
+        Exp(Avx512F.Min(Vector512.Create(87f), cubic * Vector512.Create(-2 * GeluScale)));
 }

@@ -81,6 +81,21 @@ public class AttentionTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
+    public void Composed_MaskWiderThanTheScores_Broadcasts(bool additive)
+    {
+        using var scope = NewDisposeScope();
+        Tensor q = randn([1, Queries, Width], ScalarType.Float64), k = randn([1, Keys, Width], ScalarType.Float64), v = randn([1, Keys, ValueWidth], ScalarType.Float64);
+        Tensor mask = tensor(Enumerable.Range(0, 3 * Keys).Select(i => i % 5 != 1).ToArray(), [3, 1, Keys]);
+        if (additive) mask = mask.to(ScalarType.Float64).log();
+        Tensor wide = Composed.AttentionFromParts(q, k, v, mask, 0, false);
+        Assert.Equal([3L, Queries, ValueWidth], wide.shape);
+        for (int b = 0; b < 3; b++)
+            Assert.True(wide[b..(b + 1)].allclose(Composed.AttentionFromParts(q, k, v, mask[b..(b + 1)], 0, false)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
     public void Composed_RowWithoutKeys_GivesZerosAndFiniteGradients(bool additive)
     {
         using var scope = NewDisposeScope();
@@ -102,6 +117,7 @@ public class AttentionTests
     [InlineData("plain")]
     [InlineData("causal")]
     [InlineData("mask")]
+    [InlineData("bias")]
     public void Composed_Gradients_AreThoseOfFiniteDifferences(string kind)
     {
         using var scope = NewDisposeScope();
@@ -109,7 +125,10 @@ public class AttentionTests
         Tensor q = randn([1, 2, 3, 2], ScalarType.Float64), k = randn([1, 2, 5, 2], ScalarType.Float64), v = randn([1, 2, 5, 3], ScalarType.Float64);
         Tensor outer = randn([1, 2, 3, 3], ScalarType.Float64);
         Tensor mask = tensor(Enumerable.Range(0, 15).Select(i => i % 4 != 1).ToArray(), [3, 5]);
-        Reference.CheckGradient(t => (Composed.AttentionFromParts(t[0], t[1], t[2], kind == "mask" ? mask : null, 0, kind == "causal") * outer).sum(), q, k, v);
+        Tensor bias = randn([3, 5], ScalarType.Float64);
+        Reference.CheckGradient(
+            t => (Composed.AttentionFromParts(t[0], t[1], t[2], kind switch { "mask" => mask, "bias" => t[3], _ => null }, 0, kind == "causal") * outer).sum(),
+            kind == "bias" ? [q, k, v, bias] : [q, k, v]);
     }
 
     [Fact]

@@ -1,0 +1,112 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using PreTrain.Models.Gpt;
+
+namespace PreTrain.Compare;
+
+/// <summary>How the contest runs.</summary>
+internal sealed record ContestOptions(string[] Models, string Device, int Steps, int Warmup, int Threads, int Rounds, string Python, bool Compile);
+
+/// <summary>Each contender in a process of its own, in turn, several rounds; medians and ratios of medians.</summary>
+internal static class Contest
+{
+    private sealed record Contender(string Who, string Mode, string Precision, bool Ours, string Arguments)
+    {
+        internal List<double> Milliseconds { get; } = [];
+        internal long PeakBytes { get; set; }
+        internal double Median => Milliseconds.Order().ElementAt(Milliseconds.Count / 2);
+    }
+
+    internal static int Run(ContestOptions options)
+    {
+        foreach (string name in options.Models)
+        {
+            if (!TrainingSteps.Models.ContainsKey(name))
+            {
+                Console.Error.WriteLine($"--model '{name}' is unknown; it must be one of {string.Join(", ", TrainingSteps.Models.Keys)}.");
+                return 2;
+            }
+            List<Contender> contenders = Contenders(options);
+            string version = "PyTorch";
+            for (int round = 0; round < options.Rounds; round++)
+            {
+                foreach (Contender contender in contenders)
+                {
+                    JsonNode? result = Measure(contender, name, options);
+                    if (result is null) continue;
+                    contender.Milliseconds.AddRange(result["milliseconds"]!.AsArray().Select(m => m!.GetValue<double>()));
+                    contender.PeakBytes = Math.Max(contender.PeakBytes, result["peakMemoryBytes"]!.GetValue<long>());
+                    if (!contender.Ours) version = result["who"]!.GetValue<string>();
+                    Console.Error.WriteLine($"round {round + 1}: {contender.Who} {contender.Mode}: {result["medianMilliseconds"]!.GetValue<double>():F1} ms, loss {result["loss"]!.GetValue<double>():F3}");
+                }
+            }
+            Print(name, version, contenders.Where(c => c.Milliseconds.Count > 0).ToList(), options);
+        }
+        return 0;
+    }
+
+    private static List<Contender> Contenders(ContestOptions options)
+    {
+        var list = new List<Contender>();
+        foreach (string precision in new[] { "bf16", "fp32" })
+        {
+            list.Add(new Contender("PreTrain", precision, precision, true, ""));
+            list.Add(new Contender("PyTorch", $"{precision}, explicit attention", precision, false, "--attention explicit"));
+            list.Add(new Contender("PyTorch", $"{precision}, SDPA", precision, false, "--attention sdpa"));
+            list.Add(new Contender("PyTorch", $"{precision}, explicit attention, fused AdamW", precision, false, "--attention explicit --fused-adamw"));
+            if (options.Compile) list.Add(new Contender("PyTorch", $"{precision}, SDPA, torch.compile", precision, false, "--attention sdpa --fused-adamw --compile"));
+        }
+        return list;
+    }
+
+    private static JsonNode? Measure(Contender contender, string model, ContestOptions options)
+    {
+        string common = string.Create(CultureInfo.InvariantCulture,
+            $"--model {model} --precision {contender.Precision} --device {options.Device} --steps {options.Steps} --warmup {options.Warmup} --threads {options.Threads}");
+        string[] command = contender.Ours
+            ? [.. Self(), "step", .. common.Split(' ')]
+            : [.. options.Python.Split(' ', StringSplitOptions.RemoveEmptyEntries), "train_step.py", .. common.Split(' '), .. contender.Arguments.Split(' ')];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["OMP_NUM_THREADS"] = options.Threads.ToString(CultureInfo.InvariantCulture);
+        using Process process = Process.Start(start)!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode == 0) return JsonNode.Parse(output.Trim().Split('\n')[^1]);
+        Console.Error.WriteLine($"{contender.Who} {contender.Mode} failed ({process.ExitCode}): {errors.Result.Trim().Split('\n')[^1]}");
+        return null;
+    }
+
+    /// <summary>The command that started this program: a native host, or dotnet with the assembly.</summary>
+    private static string[] Self()
+    {
+        string host = Environment.ProcessPath!;
+        return Path.GetFileNameWithoutExtension(host) == "dotnet" ? [host, Environment.GetCommandLineArgs()[0]] : [host];
+    }
+
+    private static void Print(string name, string version, List<Contender> contenders, ContestOptions options)
+    {
+        var (config, batch) = TrainingSteps.Models[name];
+        int tokens = batch * config.ContextLength;
+        Console.WriteLine($"\n### {name}: {config.LayerCount} layers × {config.EmbeddingDim}, context {config.ContextLength}, batch {batch}, vocabulary {config.VocabSize}; "
+            + $"{options.Device}, {options.Threads} threads, {version}, {options.Rounds} rounds of {options.Steps} steps\n");
+        Console.WriteLine("| who | mode | ms per step | tokens/s | TFLOP/s | peak MiB | ratio to the best of PyTorch, same precision | any precision |");
+        Console.WriteLine("|---|---|---|---|---|---|---|---|");
+        List<Contender> theirs = contenders.Where(c => !c.Ours).ToList();
+        foreach (Contender c in contenders)
+        {
+            string Ratio(IEnumerable<Contender> others) => c.Ours && others.Any() ? $"{others.Min(o => o.Median) / c.Median:F2}×" : "";
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"| {c.Who} | {c.Mode} | {c.Median:F1} | {1000 * tokens / c.Median:N0} | {Flops(config, tokens) / c.Median / 1e9:F2} | {c.PeakBytes / 1048576} | {Ratio(theirs.Where(t => t.Precision == c.Precision))} | {Ratio(theirs)} |"));
+        }
+    }
+
+    /// <summary>6 per weight of the matrix products and token, and 12·layers·width·context a token for attention (Chowdhery et al. 2022, appendix B).</summary>
+    private static double Flops(GptConfig config, int tokens)
+    {
+        double weights = config.LayerCount * (4.0 * config.EmbeddingDim * config.EmbeddingDim + 2.0 * config.EmbeddingDim * config.InnerDim)
+            + (double)config.VocabSize * config.EmbeddingDim;
+        return tokens * (6 * weights + 12.0 * config.LayerCount * config.EmbeddingDim * config.ContextLength);
+    }
+}

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Globalization;
+using PreTrain.Cli.Hosting;
+using PreTrain.Data;
+using PreTrain.Models.Gpt;
+using PreTrain.Tokenization;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Cli.Commands;
+
+/// <summary><c>pretrain evaluate perplexity</c>: how well a model predicts a text.</summary>
+internal static class PerplexityCommand
+{
+    private const int DefaultBatch = 8;
+
+    public static void AddTo(Command evaluate, Action<Command, Command, Action<ParseResult, Session>> add)
+    {
+        Option<string?> model = Options.Text("--model", "DIR", ModelFolder.Description, required: true);
+        Option<string[]> data = CorpusOption.Create(required: true);
+        Option<int?> batch = Options.Positive("--batch", $"Windows that are computed together. The default is {DefaultBatch}.");
+        var command = new Command("perplexity", "The mean loss per token, in nats, and its exponential: every token but the first is predicted once, in windows of the model's context.")
+        {
+            model, data, batch,
+        };
+        add(evaluate, command, (parsed, session) =>
+            Run(session, parsed.GetRequiredValue(model)!, CorpusOption.Open(parsed.GetRequiredValue(data)), parsed.GetValue(batch) ?? DefaultBatch));
+    }
+
+    private static void Run(Session session, string folder, TextCorpus corpus, int batch)
+    {
+        Device device = session.Start();
+        using GptModel model = ModelFolder.LoadModel(folder, device);
+        ByteLevelBpeTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
+
+        // The text may be larger than memory, so its tokens go to the disk.
+        string scratch = Directory.CreateTempSubdirectory("pretrain-perplexity-").FullName;
+        try
+        {
+            using TokenStore store = TokenStore.Build(corpus, tokenizer, Path.Combine(scratch, "tokens"), cancellationToken: session.Cancellation);
+            var windows = new EvaluationWindows(store.All, model.ContextLength);
+            session.Detail($"{store.Count} tokens in {store.DocumentCount} documents, {windows.Count} windows of {windows.ContextLength}");
+            double loss = MeanLoss(model, device, windows, batch, session.Cancellation);
+            if (!double.IsFinite(loss))
+                throw new NotFiniteException($"The loss is {loss.ToString(CultureInfo.InvariantCulture)}, which is not a finite number: the weights in '{folder}' hold values that are not finite or too large.");
+            Report(session, loss, windows.TargetCount);
+        }
+        finally
+        {
+            Directory.Delete(scratch, recursive: true);
+        }
+    }
+
+    private static double MeanLoss(GptModel model, Device device, EvaluationWindows windows, int batch, CancellationToken cancellation)
+    {
+        using IDisposable mode = no_grad();
+        int length = windows.ContextLength;
+        double sum = 0;
+        for (long first = 0; first < windows.Count; first += batch)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using DisposeScope scope = NewDisposeScope();
+            int rows = (int)Math.Min(batch, windows.Count - first);
+            long[] inputs = new long[rows * length], targets = new long[rows * length];
+            long valid = windows.Fill(first, inputs, targets, rows);
+            sum += model.Loss(tensor(inputs, [rows, length]).to(device), tensor(targets, [rows, length]).to(device), valid).item<float>() * (double)valid;
+        }
+        return sum / windows.TargetCount;
+    }
+
+    private static void Report(Session session, double loss, long tokens) => session.Result(json =>
+    {
+        json.WriteFinite("loss", loss);
+        json.WriteFinite("perplexity", Math.Exp(loss));
+        json.WriteNumber("tokens", tokens);
+    }, text =>
+    {
+        text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"loss        {loss:F4}"));
+        text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"perplexity  {Math.Exp(loss):F2}"));
+        text.WriteLine($"tokens      {tokens}");
+    });
+}

@@ -1,0 +1,129 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
+using PreTrain.Cli.Hosting;
+using PreTrain.Data;
+using PreTrain.Tokenization;
+
+namespace PreTrain.Cli.Commands;
+
+/// <summary>
+/// The folder <c>tokens</c> of a run: a token store, the tokenizer that made it, and <c>corpus.json</c>, which says what text it was. The folder
+/// appears whole or not at all.
+/// </summary>
+internal sealed class RunTokens : IDisposable
+{
+    public const string FolderName = "tokens";
+    private const string DescriptionFile = "corpus.json";
+
+    private RunTokens(ByteLevelBpeTokenizer tokenizer, TokenStore store)
+    {
+        Tokenizer = tokenizer;
+        Store = store;
+    }
+
+    public ByteLevelBpeTokenizer Tokenizer { get; }
+
+    public TokenStore Store { get; }
+
+    public void Dispose() => Store.Dispose();
+
+    /// <summary>Whether a run's folder holds tokens.</summary>
+    public static bool Exist(string output) => File.Exists(Path.Combine(output, FolderName, DescriptionFile));
+
+    /// <summary>Trains a tokenizer on the corpus, or takes the given one, and tokenizes the corpus with it.</summary>
+    /// <param name="session">The call of the tool.</param>
+    /// <param name="output">The run's folder.</param>
+    /// <param name="corpus">The text.</param>
+    /// <param name="tokenizer">The tokenizer, or null to train one.</param>
+    /// <param name="vocabSize">The vocabulary of the tokenizer that is trained.</param>
+    /// <param name="check">Throws if the store does not suit the run; then nothing is kept.</param>
+    public static RunTokens Build(Session session, string output, TextCorpus corpus, ByteLevelBpeTokenizer? tokenizer, int vocabSize, Action<TokenStore> check)
+    {
+        bool isNew = !Directory.Exists(output);
+        Directory.CreateDirectory(output);
+        string folder = Path.Combine(output, FolderName);
+        try
+        {
+            JsonObject description = new() { ["vocabSize"] = tokenizer is null ? vocabSize : null };
+            if (tokenizer is null)
+            {
+                session.Log($"Training a tokenizer of {vocabSize} tokens.");
+                tokenizer = ByteLevelBpeTokenizer.Train(corpus, new() { VocabSize = vocabSize, Threads = session.Threads }, cancellation: session.Cancellation);
+                if (tokenizer.VocabSize < vocabSize)
+                    session.Log($"The corpus has pairs for {tokenizer.VocabSize} tokens only.");
+            }
+            AtomicFolder.Write(folder, beside =>
+            {
+                session.Log("Tokenizing the corpus.");
+                using var hashed = new HashedCorpus(corpus);
+                using (TokenStore store = TokenStore.Build(hashed, tokenizer, beside, new() { Threads = session.Threads }, session.Cancellation))
+                {
+                    check(store);
+                    session.Log($"{store.Count} tokens in {store.DocumentCount} {(store.DocumentCount == 1 ? "document" : "documents")}.");
+                }
+                tokenizer.Save(beside);
+                description["tokenizer"] = tokenizer.Fingerprint;
+                description["sha256"] = hashed.Finish();
+                File.WriteAllText(Path.Combine(beside, DescriptionFile), description.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+            });
+            return new RunTokens(tokenizer, TokenStore.Open(folder, tokenizer));
+        }
+        catch
+        {
+            if (isNew && !Directory.EnumerateFileSystemEntries(output).Any()) Directory.Delete(output);
+            throw;
+        }
+    }
+
+    /// <summary>Opens the tokens of a run that is resumed, and checks that they are those of the given text and tokenizer.</summary>
+    public static RunTokens Open(Session session, string output, TextCorpus corpus, ByteLevelBpeTokenizer? tokenizer, int? vocabSize)
+    {
+        string folder = Path.Combine(output, FolderName), file = Path.Combine(folder, DescriptionFile);
+        JsonObject description;
+        try
+        {
+            description = JsonNode.Parse(File.ReadAllText(file)) as JsonObject ?? throw new JsonException("it is not an object.");
+        }
+        catch (JsonException e)
+        {
+            throw new CorpusException($"The file '{file}' is damaged: {e.Message} Start anew with --overwrite.", file, e);
+        }
+        ByteLevelBpeTokenizer own = ByteLevelBpeTokenizer.Load(folder);
+        if (tokenizer is not null && tokenizer.Fingerprint != own.Fingerprint)
+            throw new UsageException($"--tokenizer names another tokenizer ({tokenizer.VocabSize} tokens) than the one that the run in '{output}' was started with ({own.VocabSize} tokens). {Remedy("--tokenizer")}");
+        int? asked = (int?)description["vocabSize"];
+        if (tokenizer is null && vocabSize is not null && asked is not null && vocabSize != asked)
+            throw new UsageException($"--vocab-size ({vocabSize}) must be {asked} as when the run in '{output}' was started. {Remedy("--vocab-size")}");
+
+        session.Detail("Comparing the corpus with that of the run.");
+        using var hashed = new HashedCorpus(corpus);
+        foreach (string _ in hashed) session.Cancellation.ThrowIfCancellationRequested();
+        if (hashed.Finish() != (string?)description["sha256"])
+            throw new UsageException($"--data holds other text than the corpus that the run in '{output}' was started with. {Remedy("--data")}");
+        return new RunTokens(own, TokenStore.Open(folder, own));
+    }
+
+    private static string Remedy(string option) => $"Pass the same {option}, or start anew with --overwrite or another --output.";
+
+    /// <summary>A corpus that takes the checksum of its documents while it is read.</summary>
+    private sealed class HashedCorpus(TextCorpus corpus) : TextCorpus, IDisposable
+    {
+        private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+        public override IEnumerator<string> GetEnumerator()
+        {
+            foreach (string document in corpus)
+            {
+                _hash.AppendData(BitConverter.GetBytes((long)document.Length));
+                _hash.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(document.AsSpan()));
+                yield return document;
+            }
+        }
+
+        public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
+
+        public void Dispose() => _hash.Dispose();
+    }
+}

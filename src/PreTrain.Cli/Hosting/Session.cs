@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using TorchSharp;
+
+namespace PreTrain.Cli.Hosting;
+
+/// <summary>One call of the tool: where it writes, what the global options say, and whether it is to stop.</summary>
+internal sealed class Session
+{
+    private readonly DeviceChoice _device;
+
+    public Session(ParseResult parsed, GlobalOptions options, TextWriter output, TextWriter error, CancellationToken cancellation)
+    {
+        Output = output;
+        _device = parsed.GetValue(options.Device) ?? DeviceChoice.Auto;
+        Error = error;
+        Cancellation = cancellation;
+        Json = parsed.GetValue(options.Json);
+        Quiet = parsed.GetValue(options.Quiet);
+        Verbose = parsed.GetValue(options.Verbose);
+        Seed = parsed.GetValue(options.Seed) ?? 0;
+        SeedIsGiven = parsed.GetValue(options.Seed) is not null;
+        Threads = parsed.GetValue(options.Threads) ?? Environment.ProcessorCount;
+    }
+
+    /// <summary>Standard output.</summary>
+    public TextWriter Output { get; }
+
+    /// <summary>Where progress and logs go.</summary>
+    public TextWriter Error { get; }
+
+    public bool Json { get; }
+
+    public bool Quiet { get; }
+
+    public bool Verbose { get; }
+
+    public long Seed { get; }
+
+    public bool SeedIsGiven { get; }
+
+    public int Threads { get; }
+
+    public CancellationToken Cancellation { get; }
+
+    /// <summary>Whether a person watches standard error, so that a display may redraw itself there.</summary>
+    public bool IsInteractive => !Quiet && ReferenceEquals(Error, Console.Error) && !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+
+    /// <summary>Writes a line of the log.</summary>
+    public void Log(string line)
+    {
+        if (!Quiet) Error.WriteLine(line);
+    }
+
+    /// <summary>Writes a line of the log that <c>--verbose</c> asks for.</summary>
+    public void Detail(string line)
+    {
+        if (Verbose) Log(line);
+    }
+
+    /// <summary>Sets torch's threads and chooses the device.</summary>
+    /// <exception cref="EnvironmentException">CUDA is asked for, and there is none.</exception>
+    public torch.Device Start()
+    {
+        torch.set_num_threads(Threads);
+        if (_device == DeviceChoice.Cpu) return torch.CPU;
+        bool cuda = torch.cuda.is_available();
+        if (cuda || _device == DeviceChoice.Auto) return cuda ? torch.CUDA : torch.CPU;
+        throw new EnvironmentException(
+            $"--device cuda: libtorch {torch.__version__} finds no CUDA device here. Use --device cpu; or, on a machine with an NVIDIA driver, run ./bootstrap.sh with a "
+            + "libtorch that was built for CUDA (LIBTORCH=FOLDER, or PYTHON=COMMAND for that of a Python environment).");
+    }
+
+    /// <summary>Writes the result of the command: as JSON where that was asked for, else as text.</summary>
+    /// <param name="json">Writes the members of the JSON object.</param>
+    /// <param name="text">Writes the same for a person.</param>
+    public void Result(Action<Utf8JsonWriter> json, Action<TextWriter> text)
+    {
+        if (!Json)
+        {
+            text(Output);
+            Output.Flush();
+            return;
+        }
+        using var buffer = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            writer.WriteStartObject();
+            json(writer);
+            writer.WriteEndObject();
+        }
+        // In pieces that do not cut a character: standard output may be a writer of characters.
+        using var reader = new StreamReader(new MemoryStream(buffer.GetBuffer(), 0, (int)buffer.Length, writable: false));
+        char[] piece = new char[1 << 14];
+        for (int read; (read = reader.Read(piece)) > 0;) Output.Write(piece, 0, read);
+        Output.Write('\n');
+        Output.Flush();
+    }
+}

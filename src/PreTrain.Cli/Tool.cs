@@ -1,0 +1,69 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using PreTrain.Cli.Commands;
+using PreTrain.Cli.Hosting;
+
+namespace PreTrain.Cli;
+
+/// <summary>The command tree, and what all commands have in common: parsing, faults, exit codes.</summary>
+internal static class Tool
+{
+    /// <summary>Runs one call of the tool.</summary>
+    /// <param name="arguments">The command line without the program's name.</param>
+    /// <param name="output">Receives the result.</param>
+    /// <param name="error">Receives progress, logs and errors.</param>
+    /// <param name="cancellation">Stops the command, as a signal does.</param>
+    /// <returns>The exit code.</returns>
+    public static int Run(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellation)
+    {
+        var options = new GlobalOptions();
+        var root = new RootCommand("Pre-trains, fine-tunes, distils, prunes and quantizes Transformers.");
+        options.AddTo(root);
+        Action<Session>? run = null;
+        void Add(Command parent, Command command, Action<ParseResult, Session> action)
+        {
+            command.SetAction(parsed => run = session => action(parsed, session));
+            parent.Subcommands.Add(command);
+        }
+
+        InfoCommand.AddTo(root, Add);
+        GptCommand.AddTo(root, Add);
+        GenerateCommand.AddTo(root, Add);
+        var evaluate = new Command("evaluate", "Measures a model.");
+        root.Subcommands.Add(evaluate);
+        PerplexityCommand.AddTo(evaluate, Add);
+        LogitsCommand.AddTo(root, Add);
+
+        // A response file would make a prompt that starts with @ impossible.
+        ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0 && parsed.Action is not (HelpAction or null) || parsed.Action is null)
+        {
+            foreach (string fault in parsed.Errors.Select(fault => fault.Message).Distinct()) error.WriteLine($"error: {fault}");
+            error.WriteLine($"Try '{CommandPath(parsed.CommandResult)} --help'.");
+            return ExitCode.Usage;
+        }
+        int code = parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        if (run is null) return code;   // help and version
+
+        var session = new Session(parsed, options, output, error, cancellation);
+        try
+        {
+            run(session);
+            return ExitCode.Done;
+        }
+        catch (Exception fault)
+        {
+            (code, string message) = Faults.Explain(fault);
+            error.WriteLine(code == ExitCode.Interrupted ? message : $"error: {message}");
+            if (session.Verbose) error.WriteLine(fault);
+            return code;
+        }
+    }
+
+    private static string CommandPath(CommandResult command)
+    {
+        string name = command.Parent is null ? "pretrain" : command.Command.Name;
+        return command.Parent is CommandResult parent ? $"{CommandPath(parent)} {name}" : name;
+    }
+}

@@ -1,0 +1,136 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
+using PreTrain.Torch;
+
+namespace PreTrain.Training;
+
+/// <summary>What <c>state.json</c> of a checkpoint holds: all of a run but its tensors.</summary>
+internal sealed record CheckpointState
+{
+    internal const string FileName = "state.json";
+    private const int Version = 1;
+    private static readonly string[] s_streams = ["init", "data", "mask", "dropout"];
+
+    /// <summary>Updates so far.</summary>
+    public required int Step { get; init; }
+
+    /// <summary>Targets so far.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Where the batch source stands.</summary>
+    public required JsonObject Data { get; init; }
+
+    /// <summary>What must be equal for a run to be resumed: architecture, objective, tokenizer, seed, streams, batch, precision.</summary>
+    public required JsonObject Identity { get; init; }
+
+    /// <summary>What may differ, and is worth a message then: steps, learning rates, constants of the optimizer.</summary>
+    public required JsonObject Settings { get; init; }
+
+    /// <summary>The losses of the last steps, the newest last.</summary>
+    public required IReadOnlyList<double> RecentLosses { get; init; }
+
+    /// <summary>The loss of the last evaluation.</summary>
+    public required double? ValidationLoss { get; init; }
+
+    internal static JsonObject IdentityOf(TrainingOptions options, JsonObject architecture, JsonObject objective)
+    {
+        var streams = new RandomStreams(options.Seed);
+        return new JsonObject
+        {
+            ["architecture"] = architecture,
+            ["objective"] = objective,
+            ["tokenizer"] = options.Tokenizer?.Fingerprint,
+            ["seed"] = options.Seed,
+            ["streams"] = new JsonObject(s_streams.Select(name => KeyValuePair.Create(name, (JsonNode?)streams.SeedOf(name)))),
+            ["batchSize"] = options.BatchSize,
+            ["accumulationSteps"] = options.AccumulationSteps,
+            ["precision"] = options.Precision.ToString(),
+        };
+    }
+
+    internal static JsonObject SettingsOf(TrainingOptions options) => new()
+    {
+        ["steps"] = options.Steps,
+        ["learningRate"] = options.LearningRate,
+        ["minimumLearningRate"] = options.Schedule.Minimum,
+        ["warmupSteps"] = options.Schedule.WarmupSteps,
+        ["learningRateDecay"] = options.LearningRateDecay.ToString(),
+        ["weightDecay"] = options.WeightDecay,
+        ["beta1"] = options.Beta1,
+        ["beta2"] = options.Beta2,
+        ["epsilon"] = options.Epsilon,
+        ["clipNorm"] = options.ClipNorm,
+    };
+
+    /// <summary>The entries in which two objects differ, as <c>name (checkpoint: x, now: y)</c>.</summary>
+    internal static List<string> Differences(JsonObject checkpoint, JsonObject now)
+    {
+        Dictionary<string, string> then = Flatten(checkpoint), current = Flatten(now);
+        return [.. then.Keys.Union(current.Keys).Where(key => then.GetValueOrDefault(key, "missing") != current.GetValueOrDefault(key, "missing"))
+            .Select(key => $"{key} (checkpoint: {then.GetValueOrDefault(key, "missing")}, now: {current.GetValueOrDefault(key, "missing")})")];
+    }
+
+    internal void Save(string folder)
+    {
+        var json = new JsonObject
+        {
+            ["version"] = Version,
+            ["step"] = Step,
+            ["tokens"] = Tokens,
+            ["data"] = Data.DeepClone(),
+            ["identity"] = Identity.DeepClone(),
+            ["settings"] = Settings.DeepClone(),
+            ["recentLosses"] = new JsonArray([.. RecentLosses.Select(loss => (JsonNode)loss)]),
+            ["validationLoss"] = ValidationLoss,
+        };
+        AtomicFile.WriteAllText(Path.Combine(folder, FileName), json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+    }
+
+    /// <exception cref="CheckpointException">The file is missing or damaged.</exception>
+    internal static CheckpointState Load(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        try
+        {
+            JsonObject json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+            int version = json["version"]!.GetValue<int>();
+            if (version != Version) throw new CheckpointException(path, $"it has the version {version}; this program knows version {Version}.");
+            return new CheckpointState
+            {
+                Step = json["step"]!.GetValue<int>(),
+                Tokens = json["tokens"]!.GetValue<long>(),
+                Data = json["data"]!.AsObject(),
+                Identity = json["identity"]!.AsObject(),
+                Settings = json["settings"]!.AsObject(),
+                RecentLosses = [.. json["recentLosses"]!.AsArray().Select(loss => loss!.GetValue<double>())],
+                ValidationLoss = json["validationLoss"]?.GetValue<double>(),
+            };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CheckpointException.Unreadable(path, e);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException)
+        {
+            throw new CheckpointException(path, $"it is damaged: {e.Message}", e);
+        }
+    }
+
+    private static Dictionary<string, string> Flatten(JsonObject json)
+    {
+        var flat = new Dictionary<string, string>();
+        Add("", JsonNode.Parse(json.ToJsonString()));   // numbers as they would stand in a file
+        return flat;
+
+        void Add(string name, JsonNode? node)
+        {
+            if (node is JsonObject inner)
+            {
+                foreach (var (key, value) in inner) Add(name.Length == 0 ? key : $"{name}.{key}", value);
+                return;
+            }
+            flat[name] = node?.ToJsonString() ?? "none";
+        }
+    }
+}

@@ -1,0 +1,42 @@
+namespace PreTrain.Training;
+
+/// <summary>
+/// Takes part in a training. All hooks are called on the training thread, outside of autograd's recording and inside a dispose scope of
+/// their own; an exception from a hook ends the training.
+/// </summary>
+public interface ITrainingCallback
+{
+    /// <summary>Before the first step, when a checkpoint to resume has been loaded.</summary>
+    /// <param name="run">The training.</param>
+    void OnStart(TrainingRun run)
+    {
+    }
+
+    /// <summary>After every update, before the step's checkpoint is written.</summary>
+    /// <param name="run">The training.</param>
+    /// <param name="step">The step.</param>
+    void OnStep(TrainingRun run, TrainingStep step)
+    {
+    }
+
+    /// <summary>After an evaluation on the held-out data.</summary>
+    /// <param name="run">The training.</param>
+    /// <param name="loss">The mean loss over all held-out targets that were evaluated.</param>
+    void OnEvaluation(TrainingRun run, double loss)
+    {
+    }
+
+    /// <summary>After a checkpoint was written completely.</summary>
+    /// <param name="run">The training.</param>
+    /// <param name="folder">The checkpoint's folder.</param>
+    void OnCheckpoint(TrainingRun run, string folder)
+    {
+    }
+
+    /// <summary>After the last step, also of an interrupted training, when the model has been saved; not after a failure.</summary>
+    /// <param name="run">The training.</param>
+    /// <param name="result">What it came to.</param>
+    void OnEnd(TrainingRun run, TrainingResult result)
+    {
+    }
+}

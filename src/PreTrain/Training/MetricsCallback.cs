@@ -1,0 +1,112 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace PreTrain.Training;
+
+/// <summary>
+/// Writes <c>metrics.jsonl</c>, which depends on the run's settings alone, so that two runs can be compared byte for byte, and
+/// <c>timings.jsonl</c>, which does not. A resumed run cuts off the lines behind its checkpoint.
+/// </summary>
+internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDisposable
+{
+    private FileStream? _metrics;
+    private FileStream? _timings;
+
+    public void OnStart(TrainingRun run)
+    {
+        _metrics = Open(folder.Metrics, run.Step);
+        _timings = Open(folder.Timings, run.Step);
+    }
+
+    public void OnStep(TrainingRun run, TrainingStep step)
+    {
+        if (step.Step % run.Options.LogEvery != 0 && !run.IsLastStep) return;
+        Write(_metrics!, json =>
+        {
+            json.WriteNumber("step", step.Step);
+            json.WriteNumber("tokens", step.Tokens);
+            json.WriteNumber("loss", step.Loss);
+            json.WriteNumber("gradientNorm", step.GradientNorm);
+            json.WriteNumber("learningRate", step.LearningRate);
+        });
+        Write(_timings!, json =>
+        {
+            json.WriteNumber("step", step.Step);
+            json.WriteNumber("tokensPerSecond", Math.Round(step.TokensPerSecond, 1));
+            json.WriteNumber("seconds", Math.Round(step.Seconds, 3));
+        });
+    }
+
+    public void OnEvaluation(TrainingRun run, double loss) => Write(_metrics!, json =>
+    {
+        json.WriteNumber("step", run.Step);
+        json.WriteNumber("validationLoss", loss);
+    });
+
+    /// <summary>Before a checkpoint is written: its metrics must not be lost when the machine stops.</summary>
+    internal void Flush() => _metrics?.Flush(flushToDisk: true);
+
+    public void Dispose()
+    {
+        _metrics?.Dispose();
+        _timings?.Dispose();
+    }
+
+    private static FileStream Open(string path, int step)
+    {
+        var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+        try
+        {
+            stream.SetLength(LengthThrough(stream, step));
+            stream.Seek(0, SeekOrigin.End);
+            return stream;
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The length of the whole lines up to a step; a torn line ends them.</summary>
+    private static long LengthThrough(FileStream stream, int step)
+    {
+        byte[] content = new byte[stream.Length];
+        stream.ReadExactly(content);
+        int kept = 0;
+        while (kept < content.Length)
+        {
+            int length = content.AsSpan(kept).IndexOf((byte)'\n');
+            if (length < 0 || StepOf(content.AsMemory(kept, length)) is not { } of || of > step) break;
+            kept += length + 1;
+        }
+        return kept;
+    }
+
+    private static int? StepOf(ReadOnlyMemory<byte> line)
+    {
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(line);
+            return json.RootElement.TryGetProperty("step", out JsonElement step) ? step.GetInt32() : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    // One call of the system for a line, so that a killed process leaves whole ones.
+    private static void Write(FileStream stream, Action<Utf8JsonWriter> fields)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            fields(json);
+            json.WriteEndObject();
+        }
+        buffer.Write("\n"u8);
+        stream.Write(buffer.WrittenSpan);
+    }
+}

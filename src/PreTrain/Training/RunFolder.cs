@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Text;
+using PreTrain.Checkpoints;
+using PreTrain.Objectives;
+using PreTrain.Tokenization;
+
+namespace PreTrain.Training;
+
+/// <summary>Where a run keeps what.</summary>
+internal sealed class RunFolder
+{
+    internal const string ModelName = "model", CheckpointsName = "checkpoints", MetricsName = "metrics.jsonl", TimingsName = "timings.jsonl";
+    private const string DumpPrefix = "not-finite-step-";
+
+    private RunFolder(string path) => Path = path;
+
+    internal string Path { get; }
+
+    internal string Model => Combine(ModelName);
+
+    internal string Checkpoints => Combine(CheckpointsName);
+
+    internal string Metrics => Combine(MetricsName);
+
+    internal string Timings => Combine(TimingsName);
+
+    /// <summary>Checks, without changing anything, that the options allow a run in their folder.</summary>
+    /// <exception cref="ArgumentException">The folder is a file, or holds a run already.</exception>
+    internal static RunFolder Check(TrainingOptions options)
+    {
+        var folder = new RunFolder(System.IO.Path.GetFullPath(options.Output));
+        if (File.Exists(folder.Path)) throw new ArgumentException($"{nameof(options.Output)} ('{folder.Path}') is a file; it must name a folder.");
+        if (folder.HoldsRun && !options.Resume && !options.Overwrite)
+        {
+            throw new ArgumentException($"The folder '{folder.Path}' already holds a run. Set {nameof(options.Resume)} to go on with it, "
+                + $"{nameof(options.Overwrite)} to delete it, or choose another {nameof(options.Output)}.");
+        }
+        return folder;
+    }
+
+    private bool HoldsRun => Directory.Exists(Model) || Directory.Exists(Checkpoints) || File.Exists(Metrics);
+
+    /// <summary>Creates the folder, and deletes a former run where that is wanted.</summary>
+    internal void Prepare(bool overwrite)
+    {
+        Directory.CreateDirectory(Path);
+        AtomicFolder.Recover(Path);
+        if (overwrite)
+        {
+            foreach (string inner in new[] { Model, Checkpoints })
+                if (Directory.Exists(inner)) Directory.Delete(inner, recursive: true);
+            foreach (string file in new[] { Metrics, Timings }.Concat(Directory.EnumerateFiles(Path, DumpPrefix + "*.txt"))) File.Delete(file);
+        }
+        Directory.CreateDirectory(Checkpoints);
+    }
+
+    /// <summary>Writes the batches of a step that went wrong as text.</summary>
+    /// <returns>The file; null if it cannot be written, since the fault that led here matters more.</returns>
+    internal string? Dump(int step, IReadOnlyList<Batch> batches, IReadOnlyList<double> losses, double norm, TextTokenizer? tokenizer)
+    {
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"step {step}, gradient norm {norm}");
+        for (int b = 0; b < batches.Count; b++)
+        {
+            Batch batch = batches[b];
+            text.AppendLine(CultureInfo.InvariantCulture, $"micro-batch {b + 1} of {batches.Count}: loss {losses[b]}, {batch.Rows} rows of {batch.Length} tokens, {batch.ValidTargets} targets");
+            for (int row = 0; row < batch.Rows; row++)
+            {
+                ReadOnlySpan<long> inputs = batch.Inputs.AsSpan(row * batch.Length, batch.Length), targets = batch.Targets.AsSpan(row * batch.Length, batch.Length);
+                text.AppendLine(CultureInfo.InvariantCulture, $"row {row + 1} inputs: {string.Join(' ', inputs.ToArray())}");
+                text.AppendLine(CultureInfo.InvariantCulture, $"row {row + 1} targets: {string.Join(' ', targets.ToArray())}");
+                if (tokenizer is not null) text.AppendLine(CultureInfo.InvariantCulture, $"row {row + 1} text: {Decode(tokenizer, inputs)}");
+            }
+        }
+        string path = Combine($"{DumpPrefix}{step:D6}.txt");
+        try
+        {
+            AtomicFile.WriteAllText(path, text.ToString());
+            return path;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private static string Decode(TextTokenizer tokenizer, ReadOnlySpan<long> ids)
+    {
+        int[] known = [.. ids.ToArray().Where(id => id >= 0 && id < tokenizer.VocabSize && tokenizer.IdToToken((int)id) is not null).Select(id => (int)id)];
+        return tokenizer.Decode(known.AsSpan()).ReplaceLineEndings("⏎");
+    }
+
+    private string Combine(string name) => System.IO.Path.Combine(Path, name);
+}

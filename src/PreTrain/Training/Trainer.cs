@@ -1,0 +1,152 @@
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using PreTrain.Checkpoints;
+using PreTrain.Models;
+using PreTrain.Objectives;
+using PreTrain.Optimization;
+using PreTrain.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Training;
+
+/// <summary>
+/// Trains any model towards any objective: draw, forward, backward, clip, step. It knows no architecture; fine-tuning, distillation and
+/// the like change the model or the objective, and everything beside the five steps is a callback.
+/// </summary>
+/// <remarks>
+/// The output folder holds <c>model/</c> (the last state, as a Hugging Face folder), <c>checkpoints/step-…/</c>, <c>metrics.jsonl</c> and
+/// <c>timings.jsonl</c>. A run that was interrupted or killed and then resumed ends with the weights and the <c>metrics.jsonl</c> of one that was
+/// not, bit for bit on the same machine. Torch's default random generator is seeded at every step.
+/// </remarks>
+public sealed class Trainer
+{
+    private readonly TrainingOptions _options;
+    private readonly ILogger _log;
+
+    /// <summary>Creates a trainer.</summary>
+    /// <param name="options">How to train.</param>
+    /// <exception cref="ArgumentException">Options are out of range; the message names each.</exception>
+    public Trainer(TrainingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _options = options;
+        _log = options.Logger ?? NullLogger.Instance;
+    }
+
+    /// <summary>Trains a model. Afterwards its parameters are the 32-bit values, without gradients, and it is in evaluation mode.</summary>
+    /// <typeparam name="TModel">The model's type.</typeparam>
+    /// <typeparam name="TObjective">An objective for it, or for what it implements.</typeparam>
+    /// <param name="model">The model, on the device where it is to be trained.</param>
+    /// <param name="objective">What it learns.</param>
+    /// <param name="cancellationToken">Ends the training after the current step: a checkpoint is written, and the result is marked as interrupted.</param>
+    /// <returns>What the training came to.</returns>
+    /// <exception cref="ArgumentException">The folder holds a run already, or one that was made with other settings; model and data do not fit.</exception>
+    /// <exception cref="Data.CorpusException">The data is too short or damaged.</exception>
+    /// <exception cref="CheckpointException">No checkpoint of the run can be read, or one cannot be written.</exception>
+    /// <exception cref="NumericalException">A loss or gradient norm is not finite.</exception>
+    public TrainingResult Run<TModel, TObjective>(TModel model, TObjective objective, CancellationToken cancellationToken = default)
+        where TModel : nn.Module, IPretrainedModel
+        where TObjective : IObjective<TModel>
+    {
+        IObjective<TModel> goal = objective;
+        var streams = new RandomStreams(_options.Seed);
+        JsonObject identity = CheckpointState.IdentityOf(_options, model.ToConfigJson(), goal.Describe());
+
+        // Everything that can be refused is refused before the folder is touched.
+        RunFolder folder = RunFolder.Check(_options);
+        var checkpoints = new CheckpointStore(folder.Checkpoints, _log);
+        var start = _options.Resume ? FindStart(checkpoints, folder, identity) : null;
+        using IBatchSource source = goal.Open(streams.SeedOf("data"), model, _options.BatchSize, start?.State.Data);
+        folder.Prepare(_options.Overwrite);
+
+        if (start is not null) model.LoadPretrained(Path.Combine(start.Value.Folder, CheckpointStore.ModelName));
+        using var parameters = new FlatParameters(model, _options.Precision);
+        using var optimizer = new AdamW(parameters, _options.Optimizer);
+        if (start is not null) optimizer.Load(Path.Combine(start.Value.Folder, CheckpointStore.OptimizerName));
+        using var run = new TrainingRun(_options, folder, checkpoints, identity, model, parameters, optimizer, start?.State, start?.State.Data ?? source.State,
+            () => Evaluate(model, goal));
+
+        model.train();
+        run.Start();
+        LearningRateSchedule schedule = _options.Schedule;
+        while (run.Step < _options.Steps && run.Draw(source, cancellationToken) is { } batches)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            long targets = Math.Max(1, batches.Sum(batch => batch.ValidTargets));
+            var losses = new Tensor[batches.Length];
+            for (int i = 0; i < batches.Length; i++)
+            {
+                using Generator _ = manual_seed(streams.SeedOf("dropout", (long)run.Step * batches.Length + i));
+                losses[i] = Backward(goal, model, batches[i], targets);
+                parameters.Collect(accumulate: batches.Length > 1);
+            }
+            double loss = losses.Length == 1 ? losses[0].item<float>() : stack(losses).sum().item<float>(), norm = optimizer.GradientNorm();
+            run.RequireFinite(loss, norm, batches, () => [.. losses.Select(l => (double)l.item<float>())]);
+            double learningRate = schedule.At(run.Step);
+            optimizer.Step(learningRate, AdamW.ClipScale(norm, _options.ClipNorm));
+            run.Complete(targets, loss, norm, learningRate);
+        }
+        TrainingResult result = run.End();
+        model.eval();
+        return result;
+    }
+
+    /// <summary>A micro-batch's share of the step's loss; its gradients are added to those of the others.</summary>
+    private static Tensor Backward<TModel>(IObjective<TModel> objective, TModel model, Batch batch, double targets)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor loss = objective.Loss(model, batch, targets);
+        loss.backward();
+        return loss.detach().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The mean loss over the held-out targets; null if there are none.</summary>
+    private double? Evaluate<TModel>(TModel model, IObjective<TModel> objective) where TModel : nn.Module
+    {
+        bool training = model.training;
+        model.eval();
+        try
+        {
+            using IDisposable mode = no_grad();
+            double sum = 0;
+            long targets = 0;
+            int limit = _options.EvaluationBatches == 0 ? int.MaxValue : _options.EvaluationBatches;
+            foreach (Batch batch in objective.Evaluation(model, _options.BatchSize).Take(limit).Where(batch => batch.ValidTargets > 0))
+            {
+                using DisposeScope scope = NewDisposeScope();
+                sum += objective.Loss(model, batch, batch.ValidTargets).item<float>() * (double)batch.ValidTargets;
+                targets += batch.ValidTargets;
+            }
+            return targets == 0 ? null : sum / targets;
+        }
+        finally
+        {
+            model.train(training);
+        }
+    }
+
+    private (string Folder, CheckpointState State)? FindStart(CheckpointStore checkpoints, RunFolder folder, JsonObject identity)
+    {
+        AtomicFolder.Recover(folder.Checkpoints);
+        if (checkpoints.Newest() is not { } found)
+        {
+            _log.LogWarning("There is no checkpoint in {Folder}; the training starts from the beginning.", folder.Path);
+            return null;
+        }
+        List<string> differences = CheckpointState.Differences(found.State.Identity, identity);
+        if (differences.Count > 0)
+        {
+            throw new ArgumentException($"The run in '{folder.Path}' cannot be resumed with other settings: {string.Join(", ", differences)}. "
+                + $"Use those of the checkpoint, or another {nameof(_options.Output)}.");
+        }
+        if (found.State.Step > _options.Steps)
+            throw new ArgumentException($"The run in '{folder.Path}' is at step {found.State.Step} already; {nameof(_options.Steps)} ({_options.Steps}) must be at least that.");
+        List<string> changes = CheckpointState.Differences(found.State.Settings, CheckpointState.SettingsOf(_options));
+        if (changes.Count > 0) _log.LogWarning("The resumed run goes on with changed settings: {Changes}", string.Join(", ", changes));
+        _log.LogInformation("Resuming from {Folder}.", found.Folder);
+        return found;
+    }
+}

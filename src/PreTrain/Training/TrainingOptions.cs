@@ -1,0 +1,158 @@
+using Microsoft.Extensions.Logging;
+using PreTrain.Optimization;
+using PreTrain.Tokenization;
+using PreTrain.Torch;
+
+namespace PreTrain.Training;
+
+/// <summary>How to run a training.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>The run's folder. It is created where it is missing; other files in it are left alone.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Updates of the weights, those before a resumed checkpoint included.</summary>
+    /// <value>The default is 1000.</value>
+    public int Steps { get; init; } = 1000;
+
+    /// <summary>Sequences of a micro-batch: what is in memory at once.</summary>
+    /// <value>The default is 16.</value>
+    public int BatchSize { get; init; } = 16;
+
+    /// <summary>Micro-batches of a step. Loss and gradients are those of one batch of <see cref="BatchSize"/> × this many sequences.</summary>
+    /// <value>The default is 1.</value>
+    public int AccumulationSteps { get; init; } = 1;
+
+    /// <summary>The learning rate after the warm-up.</summary>
+    /// <value>The default is 10⁻³, which suits models of some million parameters; 6·10⁻⁴ suits 124 million.</value>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>The learning rate at the end; null means a tenth of <see cref="LearningRate"/>.</summary>
+    /// <value>The default is null.</value>
+    public double? MinimumLearningRate { get; init; }
+
+    /// <summary>Steps in which the learning rate rises to <see cref="LearningRate"/>; null means a twentieth of <see cref="Steps"/>, at most 2000.</summary>
+    /// <value>The default is null.</value>
+    public int? WarmupSteps { get; init; }
+
+    /// <summary>How the learning rate falls after the warm-up.</summary>
+    /// <value>The default is <see cref="LearningRateDecay.Cosine"/>.</value>
+    public LearningRateDecay LearningRateDecay { get; init; } = LearningRateDecay.Cosine;
+
+    /// <summary>The decoupled weight decay of the matrices.</summary>
+    /// <value>The default is 0.1.</value>
+    public double WeightDecay { get; init; } = 0.1;
+
+    /// <summary>Decay rate of AdamW's first moment.</summary>
+    /// <value>The default is 0.9.</value>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Decay rate of AdamW's second moment.</summary>
+    /// <value>The default is 0.95.</value>
+    public double Beta2 { get; init; } = 0.95;
+
+    /// <summary>Added to the root of AdamW's second moment.</summary>
+    /// <value>The default is 10⁻⁸.</value>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>Gradients with a larger norm are scaled down to it (Pascanu, Mikolov and Bengio 2013); 0 means never.</summary>
+    /// <value>The default is 1.</value>
+    public double ClipNorm { get; init; } = 1;
+
+    /// <summary>The number format of the compute copy of the weights.</summary>
+    /// <value>The default is <see cref="Precision.Float32"/>.</value>
+    public Precision Precision { get; init; } = Precision.Float32;
+
+    /// <summary>What all randomness of the run is derived from; see <see cref="RandomStreams"/>. The model's initial values are drawn by whoever creates it.</summary>
+    /// <value>The default is 0.</value>
+    public long Seed { get; init; }
+
+    /// <summary>Steps between two checkpoints; 0 means one at the end only. An interrupted run always writes one.</summary>
+    /// <value>The default is 500.</value>
+    public int CheckpointEvery { get; init; } = 500;
+
+    /// <summary>The newest checkpoints that are kept.</summary>
+    /// <value>The default is 2.</value>
+    public int KeepCheckpoints { get; init; } = 2;
+
+    /// <summary>Steps between two evaluations on the held-out data; 0 means one at the end only.</summary>
+    /// <value>The default is 250.</value>
+    public int EvaluateEvery { get; init; } = 250;
+
+    /// <summary>The batches of an evaluation, always the first ones of the held-out data; 0 means all.</summary>
+    /// <value>The default is 32.</value>
+    public int EvaluationBatches { get; init; } = 32;
+
+    /// <summary>Steps between two lines of <c>metrics.jsonl</c> and of the log. The last step has one in any case.</summary>
+    /// <value>The default is 10.</value>
+    public int LogEvery { get; init; } = 10;
+
+    /// <summary>
+    /// Goes on from the newest complete checkpoint in <see cref="Output"/>. A folder without a checkpoint (a new one, or one whose run was ended
+    /// before its first) starts from the beginning, and the log says so.
+    /// </summary>
+    /// <value>The default is false.</value>
+    public bool Resume { get; init; }
+
+    /// <summary>Deletes the run that <see cref="Output"/> holds. Without this and <see cref="Resume"/> such a folder is refused.</summary>
+    /// <value>The default is false.</value>
+    public bool Overwrite { get; init; }
+
+    /// <summary>Saved beside the model, and compared on <see cref="Resume"/>.</summary>
+    /// <value>The default is null.</value>
+    public TextTokenizer? Tokenizer { get; init; }
+
+    /// <summary>Receives messages about progress, checkpoints and faults.</summary>
+    /// <value>The default is null.</value>
+    public ILogger? Logger { get; init; }
+
+    /// <summary>Called at the hooks of <see cref="ITrainingCallback"/>, in this order.</summary>
+    /// <value>The default is none.</value>
+    public IReadOnlyList<ITrainingCallback> Callbacks { get; init; } = [];
+
+    /// <summary>The learning rate of every step.</summary>
+    public LearningRateSchedule Schedule => new()
+    {
+        Peak = LearningRate,
+        Minimum = MinimumLearningRate ?? LearningRate / 10,
+        WarmupSteps = WarmupSteps ?? Math.Min(Steps / 20, 2000),
+        TotalSteps = Steps,
+        Decay = LearningRateDecay,
+    };
+
+    internal AdamWOptions Optimizer => new() { Beta1 = Beta1, Beta2 = Beta2, Epsilon = Epsilon, WeightDecay = WeightDecay };
+
+    /// <summary>Checks all properties.</summary>
+    /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
+    public void Validate()
+    {
+        var faults = new List<string>();
+        if (string.IsNullOrWhiteSpace(Output)) faults.Add($"{nameof(Output)} ('{Output}') must name a folder.");
+        foreach (var (name, value) in new[]
+        {
+            (nameof(Steps), Steps), (nameof(BatchSize), BatchSize), (nameof(AccumulationSteps), AccumulationSteps), (nameof(LogEvery), LogEvery),
+            (nameof(KeepCheckpoints), KeepCheckpoints),
+        })
+        {
+            if (value <= 0) faults.Add($"{name} ({value}) must be positive.");
+        }
+        foreach (var (name, value) in new[]
+        {
+            (nameof(CheckpointEvery), CheckpointEvery), (nameof(EvaluateEvery), EvaluateEvery), (nameof(EvaluationBatches), EvaluationBatches),
+        })
+        {
+            if (value < 0) faults.Add($"{name} ({value}) must not be negative.");
+        }
+        if (!(LearningRate > 0 && double.IsFinite(LearningRate))) faults.Add($"{nameof(LearningRate)} ({LearningRate}) must be positive.");
+        else if (MinimumLearningRate is { } minimum && !(minimum >= 0 && minimum <= LearningRate))
+            faults.Add($"{nameof(MinimumLearningRate)} ({minimum}) must be at least 0 and at most {nameof(LearningRate)} ({LearningRate}).");
+        if (WarmupSteps is { } warmup && (warmup < 0 || warmup > Steps))
+            faults.Add($"{nameof(WarmupSteps)} ({warmup}) must be at least 0 and at most {nameof(Steps)} ({Steps}).");
+        if (!Enum.IsDefined(LearningRateDecay)) faults.Add($"{nameof(LearningRateDecay)} ({LearningRateDecay}) must be Cosine, Linear or Constant.");
+        if (!Enum.IsDefined(Precision)) faults.Add($"{nameof(Precision)} ({Precision}) must be Float32 or BFloat16.");
+        faults.AddRange(AdamWOptions.Faults(Beta1, Beta2, Epsilon, WeightDecay));
+        if (!(ClipNorm >= 0 && double.IsFinite(ClipNorm))) faults.Add($"{nameof(ClipNorm)} ({ClipNorm}) must be positive, or 0 for no clipping.");
+        if (Resume && Overwrite) faults.Add($"{nameof(Resume)} and {nameof(Overwrite)} exclude each other: one keeps the run in the folder, the other deletes it.");
+        if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
+    }
+}

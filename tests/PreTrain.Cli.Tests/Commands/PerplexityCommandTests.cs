@@ -1,0 +1,92 @@
+using System.Text.Json;
+using PreTrain.Models.Gpt;
+using PreTrain.Tokenization;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Cli.Tests.Commands;
+
+public class PerplexityCommandTests
+{
+    [Theory]
+    [InlineData("1")]
+    [InlineData("7")]
+    public void Perplexity_Json_IsTheMeanOverAllTokens(string batch)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string data = folder.Write("text.txt", TinyModel.Text(11));
+
+        ToolResult result = ToolRunner.Run("evaluate", "perplexity", "--model", folder["model"], "--data", data, "--batch", batch, "--json");
+
+        Assert.Equal(["loss", "perplexity", "tokens"], result.Keys());
+        JsonElement json = result.Json();
+        double expected = SlowLoss(folder["model"], TinyModel.Text(11), out int tokens);
+        Assert.Equal(tokens, json.GetProperty("tokens").GetInt64());
+        Assert.Equal(expected, json.GetProperty("loss").GetDouble(), 1e-5);
+        Assert.Equal(Math.Exp(json.GetProperty("loss").GetDouble()), json.GetProperty("perplexity").GetDouble(), 1e-9);
+    }
+
+    [Fact]
+    public void Perplexity_FolderOfARun_FindsItsModel()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string data = folder.Write("text.txt", TinyModel.Text(3));
+
+        Assert.Equal(ToolRunner.Run("evaluate", "perplexity", "--model", folder["model"], "--data", data).Output,
+            ToolRunner.Run("evaluate", "perplexity", "--model", folder.Path, "--data", data).Output);
+    }
+
+    [Fact]
+    public void Perplexity_NotUtf8_SaysTheByteAndEndsWith3()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string data = folder.Write("text.txt", [0x61, 0x62, 0xE9, 0x20]);
+
+        ToolResult result = ToolRunner.Run("evaluate", "perplexity", "--model", folder["model"], "--data", data, "--json");
+
+        Assert.Equal((3, ""), (result.ExitCode, result.Output));
+        Assert.StartsWith($"error: The file '{data}' is not UTF-8: the byte 0xE9 at offset 2 is not valid there.", result.Error);
+    }
+
+    [Fact]
+    public void Perplexity_WeightsThatAreNotFinite_EndsWith4()
+    {
+        using var folder = new TemporaryFolder();
+        GptConfig config = TinyModel.Save(folder["model"]);
+        using (var model = new GptModel(config))
+        {
+            using IDisposable mode = no_grad();
+            foreach (var parameter in model.parameters()) parameter.fill_(float.NaN);
+            model.SavePretrained(folder["model"]);
+        }
+        string data = folder.Write("text.txt", TinyModel.Text(3));
+
+        ToolResult result = ToolRunner.Run("evaluate", "perplexity", "--model", folder["model"], "--data", data);
+
+        Assert.Equal(4, result.ExitCode);
+        Assert.StartsWith("error: The loss is NaN, which is not a finite number", result.Error);
+    }
+
+    /// <summary>One token at a time, each window by itself.</summary>
+    private static double SlowLoss(string folder, string text, out int targets)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable mode = no_grad();
+        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Load(folder);
+        using GptModel model = GptModel.FromPretrained(folder);
+        model.eval();
+        long[] ids = [.. tokenizer.Encode(text).Select(id => (long)id), tokenizer.EndOfTextId!.Value];
+        targets = ids.Length - 1;
+        double sum = 0;
+        for (int at = 1; at < ids.Length; at++)
+        {
+            int start = (at - 1) / TinyModel.ContextLength * TinyModel.ContextLength;
+            Tensor logits = model.Logits(tensor(ids[start..at], [1, at - start]))[0, ^1];
+            sum += (logits.logsumexp(0) - logits[ids[at]]).item<float>();
+        }
+        return sum / targets;
+    }
+}

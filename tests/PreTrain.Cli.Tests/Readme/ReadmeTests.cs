@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using PreTrain.Training;
+
+namespace PreTrain.Cli.Tests.Readme;
+
+public class ReadmeTests
+{
+    [Fact]
+    public void TenLines_OfTheReadme_AreTheCodeThatIsTested()
+    {
+        string[] code = File.ReadAllLines(Path.Combine(Repository.Root, "tests/PreTrain.Cli.Tests/Readme/TenLines.cs"));
+        int begin = Array.FindIndex(code, line => line.Trim() == "// begin") + 1, end = Array.FindIndex(code, line => line.Trim() == "// end");
+        int indentation = code[begin].Length - code[begin].TrimStart().Length;
+
+        string tested = string.Concat(code[begin..end].Select(line => line[indentation..] + "\n"));
+
+        Assert.Equal(Assert.Single(Repository.CodeBlocks("README.md", "csharp")).Replace("Steps = 2000,", "Steps = 2,"), tested);
+    }
+
+    [Fact]
+    public void TenLines_OnSomeText_TrainAndWrite()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("docs/a.txt", TinyModel.Text(300));
+        folder.Write("docs/inner/b.txt", TinyModel.Text(300, seed: 4));
+        TextWriter console = Console.Out;
+        using var output = new StringWriter();
+        TrainingResult? result = null;
+        try
+        {
+            Console.SetOut(output);
+            Repository.In(folder.Path, () => result = TenLines.Run());
+        }
+        finally
+        {
+            Console.SetOut(console);
+        }
+
+        Assert.Equal(2, result!.Steps);
+        Assert.StartsWith("Returns the", output.ToString());
+        foreach (string name in new[] { "tokens", "checkpoints/step-000002", "metrics.jsonl", "timings.jsonl", "model/config.json", "model/model.safetensors", "model/tokenizer.json" })
+            Assert.True(Path.Exists(folder[$"runs/docs/{name}"]), name);
+    }
+
+    /// <summary>Each command runs as it stands there, but for sizes: the text and the number of steps are small.</summary>
+    [Fact]
+    [Trait("Speed", "Slow")]
+    public void Commands_OfTheReadme_Run()
+    {
+        string[] commands = [.. Repository.CodeBlocks("README.md", "sh").SelectMany(block => block.Split('\n')).Where(line => line.StartsWith("pretrain ", StringComparison.Ordinal))];
+        using var folder = new TemporaryFolder();
+        folder.Write("docs/a.txt", TinyModel.Text(900));
+        folder.Write("notes.txt", TinyModel.Text(9));
+        var small = new Dictionary<string, string>
+        {
+            ["--steps"] = "2", ["--warmup-steps"] = "1", ["--layers"] = "1", ["--embedding"] = "12", ["--context"] = "16", ["--batch"] = "2", ["--data"] = "docs/*.txt",
+        };
+
+        Assert.NotEmpty(commands);
+        Repository.In(folder.Path, () =>
+        {
+            foreach (string command in commands)
+            {
+                string[] arguments = [.. CommandLineParser.SplitCommandLine(command.Replace('\'', '"')).Skip(1)];
+                for (int i = 0; i < arguments.Length - 1; i++)
+                {
+                    if (arguments[0] == "gpt" && small.TryGetValue(arguments[i], out string? value)) arguments[i + 1] = value;
+                }
+                ToolResult result = ToolRunner.Run(arguments);
+                Assert.True(result.ExitCode == 0, $"{command}: exit code {result.ExitCode}: {result.Error}");
+            }
+        });
+    }
+
+    [Fact]
+    public void Commands_OfTheReadmeWithoutATest_AreThoseOfTheContinuousIntegration()
+    {
+        string[] lines = [.. Repository.CodeBlocks("README.md", "sh").SelectMany(block => block.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            .Where(line => !line.StartsWith("pretrain ", StringComparison.Ordinal))];
+
+        Assert.Equal(
+        [
+            "./bootstrap.sh && dotnet run -c Release --project samples/PretrainGpt",   // shortened, for each sample
+            "./bootstrap.sh && dotnet test -c Release",   // word for word
+            "dotnet build -c Release",
+            "alias pretrain=\"$PWD/src/PreTrain.Cli/bin/Release/net10.0/pretrain\"",   // Alias_OfTheReadme_NamesTheTool
+            "dotnet pack src/PreTrain.Cli -c Release -o artifacts/packages",
+            "dotnet tool install --global --add-source artifacts/packages PreTrain.Cli",
+        ], lines);
+    }
+
+    [Fact]
+    public void Alias_OfTheReadme_NamesTheTool()
+    {
+        string configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
+        string tool = Path.Combine(Repository.Root, $"src/PreTrain.Cli/bin/{configuration}/net10.0/pretrain");
+        Assert.SkipUnless(File.Exists(Path.Combine(Path.GetDirectoryName(tool)!, "PreTrain.Cli.dll")), "The tool was built elsewhere.");
+
+        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(tool, ["--version"]) { RedirectStandardOutput = true })!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+
+        Assert.Equal((0, ToolRunner.Run("--version").Output), (process.ExitCode, output));
+    }
+
+    [Fact]
+    public void Tables_OfTheReadme_HoldTheContracts()
+    {
+        string readme = File.ReadAllText(Path.Combine(Repository.Root, "README.md"));
+
+        // The tests of the commands compare the same lists with what the tool prints.
+        Assert.Contains("| `info` | `version`, `provider`, `libtorch`, `device`, `cuda`, `threads`, `simd` |", readme);
+        Assert.Contains("| `gpt` | `steps`, `tokens`, `trainLoss`, `validationLoss`, `tokensPerSecond`, `peakMemoryBytes`, `seconds`, `output` |", readme);
+        Assert.Contains("`--embedding (770) must be divisible by --heads (12).`", readme);
+        Assert.Contains("--embedding (770) must be divisible by --heads (12).",
+            ToolRunner.Run("gpt", "--data", "x", "--output", "y", "--embedding", "770", "--heads", "12").Error);
+    }
+}

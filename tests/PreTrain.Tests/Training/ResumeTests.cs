@@ -1,0 +1,261 @@
+using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
+using PreTrain.Models;
+using PreTrain.Models.Gpt;
+using PreTrain.Modules;
+using PreTrain.Tests.Checkpoints;
+using PreTrain.Torch;
+using PreTrain.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Training;
+
+[Collection(DefaultGenerator.Name)]
+public sealed class ResumeTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData(Precision.Float32, true, 1, 7)]
+    [InlineData(Precision.Float32, false, 2, 6)]
+    [InlineData(Precision.BFloat16, true, 2, 7)]
+    [InlineData(Precision.BFloat16, false, 1, 9)]
+    public void Run_CrashedThenResumed_EndsBitForBitAsTheUninterrupted(Precision precision, bool even, int accumulation, int crash)
+    {
+        GptConfig config = (even ? Tiny.Even : Tiny.Odd) with { Dropout = 0.2 };
+        TrainingOptions Options(string output) => Tiny.Options(output) with { Precision = precision, AccumulationSteps = accumulation };
+        using (var straight = Tiny.Model(config)) Tiny.Train(straight, new RowsObjective(), Options(folder["a"]));
+
+        var dies = new Tiny.AfterStep((_, step) => { if (step.Step == crash) throw new TimeoutException("killed"); });
+        using (var crashed = Tiny.Model(config))
+            Assert.Throws<TimeoutException>(() => Tiny.Train(crashed, new RowsObjective(), Options(folder["b"]) with { Callbacks = [dies] }));
+        File.AppendAllText(Path.Combine(folder["b"], "metrics.jsonl"), "{\"step\":8,\"lo");   // the line that it was writing
+        using (var resumed = Tiny.Model(config, seed: 4)) Tiny.Train(resumed, new RowsObjective(), Options(folder["b"]) with { Resume = true });
+
+        AssertSame("a", "b");
+    }
+
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.BFloat16)]
+    public void Run_CancelledTwiceThenResumed_EndsBitForBitAsTheUninterrupted(Precision precision)
+    {
+        GptConfig config = Tiny.Even with { Dropout = 0.1 };
+        TrainingOptions Options(string output) => Tiny.Options(output) with { Precision = precision, AccumulationSteps = 2, LogEvery = 5 };
+        using (var straight = Tiny.Model(config)) Tiny.Train(straight, new RowsObjective(), Options(folder["a"]));
+
+        foreach (int draw in new[] { 6, 10, 1000 })   // cancelled between the two micro-batches of a step
+        {
+            using var stop = new CancellationTokenSource();
+            var objective = new RowsObjective { Drawing = n => { if (n == draw) stop.Cancel(); } };
+            using var model = Tiny.Model(config);
+            TrainingResult result = new Trainer(Options(folder["b"]) with { Resume = true }).Run(model, objective, stop.Token);
+            Assert.Equal(draw < 1000, result.Interrupted);
+        }
+
+        AssertSame("a", "b");
+    }
+
+    [Fact]
+    public void Run_ResumedWhenDone_ReportsTheSame()
+    {
+        TrainingResult first, second;
+        using (var model = Tiny.Model(Tiny.Even)) first = Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"]));
+        byte[] metrics = File.ReadAllBytes(Path.Combine(folder["a"], "metrics.jsonl"));
+        Directory.Delete(first.ModelFolder, recursive: true);   // killed between the last checkpoint and the model
+        using (var model = Tiny.Model(Tiny.Even)) second = Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"]) with { Resume = true });
+
+        Assert.Equal((first.Steps, first.Tokens, first.TrainLoss, first.ValidationLoss, false), (second.Steps, second.Tokens, second.TrainLoss, second.ValidationLoss, second.Interrupted));
+        Assert.Equal(0, second.TokensPerSecond);
+        Assert.Equal(metrics, File.ReadAllBytes(Path.Combine(folder["a"], "metrics.jsonl")));
+        Assert.True(File.Exists(Path.Combine(second.ModelFolder, "model.safetensors")));
+    }
+
+    [Theory]
+    [InlineData("truncated model")]
+    [InlineData("flipped bit")]
+    [InlineData("no manifest")]
+    [InlineData("no state")]
+    [InlineData("empty folder")]
+    public void Run_NewestCheckpointBroken_FallsBackAndSaysSo(string damage)
+    {
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"], 10));
+        Copy(folder["a"], folder["b"]);
+        string newest = Path.Combine(folder["b"], "checkpoints", "step-000010");
+        string weights = Path.Combine(newest, "model", "model.safetensors"), optimizer = Path.Combine(newest, "optimizer.safetensors");
+        string named;
+        switch (damage)
+        {
+            case "truncated model":
+                named = weights;
+                using (var stream = new FileStream(weights, FileMode.Open)) stream.SetLength(stream.Length - 1);
+                break;
+            case "flipped bit":
+                named = optimizer;
+                byte[] bytes = File.ReadAllBytes(optimizer);
+                bytes[bytes.Length / 2] ^= 4;
+                File.WriteAllBytes(optimizer, bytes);
+                break;
+            case "no manifest":
+                named = Path.Combine(newest, "manifest.json");
+                File.Delete(named);
+                break;
+            case "no state":
+                named = Path.Combine(newest, "state.json");
+                File.Delete(named);
+                break;
+            default:
+                named = newest;
+                Directory.Delete(newest, recursive: true);
+                Directory.CreateDirectory(newest);
+                break;
+        }
+
+        var log = new Tiny.ListLogger();
+        using (var model = Tiny.Model(Tiny.Even, seed: 8)) Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["b"], 10) with { Resume = true, Logger = log });
+
+        Assert.Contains(log.Lines, line => line.StartsWith($"Warning: Skipped a broken checkpoint: {named}", StringComparison.Ordinal));
+        Assert.Contains($"Information: Resuming from {Path.Combine(folder["b"], "checkpoints", "step-000005")}.", log.Lines);
+        AssertSame("a", "b", "step-000010");
+    }
+
+    [Fact]
+    public void Run_AllCheckpointsBroken_NamesThemAndChangesNothing()
+    {
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"], 6));
+        string checkpoints = Path.Combine(folder["a"], "checkpoints");
+        foreach (string path in Directory.EnumerateDirectories(checkpoints)) File.WriteAllText(Path.Combine(path, "state.json"), "{}");
+        byte[] metrics = File.ReadAllBytes(Path.Combine(folder["a"], "metrics.jsonl"));
+
+        using var again = Tiny.Model(Tiny.Even);
+        var e = Assert.Throws<CheckpointException>(() => Tiny.Train(again, new RowsObjective(), Tiny.Options(folder["a"], 9) with { Resume = true }));
+
+        Assert.StartsWith($"{checkpoints}: no checkpoint can be used. ", e.Message, StringComparison.Ordinal);
+        Assert.Contains("step-000005", e.Message, StringComparison.Ordinal);
+        Assert.Contains("step-000006", e.Message, StringComparison.Ordinal);
+        Assert.Equal(metrics, File.ReadAllBytes(Path.Combine(folder["a"], "metrics.jsonl")));
+    }
+
+    [Fact]
+    public void Run_NothingToResume_StartsFromTheBeginningAndSaysSo()
+    {
+        var log = new Tiny.ListLogger();
+        using var model = Tiny.Model(Tiny.Even);
+        TrainingResult result = Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"], 2) with { Resume = true, Logger = log });
+        Assert.Equal(2, result.Steps);
+        Assert.Contains($"Warning: There is no checkpoint in {folder["a"]}; the training starts from the beginning.", log.Lines);
+    }
+
+    [Fact]
+    public void Run_OtherSettings_AreRefusedByName()
+    {
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"], 2));
+
+        using var other = Tiny.Model(Tiny.Even with { EmbeddingDim = 64 });
+        var options = Tiny.Options(folder["a"], 4) with { Resume = true, BatchSize = 5, AccumulationSteps = 2, Precision = Precision.BFloat16 };
+        var e = Assert.Throws<ArgumentException>(() => Tiny.Train(other, new RowsObjective(length: 7), options));
+
+        Assert.Equal($"The run in '{folder["a"]}' cannot be resumed with other settings: architecture.n_embd (checkpoint: 32, now: 64), "
+            + "objective.length (checkpoint: 11, now: 7), batchSize (checkpoint: 3, now: 5), accumulationSteps (checkpoint: 1, now: 2), "
+            + "precision (checkpoint: \"Float32\", now: \"BFloat16\"). Use those of the checkpoint, or another Output.", e.Message);
+        Assert.Throws<ArgumentException>(() => Tiny.Train(other, new RowsObjective(), Tiny.Options(folder["a"], 4) with { Resume = true, Seed = 18 }));
+    }
+
+    [Fact]
+    public void Run_OtherLearningRateOrMoreSteps_GoesOnAndSaysSo()
+    {
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"], 2));
+        var log = new Tiny.ListLogger();
+        using var again = Tiny.Model(Tiny.Even);
+        TrainingResult result = Tiny.Train(again, new RowsObjective(), Tiny.Options(folder["a"], 4) with { Resume = true, Logger = log });
+        Assert.Equal(4, result.Steps);
+        Assert.Contains("Warning: The resumed run goes on with changed settings: steps (checkpoint: 2, now: 4)", log.Lines);
+
+        using var fewer = Tiny.Model(Tiny.Even);
+        var e = Assert.Throws<ArgumentException>(() => Tiny.Train(fewer, new RowsObjective(), Tiny.Options(folder["a"], 3) with { Resume = true }));
+        Assert.Equal($"The run in '{folder["a"]}' is at step 4 already; Steps (3) must be at least that.", e.Message);
+    }
+
+    [Fact]
+    public void Run_DiskFull_KeepsTheCheckpointBefore()
+    {
+        using (var model = new FullDisk(Tiny.Model(Tiny.Even)) { Saves = 1 })
+        {
+            var e = Assert.Throws<CheckpointException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"])));
+            string checkpoints = Path.Combine(folder["a"], "checkpoints");
+            Assert.Equal($"{Path.Combine(checkpoints, "step-000010")}: the checkpoint could not be written: No space left on device "
+                + $"The one before, {Path.Combine(checkpoints, "step-000005")}, is complete; a resumed run goes on from there.", e.Message);
+            Assert.Equal(["step-000005"], Directory.EnumerateFileSystemEntries(checkpoints).Select(Path.GetFileName));
+        }
+
+        using (var straight = new FullDisk(Tiny.Model(Tiny.Even))) Tiny.Train(straight, new RowsObjective(), Tiny.Options(folder["b"]));
+        using (var resumed = new FullDisk(Tiny.Model(Tiny.Even, seed: 9))) Tiny.Train(resumed, new RowsObjective(), Tiny.Options(folder["a"]) with { Resume = true });
+        AssertSame("a", "b");
+    }
+
+    [Fact]
+    public void Run_ManyCheckpoints_KeepsTheNewest()
+    {
+        using var model = Tiny.Model(Tiny.Even);
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"], 7) with { CheckpointEvery = 2, KeepCheckpoints = 3 });
+        Assert.Equal(["step-000004", "step-000006", "step-000007"], Directory.EnumerateDirectories(Path.Combine(folder["a"], "checkpoints")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    private void AssertSame(string a, string b, string checkpoint = "step-000012")
+    {
+        Assert.Equal(File.ReadAllText(Path.Combine(folder[a], "metrics.jsonl")), File.ReadAllText(Path.Combine(folder[b], "metrics.jsonl")));
+        foreach (string file in new[] { Path.Combine("model", "model.safetensors"), Path.Combine("checkpoints", checkpoint, "optimizer.safetensors"), Path.Combine("checkpoints", checkpoint, "state.json") })
+            Assert.True(File.ReadAllBytes(Path.Combine(folder[a], file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder[b], file))), file);
+    }
+
+    private static void Copy(string from, string to)
+    {
+        foreach (string path in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            string target = Path.Combine(to, Path.GetRelativePath(from, path));
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(path, target);
+        }
+    }
+
+    /// <summary>A model that can be saved so many times.</summary>
+    private sealed class FullDisk : nn.Module, ICausalLanguageModel, IPretrainedModel
+    {
+        private readonly GptModel inner;
+
+        internal FullDisk(GptModel inner) : base(nameof(FullDisk))
+        {
+            this.inner = inner;
+            RegisterComponents();
+        }
+
+        internal int Saves { get; set; } = int.MaxValue;
+
+        public int VocabSize => inner.VocabSize;
+
+        public int ContextLength => inner.ContextLength;
+
+        public Device Device => inner.Device;
+
+        public Tensor Logits(Tensor ids) => inner.Logits(ids);
+
+        public Tensor NextLogits(Tensor ids, KeyValueCache cache) => inner.NextLogits(ids, cache);
+
+        public Tensor Loss(Tensor ids, Tensor targets, double normalizer) => inner.Loss(ids, targets, normalizer);
+
+        public KeyValueCache CreateCache(long batch, int capacity) => inner.CreateCache(batch, capacity);
+
+        public JsonObject ToConfigJson() => inner.ToConfigJson();
+
+        public void LoadPretrained(string folder) => inner.LoadPretrained(folder);
+
+        public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null)
+        {
+            inner.SavePretrained(folder, weights?.ToDictionary(w => w.Key["inner.".Length..], w => w.Value));
+            if (Saves-- <= 0) throw new IOException("No space left on device");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+using System.Text.Json.Nodes;
+using PreTrain.Models;
+using PreTrain.Modules;
+using PreTrain.Objectives;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Training;
+
+/// <summary>An endless sequence of rows that can be learned, each a function of its number, with a different share of targets that do not count.</summary>
+internal sealed class RowsObjective(int length = 11, int vocabulary = 31, int evaluationRows = 7) : IObjective<ICausalLanguageModel>
+{
+    private int _draws;
+    private Batch? _poisoned;
+
+    public string Name => "rows";
+
+    /// <summary>The drawn batch, from 1, whose loss is not a number.</summary>
+    public int? PoisonedBatch { get; init; }
+
+    /// <summary>Called before a batch is drawn.</summary>
+    public Action<int>? Drawing { get; init; }
+
+    public JsonObject Describe() => new() { ["objective"] = Name, ["length"] = length, ["vocabulary"] = vocabulary };
+
+    public IBatchSource Open(long seed, ICausalLanguageModel model, int batchSize, JsonObject? state = null) =>
+        new Source(this, seed, batchSize, state?["row"]!.GetValue<long>() ?? 0);
+
+    public IEnumerable<Batch> Evaluation(ICausalLanguageModel model, int batchSize)
+    {
+        for (int row = 0; row < evaluationRows; row += batchSize) yield return Rows(99, row, Math.Min(batchSize, evaluationRows - row));
+    }
+
+    public Tensor Loss(ICausalLanguageModel model, Batch batch, double normalizer)
+    {
+        using var scope = NewDisposeScope();
+        Tensor loss = model.Loss(tensor(batch.Inputs, [batch.Rows, batch.Length]), tensor(batch.Targets, [batch.Rows, batch.Length]), normalizer);
+        if (ReferenceEquals(batch, _poisoned)) loss = loss * double.NaN;
+        return loss.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Rows <paramref name="first"/> and so on.</summary>
+    internal Batch Rows(long seed, long first, int rows)
+    {
+        var batch = (Inputs: new long[rows * length], Targets: new long[rows * length]);
+        int valid = 0;
+        for (int r = 0; r < rows; r++)
+        {
+            var random = new Random(unchecked((int)(seed * 31 + first + r)));
+            long id = random.Next(vocabulary);
+            int skipped = random.Next(length);
+            for (int t = 0; t < length; t++)
+            {
+                long next = (id * 3 + 1) % vocabulary;
+                batch.Inputs[r * length + t] = id;
+                batch.Targets[r * length + t] = t < skipped ? CrossEntropy.Ignored : next;
+                valid += t < skipped ? 0 : 1;
+                id = next;
+            }
+        }
+        return new Batch { Inputs = batch.Inputs, Targets = batch.Targets, Rows = rows, Length = length, ValidTargets = valid };
+    }
+
+    private sealed class Source(RowsObjective objective, long seed, int batchSize, long row) : IBatchSource
+    {
+        public JsonObject State => new() { ["row"] = row };
+
+        public Batch Next(CancellationToken cancellationToken)
+        {
+            objective._draws++;
+            objective.Drawing?.Invoke(objective._draws);
+            cancellationToken.ThrowIfCancellationRequested();
+            Batch batch = objective.Rows(seed, row, batchSize);
+            row += batchSize;
+            if (objective._draws == objective.PoisonedBatch) objective._poisoned = batch;
+            return batch;
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
