@@ -1,0 +1,42 @@
+using PreTrain.Torch.Cpu;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Torch.Cpu;
+
+public sealed unsafe class TensorMemoryTests : IDisposable
+{
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose() => _scope.Dispose();
+
+    [Fact]
+    public void Address_View_IsThatOfItsFirstElement()
+    {
+        Tensor whole = arange(35, dtype: ScalarType.Float32).view(5, 7);
+
+        var p = (float*)TensorMemory.Address(whole[3]);
+
+        Assert.Equal([21, 22, 23, 24, 25, 26, 27], new Span<float>(p, 7).ToArray());
+        p[1] = -1;
+        Assert.Equal(-1, whole[3, 1].item<float>());
+    }
+
+    [Fact]
+    public void Address_NoElements_IsNull() => Assert.True(TensorMemory.Address(zeros([0, 7])) == null);
+
+    [Fact]
+    public void Address_NotContiguous_Throws() => Assert.Throws<ArgumentException>(() => (nint)TensorMemory.Address(zeros([5, 7]).t()));
+
+    [Theory]
+    [InlineData(ScalarType.Float64)]
+    [InlineData(ScalarType.Float16)]
+    [InlineData(ScalarType.Int64)]
+    public void HasKernelsFor_OtherTypes_IsFalse(ScalarType type) => Assert.False(TensorMemory.HasKernelsFor(zeros([3], dtype: type)));
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.BFloat16)]
+    public void HasKernelsFor_KernelTypes_IsTrueWhereThereAre16Lanes(ScalarType type) =>
+        Assert.Equal(System.Runtime.Intrinsics.Vector512.IsHardwareAccelerated, TensorMemory.HasKernelsFor(zeros([3], dtype: type)));
+}
