@@ -20,7 +20,7 @@ public sealed class FloorsTests
         ["Checkpoints"] = [],
         ["Data"] = ["Tokenization"],
         ["Modules"] = ["Torch"],
-        ["Optimization"] = ["Torch", "Modules"],
+        ["Optimization"] = ["Modules", "Checkpoints"],
         ["Models"] = ["Modules", "Checkpoints", "Tokenization"],
         ["Objectives"] = ["Models", "Data"],
         ["Generation"] = ["Models"],

@@ -120,14 +120,18 @@ public sealed class AddLayerNormTests : IDisposable
         Assert.All(Doubles(normed[0]).Concat(Doubles(normed[2])), x => Assert.True(double.IsFinite(x)));
     }
 
-    [Fact]
-    public void Norm_AnyRows_IsLayerNorm()
+    [Theory]
+    [InlineData(5, 7)]
+    [InlineData(67, 32)]
+    public void Norm_AnyRows_IsLayerNormAndItsGradient(int rows, int columns)
     {
-        Tensor[] inputs = Inputs(5, 7);
+        Tensor[] inputs = Inputs(rows, columns);
         double[][] x = Array.ConvertAll(inputs, Doubles);
-        (x[1], x[2]) = (new double[35], new double[7]);
+        (x[1], x[2]) = (new double[rows * columns], new double[columns]);
+        Tensor[] used = [inputs[0], inputs[3], inputs[4]];
 
-        AssertClose(Plain(x)[35..], Doubles(AddLayerNorm.Norm(inputs[0], inputs[3], inputs[4], Epsilon)), 7, 32 * Float32Rounding, "result");
+        AssertClose(Plain(x)[(rows * columns)..], Doubles(AddLayerNorm.Norm(used[0], used[1], used[2], Epsilon)), columns, 32 * Float32Rounding, "result");
+        Kernels.AssertMatchesFloat64(t => AddLayerNorm.Norm(t[0], t[1], t[2], Epsilon), used, 32);
     }
 
     [Fact]

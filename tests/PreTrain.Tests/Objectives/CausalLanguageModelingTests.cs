@@ -11,7 +11,7 @@ public sealed class CausalLanguageModelingTests : IDisposable
 {
     private const int VocabSize = 509, ContextLength = 13;
 
-    private readonly PreTrain.Tests.TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _folder = new();
     private readonly TokenStore _tokens;
     private readonly GptModel _model = new(new GptConfig { VocabSize = VocabSize, ContextLength = ContextLength, LayerCount = 1, HeadCount = 2, EmbeddingDim = 6 });
 

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
 using PreTrain.Models.Gpt;
+using PreTrain.Tests.Checkpoints;
 using TorchSharp;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
@@ -14,9 +15,9 @@ public sealed class GptWeightsTests : IDisposable
     private readonly DisposeScope _scope = NewDisposeScope();
     private readonly TemporaryFolder _folder = new();
 
-    private string ConfigPath => _folder.File("config.json");
+    private string ConfigPath => _folder["config.json"];
 
-    private string WeightsPath => _folder.File("model.safetensors");
+    private string WeightsPath => _folder["model.safetensors"];
 
     public void Dispose()
     {
@@ -34,7 +35,7 @@ public sealed class GptWeightsTests : IDisposable
     private void Save(Action<Dictionary<string, Tensor>>? tensors = null, Action<JsonObject>? config = null)
     {
         using GptModel model = Create();
-        model.SavePretrained(_folder.Path);
+        model.SavePretrained(_folder.Root);
         if (config is not null)
         {
             var json = JsonNode.Parse(File.ReadAllText(ConfigPath))!.AsObject();
@@ -50,22 +51,22 @@ public sealed class GptWeightsTests : IDisposable
         }
     }
 
-    private CheckpointException Load() => Assert.Throws<CheckpointException>(() => GptModel.FromPretrained(_folder.Path));
+    private CheckpointException Load() => Assert.Throws<CheckpointException>(() => GptModel.FromPretrained(_folder.Root));
 
     [Fact]
     public void SavePretrained_ThenLoaded_IsTheSameModelBitForBit()
     {
         using GptModel model = Create();
-        model.SavePretrained(_folder.Path);
+        model.SavePretrained(_folder.Root);
 
-        using GptModel loaded = GptModel.FromPretrained(_folder.Path);
+        using GptModel loaded = GptModel.FromPretrained(_folder.Root);
 
         Assert.Equal(model.Config, loaded.Config);
         Dictionary<string, Tensor> expected = model.state_dict(), actual = loaded.state_dict();
         Assert.Equal(expected.Keys, actual.Keys);
         foreach (string name in expected.Keys) Assert.Equal(Bytes(expected[name]), Bytes(actual[name]));
         Assert.All(loaded.parameters(), p => Assert.True(p.requires_grad));
-        Assert.Equal(["config.json", "model.safetensors"], Directory.GetFileSystemEntries(_folder.Path).Select(Path.GetFileName).Order());
+        Assert.Equal(["config.json", "model.safetensors"], Directory.GetFileSystemEntries(_folder.Root).Select(Path.GetFileName).Order());
     }
 
     [Theory]
@@ -77,7 +78,7 @@ public sealed class GptWeightsTests : IDisposable
         using var fixture = new GptFixture(shape);
         using GptModel model = GptModel.FromPretrained(fixture.ModelFolder);
 
-        model.SavePretrained(_folder.Path);
+        model.SavePretrained(_folder.Root);
 
         using SafetensorsFile theirs = SafetensorsFile.Open(Path.Combine(fixture.ModelFolder, "model.safetensors")), ours = SafetensorsFile.Open(WeightsPath);
         Assert.Equal(theirs.Names.Order(), ours.Names.Order());
@@ -104,12 +105,27 @@ public sealed class GptWeightsTests : IDisposable
         model.to(ScalarType.BFloat16);
         Tensor master = Normal([45, 15], 7);
 
-        model.SavePretrained(_folder.Path, new Dictionary<string, Tensor> { ["blocks.1.qkv.weight"] = master });
+        model.SavePretrained(_folder.Root, new Dictionary<string, Tensor> { ["blocks.1.qkv.weight"] = master });
 
-        using GptModel loaded = GptModel.FromPretrained(_folder.Path);
+        using GptModel loaded = GptModel.FromPretrained(_folder.Root);
         Assert.Equal(Bytes(master), Bytes(loaded.state_dict()["blocks.1.qkv.weight"]));
         Assert.Equal(Bytes(model.token_embedding.to(ScalarType.Float32)), Bytes(loaded.token_embedding));
         Assert.All(loaded.parameters(), p => Assert.Equal(ScalarType.Float32, p.dtype));
+    }
+
+    [Fact]
+    public void LoadPretrained_FolderOfAnotherModel_TakesItsValuesOrThrows()
+    {
+        using GptModel model = Create(), other = new(s_config), narrow = new(s_config with { FeedForwardDim = 47 });
+        model.SavePretrained(_folder.Root);
+        Tensor embedding = other.token_embedding;
+
+        other.LoadPretrained(_folder.Root);
+
+        Assert.Same(embedding, other.token_embedding);
+        foreach (string name in model.state_dict().Keys) Assert.Equal(Bytes(model.state_dict()[name]), Bytes(other.state_dict()[name]));
+        Assert.Contains("transformer.h.1.mlp.c_fc.bias has shape (53), config.json asks for (47)",
+            Assert.Throws<CheckpointException>(() => narrow.LoadPretrained(_folder.Root)).Message);
     }
 
     [Fact]
@@ -128,7 +144,7 @@ public sealed class GptWeightsTests : IDisposable
             all["lm_head.weight"] = all["wte.weight"].clone();
         });
 
-        using GptModel loaded = GptModel.FromPretrained(_folder.Path);
+        using GptModel loaded = GptModel.FromPretrained(_folder.Root);
 
         Assert.Equal(Bytes(model.token_embedding), Bytes(loaded.token_embedding));
     }
@@ -212,7 +228,7 @@ public sealed class GptWeightsTests : IDisposable
         Save();
         File.Delete(WeightsPath);
         Assert.Equal($"{WeightsPath}: missing; a model folder holds config.json and model.safetensors.", Load().Message);
-        string none = _folder.File("none");
+        string none = _folder["none"];
         Assert.Equal($"{none}: the folder does not exist.", Assert.Throws<CheckpointException>(() => GptModel.FromPretrained(none)).Message);
     }
 
