@@ -69,11 +69,10 @@ internal static class VectorMath
     {
         Vector512<float> square = x * x;
         Vector512<float> cubic = Vector512.FusedMultiplyAdd(square, Vector512.Create(GeluCubic), Vector512<float>.One);
-        Vector512<float> sigmoid = Reciprocal(Vector512<float>.One + NegativeExp(x * cubic));
+        Vector512<float> e = NegativeExp(x * cubic), sigmoid = Reciprocal(Vector512<float>.One + e);
         Vector512<float> slope = Vector512.FusedMultiplyAdd(square, Vector512.Create(2 * GeluScale * 3 * GeluCubic), Vector512.Create(2 * GeluScale));
-        // 1 − σ = e·σ, where the difference would lose what is left of σ near 1; the bound keeps ∞·0 out.
-        Vector512<float> rest = Vector512.MinNative(e, Vector512.Create(1e30f)) * sigmoid;
-        return Vector512.FusedMultiplyAdd(x * slope, sigmoid * rest, sigmoid);
+        // 1 − σ = e·σ, where the difference would lose what is left of σ near 1.
+        return Vector512.FusedMultiplyAdd(x * slope, sigmoid * (e * sigmoid), sigmoid);
     }
 
     /// <summary>e^(−2z), kept below what <see cref="Reciprocal"/> takes.</summary>
