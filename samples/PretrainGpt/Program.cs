@@ -49,8 +49,14 @@ try
         bool amx = X86Base.IsSupported && (X86Base.CpuId(7, 0).Edx >> 22 & 1) != 0;   // multiplies bfloat16 matrices
         var options = new TrainingOptions
         {
-            Output = Output, Overwrite = true, Tokenizer = tokenizer, Steps = steps, LearningRate = 2e-3, EvaluateEvery = 100, EvaluationBatches = 8,
+            Output = Output,
+            Overwrite = true,
+            Tokenizer = tokenizer,
+            Steps = steps,
+            LearningRate = 2e-3,
             Precision = amx ? Precision.BFloat16 : Precision.Float32,
+            EvaluateEvery = 100,
+            EvaluationBatches = 8,
             Callbacks = [new Display(progress.AddTask("starting", maxValue: steps))],
         };
         return new Trainer(options).Run(model, new CausalLanguageModeling(tokens), stop.Token);
@@ -66,13 +72,9 @@ try
     Console.WriteLine("  dotnet run -c Release --project samples/PretrainGpt -- your/text/*.txt --steps 2000");
     return result.Interrupted ? 130 : 0;
 }
-catch (Exception e) when (e is CorpusException or ArgumentException)
+catch (Exception e) when (e is CorpusException or ArgumentException or OperationCanceledException)
 {
-    return Fail(e.Message, 3);
-}
-catch (OperationCanceledException)
-{
-    return Fail("Interrupted before the first step.", 130);
+    return e is OperationCanceledException ? Fail("Interrupted before the first step.", 130) : Fail(e.Message, 3);
 }
 
 static void Show(string when, string text) => AnsiConsole.Write(new Panel(new Text(text)).Header($"What it writes {when} training").Expand());

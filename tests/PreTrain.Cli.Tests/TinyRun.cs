@@ -10,8 +10,19 @@ internal static class TinyRun
     {
         var values = new Dictionary<string, string?>
         {
-            ["--data"] = data, ["--output"] = output, ["--layers"] = "2", ["--heads"] = "3", ["--embedding"] = "15", ["--context"] = "13", ["--vocab-size"] = "283",
-            ["--batch"] = "5", ["--steps"] = Steps.ToString(), ["--checkpoint-every"] = "4", ["--evaluate-every"] = "4", ["--log-every"] = "1", ["--device"] = "cpu",
+            ["--data"] = data,
+            ["--output"] = output,
+            ["--layers"] = "2",
+            ["--heads"] = "3",
+            ["--embedding"] = "15",
+            ["--context"] = "13",
+            ["--vocab-size"] = "283",
+            ["--batch"] = "5",
+            ["--steps"] = Steps.ToString(),
+            ["--checkpoint-every"] = "4",
+            ["--evaluate-every"] = "4",
+            ["--log-every"] = "1",
+            ["--device"] = "cpu",
         };
         for (int i = 0; i < more.Length; i++)
         {

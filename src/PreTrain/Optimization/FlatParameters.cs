@@ -31,6 +31,7 @@ public sealed class FlatParameters : IDisposable
     public FlatParameters(nn.Module model, Precision precision)
     {
         ArgumentNullException.ThrowIfNull(model);
+        ProcessHeap.KeepFreedMemory();
         Precision = precision;
         ScalarType type = precision.ToScalarType();
         var seen = new HashSet<nint>();

@@ -50,7 +50,8 @@ public class InfoCommandTests
         for (int i = 0; i < 5 && best >= 1; i++)
         {
             using var process = Process.Start(new ProcessStartInfo("/bin/bash",
-                ["-c", "TIMEFORMAT='%U %S'; time dotnet \"$0\" info > /dev/null", Path.Combine(AppContext.BaseDirectory, "PreTrain.Cli.dll")]) { RedirectStandardError = true })!;
+                ["-c", "TIMEFORMAT='%U %S'; time dotnet \"$0\" info > /dev/null", Path.Combine(AppContext.BaseDirectory, "PreTrain.Cli.dll")])
+            { RedirectStandardError = true })!;
             string times = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
             await process.WaitForExitAsync(TestContext.Current.CancellationToken);
             Assert.Equal(0, process.ExitCode);

@@ -54,7 +54,13 @@ public class ReadmeTests
         folder.Write("notes.txt", TinyModel.Text(9));
         var small = new Dictionary<string, string>
         {
-            ["--steps"] = "2", ["--warmup-steps"] = "1", ["--layers"] = "1", ["--embedding"] = "12", ["--context"] = "16", ["--batch"] = "2", ["--data"] = "docs/*.txt",
+            ["--steps"] = "2",
+            ["--warmup-steps"] = "1",
+            ["--layers"] = "1",
+            ["--embedding"] = "12",
+            ["--context"] = "16",
+            ["--batch"] = "2",
+            ["--data"] = "docs/*.txt",
         };
 
         Assert.NotEmpty(commands);
