@@ -75,8 +75,8 @@ public sealed class AddLayerNormTests : IDisposable
         Assert.All(Doubles(leaves[0].grad!), g => Assert.Equal(1, g));
         Assert.All(Doubles(leaves[1].grad!), g => Assert.Equal(1, g));
         Assert.All(Doubles(leaves[2].grad!), g => Assert.Equal(3, g));
-        Assert.All(Doubles(leaves[3].grad!), g => Assert.Equal(0, g));
-        Assert.All(Doubles(leaves[4].grad!), g => Assert.Equal(0, g));
+        // The kernel gives zeros, torch's own operators nothing.
+        foreach (Tensor unused in leaves[3..]) Assert.All(unused.grad is { } grad ? Doubles(grad) : [], g => Assert.Equal(0, g));
     }
 
     [Fact]

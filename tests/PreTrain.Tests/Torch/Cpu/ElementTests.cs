@@ -8,6 +8,8 @@ namespace PreTrain.Tests.Torch.Cpu;
 
 public sealed unsafe class ElementTests
 {
+    public ElementTests() => Modules.Kernels.SkipWithoutKernels();
+
     /// <summary>All upper halves with the lower halves where rounding turns, and random numbers.</summary>
     private static uint[] Patterns()
     {

@@ -1,12 +1,11 @@
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using PreTrain.Torch.Cpu;
 
 namespace PreTrain.Tests.Torch.Cpu;
 
 public sealed class VectorMathTests
 {
-    public VectorMathTests() => Assert.SkipUnless(Avx512F.IsSupported, "This processor has no AVX-512; the kernels are not used on it.");
+    public VectorMathTests() => Modules.Kernels.SkipWithoutKernels();
 
     /// <summary>The largest and the smallest number between which e^x, rounded, is neither infinite nor 0.</summary>
     private const float Largest = 88.72283f, Smallest = -103.97207f;
