@@ -24,6 +24,11 @@ public static class GptPresets
     /// <summary>All presets by the name that the tool takes.</summary>
     public static IReadOnlyDictionary<string, GptConfig> All { get; } = new Dictionary<string, GptConfig>(StringComparer.OrdinalIgnoreCase)
     {
-        ["nano"] = Nano, ["char"] = Char, ["gpt2-small"] = Gpt2Small, ["gpt2-medium"] = Gpt2Medium, ["gpt2-large"] = Gpt2Large, ["gpt2-xl"] = Gpt2Xl,
+        ["nano"] = Nano,
+        ["char"] = Char,
+        ["gpt2-small"] = Gpt2Small,
+        ["gpt2-medium"] = Gpt2Medium,
+        ["gpt2-large"] = Gpt2Large,
+        ["gpt2-xl"] = Gpt2Xl,
     };
 }
