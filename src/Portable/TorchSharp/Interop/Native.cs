@@ -23,6 +23,7 @@ internal static unsafe partial class Native
         string? file = candidates.FirstOrDefault(File.Exists);
         if (file is null)
             throw new DllNotFoundException($"{candidates[0]} is missing: the native part of the torch provider has not been built. Run ./bootstrap.sh (or a bundle's run.sh), or set PRETRAIN_TORCH_NATIVE to the file.");
+        WaitWithoutSpinning();
         try
         {
             return NativeLibrary.Load(file);
@@ -32,6 +33,21 @@ internal static unsafe partial class Native
             throw new DllNotFoundException($"{file} cannot be loaded: {e.Message} Its libtorch may have been moved or removed since it was built; run ./bootstrap.sh again.", e);
         }
     }
+
+    /// <summary>
+    /// Lets libtorch's threads sleep while they wait for each other, unless the environment says otherwise. Where other programs use the
+    /// processors too, spinning keeps the awaited thread from running: small models then trained at a seventh of the speed. OpenMP reads this
+    /// once, when it is loaded, and from the C environment, which .NET's own functions do not change.
+    /// </summary>
+    private static void WaitWithoutSpinning()
+    {
+        if (!OperatingSystem.IsLinux() || s_spinning.Any(name => Environment.GetEnvironmentVariable(name) is not null)) return;
+        _ = setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+    }
+
+    private static readonly string[] s_spinning = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"];
+
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)] private static partial int setenv(string name, string value, int overwrite);
 
     [LibraryImport(Library)] internal static partial nint pt_error();
     [LibraryImport(Library)] internal static partial nint pt_version();
