@@ -45,8 +45,10 @@ internal sealed class GptBlock : nn.Module
     /// <summary>(B·T, C) twice → (B·T, C) twice.</summary>
     internal (Tensor X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, long batch)
     {
+        using DisposeScope scope = NewDisposeScope();   // what the backward pass needs, autograd keeps
         Tensor attended = CausalAttention.Apply(qkv.Product(normed), qkv.bias!, batch, _heads, Dropout);
-        return FeedForward(x, attended, next);
+        (x, normed) = FeedForward(x, attended, next);
+        return scope.MoveToOuter(x, normed);
     }
 
     /// <summary>The same for tokens that follow those in the cache.</summary>
@@ -127,7 +129,11 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public Tensor Logits(Tensor ids) => Head(Hidden(ids)).view(ids.size(0), ids.size(1), VocabSize);   // (B, T, V)
 
     /// <inheritdoc/>
-    public Tensor Loss(Tensor ids, Tensor targets, double normalizer) => CrossEntropy.Apply(Head(Hidden(ids)), targets.reshape(-1), normalizer);
+    public Tensor Loss(Tensor ids, Tensor targets, double normalizer)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return scope.MoveToOuter(CrossEntropy.Apply(Head(Hidden(ids)), targets.reshape(-1), normalizer));
+    }
 
     /// <inheritdoc/>
     public Tensor NextLogits(Tensor ids, KeyValueCache cache)
@@ -155,7 +161,11 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         if (training && Config.Dropout > 0) x = nn.functional.dropout(x, Config.Dropout, training: true);
         Tensor normed = blocks[0].attention_norm.forward(x);
         for (int layer = 0; layer < blocks.Count; layer++)
+        {
+            using Tensor before = x, normedBefore = normed;
             (x, normed) = blocks[layer].Forward(x, normed, NormAfter(layer), ids.size(0));
+        }
+        x.Dispose();
         return normed;
     }
 
