@@ -37,5 +37,5 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
     /// <summary>x·Wᵀ, without the bias.</summary>
     /// <param name="x">(N, inputs).</param>
     /// <returns>(N, outputs).</returns>
-    public Tensor Product(Tensor x) => matmul(x, weight.t());
+    public Tensor Product(Tensor x) => WeightProduct.Apply(x, weight);
 }

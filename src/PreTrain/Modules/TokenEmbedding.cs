@@ -1,6 +1,7 @@
 // B batch, T tokens, C embedding, V vocabulary
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using PreTrain.Torch;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -60,19 +61,22 @@ public static class TokenEmbedding
             Tensor x = empty([ids.numel(), tokens.size(1)], dtype: tokens.dtype);
             if (tokens.dtype == ScalarType.BFloat16) Forward<BFloat16Element>(ids, tokens, positions, offset, x);
             else Forward<Float32Element>(ids, tokens, positions, offset, x);
-            ctx.save_for_backward([ids, tokens, positions]);
+            ctx.save_for_backward([ids]);
+            ctx.save_data("tokens", tokens);
+            ctx.save_data("positions", positions);
             ctx.save_data("offset", offset);
             return x;
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
-            List<Tensor> saved = ctx.get_saved_variables();
-            Tensor dx = grad_output.contiguous(), dtokens = zeros_like(saved[1]), dpositions = zeros_like(saved[2]);
-            var offset = (long)ctx.get_data("offset");
-            if (dx.dtype == ScalarType.BFloat16) Backward<BFloat16Element>(saved[0], dx, dtokens, dpositions, offset);
-            else Backward<Float32Element>(saved[0], dx, dtokens, dpositions, offset);
-            return [null!, dtokens, dpositions, null!];
+            Tensor dx = grad_output.contiguous(), ids = ctx.get_saved_variables()[0];
+            var (tokens, positions, offset) = ((Tensor)ctx.get_data("tokens"), (Tensor)ctx.get_data("positions"), (long)ctx.get_data("offset"));
+            Tensor? tokenBuffer = GradientBuffers.Of(tokens), positionBuffer = GradientBuffers.Of(positions);
+            Tensor dtokens = tokenBuffer ?? zeros_like(tokens), dpositions = positionBuffer ?? zeros_like(positions);
+            if (dx.dtype == ScalarType.BFloat16) Backward<BFloat16Element>(ids, dx, dtokens, dpositions, offset);
+            else Backward<Float32Element>(ids, dx, dtokens, dpositions, offset);
+            return [null!, tokenBuffer is null ? dtokens : null!, positionBuffer is null ? dpositions : null!, null!];
         }
 
         private static void Forward<E>(Tensor ids, Tensor tokens, Tensor positions, long offset, Tensor x) where E : struct, IElement
@@ -92,6 +96,7 @@ public static class TokenEmbedding
             });
         }
 
+        /// <summary>Adds to what the gradients hold.</summary>
         private static void Backward<E>(Tensor ids, Tensor dx, Tensor dtokens, Tensor dpositions, long offset) where E : struct, IElement
         {
             long rows = ids.numel(), length = ids.size(1), columns = dx.size(1);
@@ -119,7 +124,7 @@ public static class TokenEmbedding
                     {
                         Vector512<float> sum = Vector512<float>.Zero;
                         for (int i = from; i < to; i++) sum += E.Load(pdx + order[i] * columns * E.Size + c);
-                        E.Store(target + c, sum);
+                        E.Store(target + c, E.Load(target + c) + sum);
                     }
                 }
             });
@@ -135,7 +140,7 @@ public static class TokenEmbedding
                     {
                         Vector512<float> sum = Vector512<float>.Zero;
                         for (long r = t; r < rows; r += length) sum += E.Load(pdx + r * columns * E.Size + c);
-                        E.Store(target + c, sum);
+                        E.Store(target + c, E.Load(target + c) + sum);
                     }
                 }
             });

@@ -66,6 +66,7 @@ public sealed class FlatParameters : IDisposable
             slot.Point(Compute);
             slot.Gradient = Keep(slot.View(Gradient));
             slot.Parameter.grad = slot.Gradient;
+            GradientBuffers.Bind(slot.Parameter, slot.Gradient);
         }
         _frozen = [.. all.Where(p => !p.Parameter.requires_grad && p.Parameter.is_floating_point() && p.Parameter.dtype != type).Select(p => (p.Parameter, Keep(p.Parameter.detach().clone())))];
         foreach (var (parameter, master) in _frozen) nn.utils.vector_to_parameters(master.to(type).view(-1), [parameter]);
@@ -142,6 +143,7 @@ public sealed class FlatParameters : IDisposable
         foreach (Slot slot in _slots)
         {
             slot.Gradient!.Dispose();
+            GradientBuffers.Release(slot.Parameter);
             if (slot.Parameter.IsInvalid) continue;   // the model was disposed
             slot.Parameter.grad = null;
             if (Compute.dtype != ScalarType.Float32) slot.Point(Master);
@@ -195,14 +197,10 @@ public sealed class FlatParameters : IDisposable
         internal void Attach()
         {
             using Tensor? current = Parameter.grad;
-            if (current is not null && current.Handle == Gradient!.Handle) return;
+            if (current is not null && GradientBuffers.IsSame(current, Gradient!)) return;
             if (current is null) Gradient!.zero_();
-            else if (!SameMemory(current, Gradient!)) Gradient!.copy_(current);
+            else Gradient!.copy_(current);
             Parameter.grad = Gradient;
         }
-
-        // Providers differ in whether two reads of a gradient have one handle.
-        private static unsafe bool SameMemory(Tensor a, Tensor b) =>
-            a.device_type == DeviceType.CPU && a.is_contiguous() && TensorMemory.Address(a) == TensorMemory.Address(b);
     }
 }

@@ -1,5 +1,8 @@
 using PreTrain.Modules;
+using PreTrain.Optimization;
+using PreTrain.Torch;
 using TorchSharp;
+using TorchSharp.Modules;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
 
@@ -130,5 +133,39 @@ public sealed class TokenEmbeddingTests : IDisposable
         Assert.Equal("tokens (23, 16) must be (V, C) and positions (71, 32) (P, C), with one C. (Parameter 'positions')",
             Assert.Throws<ArgumentException>(() => TokenEmbedding.Apply(Ids(1, 5), tokens, Inputs(32)[1])).Message);
         Assert.Equal("offset", Assert.Throws<ArgumentOutOfRangeException>(() => TokenEmbedding.Apply(Ids(1, 5), tokens, positions, -1)).ParamName);
+    }
+
+    [Fact]
+    public void Apply_ParametersWithBuffers_AddsTheGradientsToThem()
+    {
+        Kernels.SkipWithoutKernels();
+        Tensor ids = Ids(3, 5);
+        Tensor[] plain = Array.ConvertAll(Inputs(16), t => Leaf(t, ScalarType.Float32));
+        using var model = new Embeddings(Inputs(16));
+        using var parameters = new FlatParameters(model, Precision.Float32);
+        Tensor upstream = Normal([15, 16], 13);
+
+        for (int i = 0; i < 2; i++)
+        {
+            TokenEmbedding.Apply(ids, plain[0], plain[1]).backward([upstream]);
+            TokenEmbedding.Apply(ids, model.tokens, model.positions).backward([upstream]);
+        }
+
+        Assert.Equal(Doubles(plain[0].grad!), Doubles(model.tokens.grad!));
+        Assert.Equal(Doubles(plain[1].grad!), Doubles(model.positions.grad!));
+        Tensor[] views = [.. parameters.Split(parameters.Gradient).Select(p => p.View)];
+        Assert.Equal(Doubles(plain[0].grad!), Doubles(views[0]));
+        Assert.Equal(Doubles(plain[1].grad!), Doubles(views[1]));
+    }
+
+    private sealed class Embeddings : nn.Module
+    {
+        internal readonly Parameter tokens, positions;
+
+        internal Embeddings(Tensor[] values) : base(nameof(Embeddings))
+        {
+            (tokens, positions) = (new Parameter(values[0].clone()), new Parameter(values[1].clone()));
+            RegisterComponents();
+        }
     }
 }

@@ -172,7 +172,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     private Norm NormAfter(int layer) => layer + 1 < blocks.Count ? blocks[layer + 1].attention_norm : final_norm;
 
     /// <summary>The head is the token embedding, transposed (Press and Wolf 2017). (N, C) → (N, V)</summary>
-    private Tensor Head(Tensor hidden) => matmul(hidden, token_embedding.t());
+    private Tensor Head(Tensor hidden) => WeightProduct.Apply(hidden, token_embedding);
 
     /// <summary>Normal values of the configured deviation, the residual maps' scaled by 1/√(2·layers), no biases (Radford et al. 2019, section 2.3).</summary>
     private void Initialize(Generator? generator)
