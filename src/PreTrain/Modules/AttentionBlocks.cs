@@ -112,7 +112,14 @@ internal sealed unsafe class AttentionBlocks : IDisposable
         }
     }
 
-    /// <summary>The gradients, from that of the result in <see cref="Results"/>.</summary>
+    /// <summary>Sets <see cref="KeyGrads"/> and <see cref="ValueGrads"/> to zero, before the first head that shares them.</summary>
+    internal void ClearKeyGrads()
+    {
+        new Span<float>(KeyGrads, (int)(_keys * _head)).Clear();
+        new Span<float>(ValueGrads, (int)(_keys * _head)).Clear();
+    }
+
+    /// <summary>The gradients, from that of the result in <see cref="Results"/>; those of keys and values are added to what is there.</summary>
     /// <param name="intervals">As in <see cref="Forward"/>.</param>
     /// <param name="logSums">What <see cref="Forward"/> gave.</param>
     [MethodImpl(ParallelLoop.Hot)]
@@ -120,8 +127,6 @@ internal sealed unsafe class AttentionBlocks : IDisposable
     {
         TransposeRows(Keys, _keysTransposed);
         TransposeRows(Values, _valuesTransposed);
-        new Span<float>(KeyGrads, (int)(_keys * _head)).Clear();
-        new Span<float>(ValueGrads, (int)(_keys * _head)).Clear();
         for (long from = 0; from < _queries; from += BlockRows)
         {
             long rows = Math.Min(BlockRows, _queries - from);

@@ -1,6 +1,4 @@
 // B batch, T tokens, C embedding, H heads, D = C/H width of a head
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -53,7 +51,7 @@ internal sealed unsafe class BlockedCausalAttention : autograd.SingleTensorFunct
             long b = index / heads, h = index % heads;
             ReadHead<E>(blocks, from + b * length * 3 * width * E.Size, pb, h, length, width, head);
             blocks.Forward(intervals, sums + h * tokens + b * length);
-            WriteRows<E>(blocks.Results, to + (b * length * width + h * head) * E.Size, length, head, width, 1, null);
+            HeadRows.Write<E>(blocks.Results, to + (b * length * width + h * head) * E.Size, length, head, width, 1, null);
         });
     }
 
@@ -67,14 +65,15 @@ internal sealed unsafe class BlockedCausalAttention : autograd.SingleTensorFunct
         {
             long b = index / heads, h = index % heads, row = 3 * width;
             ReadHead<E>(blocks, from + b * length * row * E.Size, pb, h, length, width, head);
-            ReadRows<E>(grad + (b * length * width + h * head) * E.Size, null, blocks.Results, length, head, width, 1);
+            HeadRows.Read<E>(grad + (b * length * width + h * head) * E.Size, null, blocks.Results, length, head, width, 1);
+            blocks.ClearKeyGrads();
             blocks.Backward(intervals, sums + h * tokens + b * length);
 
             byte* target = to + (b * length * row + h * head) * E.Size;
             float* total = partial + b * row + h * head;
-            WriteRows<E>(blocks.QueryGrads, target, length, head, row, 1 / MathF.Sqrt(head), total);
-            WriteRows<E>(blocks.KeyGrads, target + width * E.Size, length, head, row, 1, total + width);
-            WriteRows<E>(blocks.ValueGrads, target + 2 * width * E.Size, length, head, row, 1, total + 2 * width);
+            HeadRows.Write<E>(blocks.QueryGrads, target, length, head, row, 1 / MathF.Sqrt(head), total);
+            HeadRows.Write<E>(blocks.KeyGrads, target + width * E.Size, length, head, row, 1, total + width);
+            HeadRows.Write<E>(blocks.ValueGrads, target + 2 * width * E.Size, length, head, row, 1, total + 2 * width);
         });
     }
 
@@ -95,41 +94,8 @@ internal sealed unsafe class BlockedCausalAttention : autograd.SingleTensorFunct
     private static void ReadHead<E>(AttentionBlocks blocks, byte* rows, byte* bias, long h, long length, long width, long head) where E : struct, IElement
     {
         long column = h * head * E.Size, part = width * E.Size;
-        ReadRows<E>(rows + column, bias + column, blocks.Queries, length, head, 3 * width, 1 / MathF.Sqrt(head));
-        ReadRows<E>(rows + part + column, bias + part + column, blocks.Keys, length, head, 3 * width, 1);
-        ReadRows<E>(rows + 2 * part + column, bias + 2 * part + column, blocks.Values, length, head, 3 * width, 1);
-    }
-
-    [MethodImpl(ParallelLoop.Hot)]
-    private static void ReadRows<E>(byte* from, byte* bias, float* to, long rows, long columns, long stride, float scale) where E : struct, IElement
-    {
-        Vector512<float> factor = Vector512.Create(scale);
-        for (long r = 0; r < rows; r++, from += stride * E.Size, to += columns)
-        {
-            for (long c = 0; c < columns; c += 16)
-            {
-                Vector512<float> x = E.Load(from + c * E.Size);
-                if (bias != null) x += E.Load(bias + c * E.Size);
-                (x * factor).Store(to + c);
-            }
-        }
-    }
-
-    /// <summary>Writes scaled rows, and their sum where that is wanted.</summary>
-    [MethodImpl(ParallelLoop.Hot)]
-    private static void WriteRows<E>(float* from, byte* to, long rows, long columns, long stride, float scale, float* sum) where E : struct, IElement
-    {
-        Vector512<float> factor = Vector512.Create(scale);
-        for (long c = 0; c < columns; c += 16)
-        {
-            Vector512<float> total = Vector512<float>.Zero;
-            for (long r = 0; r < rows; r++)
-            {
-                Vector512<float> x = Vector512.Load(from + r * columns + c) * factor;
-                E.Store(to + (r * stride + c) * E.Size, x);
-                total += x;
-            }
-            if (sum != null) total.Store(sum + c);
-        }
+        HeadRows.Read<E>(rows + column, bias + column, blocks.Queries, length, head, 3 * width, 1 / MathF.Sqrt(head));
+        HeadRows.Read<E>(rows + part + column, bias + part + column, blocks.Keys, length, head, 3 * width, 1);
+        HeadRows.Read<E>(rows + 2 * part + column, bias + 2 * part + column, blocks.Values, length, head, 3 * width, 1);
     }
 }

@@ -32,7 +32,7 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
     /// <summary>x·Wᵀ + b.</summary>
     /// <param name="x">(…, inputs).</param>
     /// <returns>(…, outputs).</returns>
-    public override Tensor forward(Tensor x) => nn.functional.linear(x, weight, bias!);
+    public override Tensor forward(Tensor x) => WeightProduct.Apply(x, weight, bias);
 
     /// <summary>x·Wᵀ, without the bias.</summary>
     /// <param name="x">(N, inputs).</param>

@@ -75,6 +75,7 @@ public sealed unsafe class AttentionBlocksTests
             {
                 Fill(backward, inputs);
                 Copy(upstream, backward.Results);
+                backward.ClearKeyGrads();
                 backward.Backward(intervals, sums);
             }
             new Span<float>(backward.QueryGrads, queries * Head).CopyTo(gradients[0]);

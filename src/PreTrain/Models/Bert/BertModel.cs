@@ -1,0 +1,190 @@
+// BERT: "Pre-training of Deep Bidirectional Transformers for Language Understanding" (Devlin et al. 2019); a reference in PyTorch is
+// transformers' models/bert/modeling_bert.py.
+// B sequences, T tokens of the longest, N rows (the tokens that are there), C embedding, V vocabulary
+//
+//   ids ─► token + position + segment embedding ─► norm ─► [attention ─► + ─► norm ─► feed-forward ─► + ─► norm] × layers ─► head
+using System.Text.Json.Nodes;
+using PreTrain.Modules;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PreTrain.Models.Bert;
+
+/// <summary>
+/// A BERT encoder with one of its heads. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
+/// positions without a token are zero.
+/// </summary>
+public sealed class BertModel : nn.Module, IMaskedLanguageModel
+{
+    internal readonly Parameter token_embedding, position_embedding, type_embedding;
+    internal readonly Norm embedding_norm;
+    internal readonly ModuleList<PostNormBlock> blocks;
+    internal readonly Projection? pooler, prediction, next_sentence, classifier;
+    internal readonly Norm? prediction_norm;
+    internal readonly Parameter? prediction_bias;
+
+    /// <summary>Creates a model with BERT's initial values.</summary>
+    /// <param name="config">The architecture.</param>
+    /// <param name="head">What is computed from the last hidden states.</param>
+    /// <param name="generator">Where initial values are drawn from; torch's default generator if null.</param>
+    /// <exception cref="ArgumentException">The architecture is not valid, or BERT has no such head.</exception>
+    public BertModel(BertConfig config, ModelHead head = ModelHead.MaskedLanguageModel, Generator? generator = null) : this(config, head, initialize: true, generator)
+    {
+    }
+
+    internal BertModel(BertConfig config, ModelHead head, bool initialize, Generator? generator = null) : base(nameof(BertModel))
+    {
+        config.Validate();
+        if (BertWeights.Architectures.All(a => a.Head != head))
+            throw new ArgumentException($"A BertModel has no head {head}; it has {string.Join(", ", BertWeights.Architectures.Select(a => a.Head))}.", nameof(head));
+        (Config, Head) = (config, head);
+        long c = config.EmbeddingDim;
+        token_embedding = new Parameter(empty([config.VocabSize, c], dtype: ScalarType.Float32));
+        position_embedding = new Parameter(empty([config.ContextLength, c], dtype: ScalarType.Float32));
+        type_embedding = new Parameter(empty([config.TokenTypeCount, c], dtype: ScalarType.Float32));
+        embedding_norm = new Norm(c, config.NormEpsilon);
+        blocks = new ModuleList<PostNormBlock>([.. Enumerable.Range(0, config.LayerCount).Select(_ => new PostNormBlock(new PostNormBlockOptions
+        {
+            Width = c, HeadCount = config.HeadCount, FeedForwardDim = config.InnerDim, Activation = config.Activation, NormEpsilon = config.NormEpsilon,
+            Dropout = config.Dropout, AttentionDropout = config.AttentionDropout,
+        }))]);
+        if (HasPooler(head)) pooler = new Projection(c, c);
+        if (head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining)
+        {
+            prediction = new Projection(c, c);
+            prediction_norm = new Norm(c, config.NormEpsilon);
+            prediction_bias = new Parameter(empty([config.VocabSize], dtype: ScalarType.Float32));
+        }
+        if (head is ModelHead.NextSentence or ModelHead.PreTraining) next_sentence = new Projection(c, 2);
+        if (head is ModelHead.SequenceClassification or ModelHead.TokenClassification) classifier = new Projection(c, config.LabelCount);
+        if (head is ModelHead.QuestionAnswering) classifier = new Projection(c, 2);
+        RegisterComponents();
+        if (initialize) Initialize(_ => true, generator);
+    }
+
+    /// <summary>The architecture.</summary>
+    public BertConfig Config { get; }
+
+    /// <inheritdoc/>
+    public string ModelType => "bert";
+
+    /// <inheritdoc/>
+    public ModelHead Head { get; }
+
+    /// <inheritdoc/>
+    public int VocabSize => Config.VocabSize;
+
+    /// <inheritdoc/>
+    public int ContextLength => Config.ContextLength;
+
+    /// <inheritdoc/>
+    public Device Device => token_embedding.device;
+
+    /// <inheritdoc/>
+    public bool RecomputeActivations { get; set; }
+
+    /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
+    /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
+    /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
+    /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
+    /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
+    public static BertModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    {
+        ConfigReader json = ConfigReader.OfFolder(folder);
+        BertConfig config = BertWeights.ToConfig(json);
+        ModelHead chosen = head ?? json.HeadOf(BertWeights.Architectures, ModelHead.None);
+        return PretrainedFolder.Load(folder, [.. BertWeights.Table(config, chosen)], BertWeights.IsIgnored, missing =>
+        {
+            var model = new BertModel(config, chosen, initialize: false);
+            model.Initialize(missing.Contains, generator);
+            return model;
+        }, BertWeights.IsOfHead);
+    }
+
+    /// <inheritdoc/>
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, BertWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. BertWeights.Table(Config, Head)], BertWeights.IsIgnored);
+
+    /// <inheritdoc/>
+    public JsonObject ToConfigJson() => BertWeights.ToConfigJson(Config, Head);
+
+    /// <inheritdoc/>
+    public ModelOutput Forward(ModelInput input)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var (rows, sequences) = Encode(input, trace);
+        Tensor? pooled = pooler is null ? null : tanh(pooler.forward(rows.index_select(0, sequences.FirstRows(rows.device))));   // (B, C)
+        Tensor logits = Head switch
+        {
+            ModelHead.MaskedLanguageModel or ModelHead.PreTraining => sequences.Unpack(Predict(rows)),                            // (B, T, V)
+            ModelHead.NextSentence => next_sentence!.forward(pooled!),                                                           // (B, 2)
+            ModelHead.SequenceClassification => classifier!.forward(Drop(pooled!)),                                              // (B, labels)
+            ModelHead.TokenClassification => sequences.Unpack(classifier!.forward(Drop(rows))),                                  // (B, T, labels)
+            ModelHead.QuestionAnswering => sequences.Unpack(classifier!.forward(rows)),                                          // (B, T, 2): start, end
+            _ => sequences.Unpack(rows),                                                                                          // (B, T, C)
+        };
+        Tensor? second = Head == ModelHead.PreTraining ? next_sentence!.forward(pooled!) : null;
+        return ModelOutput.Leave(scope, new() { Logits = logits, SecondLogits = second, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The model has another head.</exception>
+    public Tensor Loss(ModelInput input, Tensor targets, double normalizer)
+    {
+        if (prediction is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
+        return scope.MoveToOuter(CrossEntropy.Apply(Predict(rows.index_select(0, places)), classes, normalizer));
+    }
+
+    /// <summary>Whether a model with this head has a pooler.</summary>
+    internal static bool HasPooler(ModelHead head) => head is ModelHead.None or ModelHead.NextSentence or ModelHead.PreTraining or ModelHead.SequenceClassification;
+
+    /// <summary>The last hidden states of the tokens that are there, (N, C).</summary>
+    private (Tensor Rows, PackedSequences Sequences) Encode(ModelInput input, LayerTrace trace)
+    {
+        Tensor ids = InputRules.Ids(input, ModelType, Config.VocabSize, Config.ContextLength, knowsTypes: true);
+        PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
+        Tensor types = input.TokenTypeIds is { } given ? sequences.Pack(InputRules.Types(given, ids, Config.TokenTypeCount)) : zeros([sequences.Rows], dtype: ScalarType.Int64, device: ids.device);
+        Tensor x = token_embedding.index_select(0, sequences.Pack(ids)) + type_embedding.index_select(0, types) + position_embedding.index_select(0, sequences.Columns(ids.device));
+        x = Drop(embedding_norm.forward(x));   // (N, C)
+        trace.Hidden(x, sequences);
+        foreach (PostNormBlock block in blocks)
+        {
+            x = RecomputeActivations && !trace.WantsAttentions
+                ? Recomputation.Apply(rows => block.Forward(rows, sequences, AttentionMask.None, trace), x)
+                : block.Forward(x, sequences, AttentionMask.None, trace);
+            trace.Hidden(x, sequences);
+        }
+        return (x, sequences);
+    }
+
+    /// <summary>(N, C) → (N, V); the map to the vocabulary is the token embedding (Press and Wolf 2017).</summary>
+    private Tensor Predict(Tensor rows)
+    {
+        Tensor transformed = prediction_norm!.forward(Activations.Apply(Config.Activation, prediction!.Product(rows), prediction.bias));
+        return WeightProduct.Apply(transformed, token_embedding, prediction_bias);
+    }
+
+    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
+
+    /// <summary>Normal values of the configured deviation for matrices, zeros for biases, ones for gains; only of the parameters that are chosen.</summary>
+    private void Initialize(Func<string, bool> chosen, Generator? generator)
+    {
+        using IDisposable mode = no_grad();
+        foreach (var (name, p) in named_parameters())
+        {
+            if (!chosen(name)) continue;
+            if (p.ndim >= 2) p.normal_(0, Config.InitializerRange, generator);
+            else if (name.EndsWith("norm.weight", StringComparison.Ordinal)) p.fill_(1);
+            else p.zero_();
+            if (name == nameof(token_embedding)) p[Config.PaddingId].zero_();
+        }
+    }
+}

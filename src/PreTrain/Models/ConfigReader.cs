@@ -1,0 +1,94 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
+
+namespace PreTrain.Models;
+
+/// <summary>Reads a <c>config.json</c>, and gathers what is wrong with it, so that all is said at once.</summary>
+internal sealed class ConfigReader(JsonObject json, string file)
+{
+    private readonly List<string> _faults = [];
+
+    /// <summary>The family's name; empty if there is none.</summary>
+    internal string ModelType => json["model_type"] is JsonValue v && v.TryGetValue(out string? type) ? type : "";
+
+    /// <summary>The names of the classes that the checkpoint was saved from.</summary>
+    internal IReadOnlyList<string> Architectures =>
+        json["architectures"] is JsonArray list ? [.. list.OfType<JsonValue>().Select(v => v.TryGetValue(out string? name) ? name : "")] : [];
+
+    /// <summary>Reads a folder's <c>config.json</c>.</summary>
+    /// <exception cref="CheckpointException">It is missing or not valid JSON.</exception>
+    internal static ConfigReader OfFolder(string folder)
+    {
+        if (!Directory.Exists(folder)) throw new CheckpointException(folder, "the folder does not exist.");
+        string path = Path.Combine(folder, "config.json");
+        if (!File.Exists(path)) throw new CheckpointException(path, "missing; a model folder holds config.json and model.safetensors.");
+        try
+        {
+            JsonNode? node = JsonNode.Parse(File.ReadAllText(path), documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return new(node as JsonObject ?? throw new CheckpointException(path, "its top level is not an object."), path);
+        }
+        catch (JsonException e)
+        {
+            throw new CheckpointException(path, $"it is not valid JSON: {e.Message}", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw CheckpointException.Unreadable(path, e);
+        }
+    }
+
+    /// <summary>The head of the class that the checkpoint was saved from.</summary>
+    internal ModelHead HeadOf(IEnumerable<(ModelHead Head, string Architecture)> known, ModelHead fallback) =>
+        known.Where(k => Architectures.Contains(k.Architecture)).Select(k => k.Head).DefaultIfEmpty(fallback).First();
+
+    internal bool Has(string name) => json[name] is not null;
+
+    internal string Text(string name, string fallback) => Read(name, fallback, "a text");
+
+    internal bool Flag(string name, bool fallback) => Read(name, fallback, "true or false");
+
+    internal double Number(string name, double fallback) => Read(name, fallback, "a number");
+
+    internal int Whole(string name, int fallback) => Read(name, fallback, "a whole number of 32 bits");
+
+    /// <summary>Part of the file, as an object; null where it is missing.</summary>
+    internal JsonObject? Section(string name) => json[name] as JsonObject;
+
+    /// <summary>The number of classes: <c>num_labels</c>, or as many as <c>id2label</c> names.</summary>
+    internal int Labels() => Section("id2label")?.Count ?? Whole("num_labels", 2);
+
+    /// <summary>Requires a value that the model is able to compute.</summary>
+    internal void Require<T>(string name, T fallback, string who, params T[] allowed)
+    {
+        T value = Read(name, fallback, typeof(T) == typeof(string) ? "a text" : "true or false");
+        if (!allowed.Contains(value))
+            _faults.Add($"{name} is {JsonSerializer.Serialize(value)}; {who} computes {string.Join(" or ", allowed.Select(a => JsonSerializer.Serialize(a)))}.");
+    }
+
+    /// <summary>Adds a fault.</summary>
+    internal void Fault(string fault) => _faults.Add(fault);
+
+    /// <summary>Ends the reading: checks the configuration too, and throws with all faults.</summary>
+    /// <exception cref="CheckpointException">There are faults.</exception>
+    internal void Finish(Action validate)
+    {
+        try
+        {
+            validate();
+        }
+        catch (ArgumentException e)
+        {
+            _faults.Add(e.Message);
+        }
+        if (_faults.Count > 0) throw new CheckpointException(file, string.Join(" ", _faults));
+    }
+
+    private T Read<T>(string name, T fallback, string wanted)
+    {
+        if (json[name] is not { } node) return fallback;
+        if (node is JsonValue value && value.TryGetValue(out T? result)) return result;
+        _faults.Add($"{name} is {node.ToJsonString()}, which is not {wanted}.");
+        return fallback;
+    }
+}

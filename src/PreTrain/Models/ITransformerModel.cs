@@ -1,0 +1,23 @@
+using static TorchSharp.torch;
+
+namespace PreTrain.Models;
+
+/// <summary>A model of any family, with the head that it was made for.</summary>
+public interface ITransformerModel : IPretrainedModel
+{
+    /// <summary>The family as <c>config.json</c> calls it.</summary>
+    string ModelType { get; }
+
+    /// <summary>The head.</summary>
+    ModelHead Head { get; }
+
+    /// <summary>The device of the weights.</summary>
+    Device Device { get; }
+
+    /// <summary>Whether each block keeps its input only, and computes again what its backward pass needs (Chen et al. 2016, section 4).</summary>
+    bool RecomputeActivations { get; set; }
+
+    /// <summary>Computes.</summary>
+    /// <exception cref="ArgumentException">An input is missing, does not fit, or is not known to this model.</exception>
+    ModelOutput Forward(ModelInput input);
+}

@@ -1,0 +1,59 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Models;
+
+/// <summary>Checks what a model is given before libtorch does, which would not say where the fault is.</summary>
+internal static class InputRules
+{
+    /// <summary>The ids of an input, after all checks.</summary>
+    internal static Tensor Ids(ModelInput input, string modelType, int vocabSize, int contextLength, bool knowsTypes)
+    {
+        if (input.Ids is not { } ids) throw new ArgumentException($"A {modelType} model needs the ids of tokens.", nameof(input));
+        Unknown(input.PixelValues, nameof(ModelInput.PixelValues), modelType);
+        Unknown(input.DecoderIds, nameof(ModelInput.DecoderIds), modelType);
+        Unknown(input.DecoderAttentionMask, nameof(ModelInput.DecoderAttentionMask), modelType);
+        if (!knowsTypes) Unknown(input.TokenTypeIds, nameof(ModelInput.TokenTypeIds), modelType);
+        Tokens(ids, vocabSize, contextLength);
+        return ids;
+    }
+
+    /// <summary>Requires an input that the model does not know to be absent.</summary>
+    internal static void Unknown(Tensor? given, string name, string modelType)
+    {
+        if (given is not null) throw new ArgumentException($"A {modelType} model takes no {name}.", nameof(given));
+    }
+
+    /// <summary>Requires (B, T) of tokens of the vocabulary, T at most the context.</summary>
+    internal static void Tokens(Tensor ids, int vocabSize, int contextLength)
+    {
+        if (ids.ndim != 2) throw new ArgumentException($"ids must be (B, T), not ({string.Join(", ", ids.shape)}).", nameof(ids));
+        if (ids.size(1) > contextLength)
+            throw new ArgumentException($"The sequence has {ids.size(1)} tokens, more than the context length ({contextLength}). Shorten it, or cut it into windows.", nameof(ids));
+        Range(ids, vocabSize, "token id", "the vocabulary");
+    }
+
+    /// <summary>Requires segments, one for each token.</summary>
+    internal static Tensor Types(Tensor types, Tensor ids, int typeCount)
+    {
+        if (!types.shape.SequenceEqual(ids.shape))
+            throw new ArgumentException($"The token types ({string.Join(", ", types.shape)}) must have the shape of the ids ({string.Join(", ", ids.shape)}).", nameof(types));
+        Range(types, typeCount, "token type", "the segments");
+        return types;
+    }
+
+    private static void Range(Tensor ids, int count, string what, string whole)
+    {
+        if (ids.dtype != ScalarType.Int64) throw new ArgumentException($"Each {what} must be a 64-bit integer, not {ids.dtype}.", nameof(ids));
+        if (ids.device_type != DeviceType.CPU) return;   // reading them would wait for the device
+        long columns = ids.size(1);
+        using Tensor whole_ = ids.contiguous();
+        long i = 0;
+        foreach (long id in whole_.data<long>())
+        {
+            if ((ulong)id >= (ulong)count)
+                throw new ArgumentException($"The {what} {id} at row {i / columns}, column {i % columns} is outside {whole} (0 to {count - 1}).", nameof(ids));
+            i++;
+        }
+    }
+}

@@ -1,0 +1,20 @@
+namespace PreTrain.Models;
+
+/// <summary>One row of the table between a model's parameters and the tensors of its family's checkpoints.</summary>
+/// <param name="Ours">The parameter's name in the model.</param>
+/// <param name="Theirs">The tensor's name in the checkpoint.</param>
+/// <param name="Shape">The parameter's shape.</param>
+internal sealed record WeightRow(string Ours, string Theirs, params long[] Shape)
+{
+    /// <summary>Whether the checkpoint keeps the matrix transposed.</summary>
+    internal bool Transposed { get; init; }
+
+    /// <summary>Other names under which checkpoints have the tensor, in the order in which they are looked for.</summary>
+    internal string[] Aliases { get; init; } = [];
+
+    /// <summary>Whether the tensor is kept with these axes in the checkpoint, all others of 1 (a convolution's kernel as a matrix).</summary>
+    internal long[]? KeptAs { get; init; }
+
+    /// <summary>The tensor's shape in the checkpoint.</summary>
+    internal long[] StoredShape => KeptAs ?? (Transposed ? [Shape[1], Shape[0]] : Shape);
+}

@@ -1,0 +1,61 @@
+// N rows (tokens), C embedding, H heads
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Modules;
+
+/// <summary>
+/// A block of an encoder with the norms behind its sub-layers (Vaswani et al. 2017, section 3.1), as in BERT and what came of it:
+/// x = Norm(x + Attention(x)), x = Norm(x + FeedForward(x)).
+/// </summary>
+public sealed class PostNormBlock : nn.Module
+{
+    /// <summary>(C, C), with bias.</summary>
+    public readonly Projection query, key, value, attention_output;
+
+    /// <summary>Behind attention.</summary>
+    public readonly Norm attention_norm;
+
+    /// <summary>(inner, C) and (C, inner), with bias.</summary>
+    public readonly Projection feed_forward_input, feed_forward_output;
+
+    /// <summary>Behind the feed-forward layer.</summary>
+    public readonly Norm feed_forward_norm;
+
+    private readonly PostNormBlockOptions _options;
+
+    /// <summary>Creates the block with undefined weights.</summary>
+    public PostNormBlock(PostNormBlockOptions options) : base(nameof(PostNormBlock))
+    {
+        _options = options;
+        (query, key, value, attention_output) = (Square(), Square(), Square(), Square());
+        attention_norm = new Norm(options.Width, options.NormEpsilon);
+        feed_forward_input = new Projection(options.Width, options.FeedForwardDim);
+        feed_forward_output = new Projection(options.FeedForwardDim, options.Width);
+        feed_forward_norm = new Norm(options.Width, options.NormEpsilon);
+        RegisterComponents();
+
+        Projection Square() => new(options.Width, options.Width);
+    }
+
+    /// <summary>Computes.</summary>
+    /// <param name="x">(N, C).</param>
+    /// <param name="sequences">The sequences of the rows.</param>
+    /// <param name="mask">What a token sees of its sequence.</param>
+    /// <param name="trace">Who wants to see attention weights.</param>
+    /// <returns>(N, C).</returns>
+    public Tensor Forward(Tensor x, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        double dropout = training ? _options.Dropout : 0;
+        var attention = new AttentionOptions
+        {
+            HeadCount = _options.HeadCount, Dropout = training ? _options.AttentionDropout : 0, WantWeights = trace.WantsAttentions,
+        };
+        var (attended, weights) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, mask, attention);
+        trace.Attention(weights);
+        Tensor middle = attention_norm.Join(x, attended, attention_output, dropout).Normed;
+        Tensor inner = Activations.Apply(_options.Activation, feed_forward_input.Product(middle), feed_forward_input.bias);   // (N, inner)
+        return scope.MoveToOuter(feed_forward_norm.Join(middle, inner, feed_forward_output, dropout).Normed);
+    }
+}

@@ -1,0 +1,26 @@
+namespace PreTrain.Modules;
+
+/// <summary>The sizes of a <see cref="PostNormBlock"/>.</summary>
+public sealed record PostNormBlockOptions
+{
+    /// <summary>C.</summary>
+    public required long Width { get; init; }
+
+    /// <summary>H, a divisor of <see cref="Width"/>.</summary>
+    public required int HeadCount { get; init; }
+
+    /// <summary>The width between the two maps of the feed-forward layer.</summary>
+    public required long FeedForwardDim { get; init; }
+
+    /// <summary>The function between them.</summary>
+    public required Activation Activation { get; init; }
+
+    /// <summary>Added to the variance in norms.</summary>
+    public required double NormEpsilon { get; init; }
+
+    /// <summary>The probability with which an element of a sub-layer's output is dropped in training.</summary>
+    public double Dropout { get; init; }
+
+    /// <summary>The probability with which an attention weight is dropped in training.</summary>
+    public double AttentionDropout { get; init; }
+}

@@ -1,0 +1,33 @@
+using PreTrain.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Models.Parity;
+
+/// <summary>The losses of <c>make_fixtures.py</c>.</summary>
+internal static class FamilyLoss
+{
+    internal static Tensor Of(FamilyFixture fixture, Tensor logits, ModelInput input)
+    {
+        if (fixture.Head == "qa")
+        {
+            Tensor scores = logits.masked_fill(input.AttentionMask!.eq(0).unsqueeze(-1), -1e9);
+            return nn.functional.cross_entropy(scores.transpose(1, 2).flatten(0, 1), fixture.Target("positions")!.flatten());
+        }
+        if (fixture.Head == "none")
+        {
+            Tensor squares = (logits - fixture.Target("states")!).square();
+            return squares.masked_select(input.AttentionMask!.ne(0).unsqueeze(-1)).mean();
+        }
+        if (logits.ndim == 3) return nn.functional.cross_entropy(logits.flatten(0, 1), fixture.Target("classes")!.flatten(), ignore_index: -100);
+        return nn.functional.cross_entropy(logits, fixture.Target("class")!);
+    }
+
+    /// <summary>Where there is a token, for scores of tokens.</summary>
+    internal static Tensor? RowMask(FamilyFixture fixture, Tensor logits, ModelInput input)
+    {
+        if (logits.ndim != 3) return null;
+        Tensor? mask = fixture.Head == "seq2seq" ? input.DecoderAttentionMask : input.AttentionMask;
+        return mask?.ne(0).unsqueeze(-1);
+    }
+}

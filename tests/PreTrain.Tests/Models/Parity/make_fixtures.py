@@ -1,0 +1,180 @@
+"""Writes what transformers computes for small models of every family and head, for the parity tests: ../<Family>/fixtures/<head>-<shape>.json.
+
+    python3 make_fixtures.py [FAMILY ...]
+
+A fixture holds no weights: both sides fill them from a formula of the tensor's name (see `values`). It holds the configuration as
+transformers saves it, the names and shapes of the saved tensors, inputs, logits, the losses of ten AdamW steps, and of the first step's
+gradients two random projections and the norm of each tensor.
+"""
+import json
+import pathlib
+import sys
+import zlib
+
+import numpy
+import torch
+import transformers
+from torch.nn import functional as F
+
+HERE = pathlib.Path(__file__).resolve().parent
+ADAMW = {"lr": 1e-3, "betas": [0.9, 0.95], "eps": 1e-8, "weight_decay": 0.1}
+STEPS, LABELS = 10, 3
+
+# The second of each pair has the head width (a multiple of 16) that fused kernels take.
+ENCODERS = {
+    "two-layers": dict(vocab_size=41, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=37, max_position_embeddings=23),
+    "wide-heads": dict(vocab_size=43, hidden_size=48, num_hidden_layers=1, num_attention_heads=3, intermediate_size=67, max_position_embeddings=29),
+}
+NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+
+
+def encoder(shape, **more):
+    return {**ENCODERS[shape], **NO_DROPOUT, **more}
+
+
+# family -> (configuration class, shape -> its arguments, head -> model class)
+FAMILIES = {
+    "Bert": ("BertConfig", lambda shape: encoder(shape, type_vocab_size=2, num_labels=LABELS), {
+        "masked-lm": "BertForMaskedLM", "next-sentence": "BertForNextSentencePrediction", "pre-training": "BertForPreTraining",
+        "classify": "BertForSequenceClassification", "tokens": "BertForTokenClassification", "qa": "BertForQuestionAnswering", "none": "BertModel",
+    }),
+}
+
+
+def values(name, count):
+    """Numbers in [-1, 1) from a tensor's name: splitmix64 of FNV-1a of the name plus the index."""
+    seed = 0xCBF29CE484222325
+    for byte in name.encode():
+        seed = ((seed ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    with numpy.errstate(over="ignore"):
+        x = numpy.uint64(seed) + (numpy.arange(count, dtype=numpy.uint64) + numpy.uint64(1)) * numpy.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> numpy.uint64(30))) * numpy.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
+        x = x ^ (x >> numpy.uint64(31))
+    return (x >> numpy.uint64(40)).astype(numpy.float64) / 2**23 - 1
+
+
+def fill(name, tensor):
+    """Matrices around 0, gains around 1, so that every parameter matters."""
+    x = values(name, tensor.numel()) * (0.25 if tensor.dim() >= 2 else 0.1)
+    if tensor.dim() == 1 and name.endswith("weight"):
+        x = x + 1
+    return torch.from_numpy(x.astype(numpy.float32)).view(tensor.shape)
+
+
+def inputs_of(family, head, config, rng):
+    """Two sequences, the second one shorter."""
+    ids = torch.from_numpy(rng.integers(5, config.vocab_size, (2, 11)))
+    mask = torch.ones_like(ids)
+    mask[1, 7:] = 0
+    inputs = {"input_ids": ids, "attention_mask": mask}
+    if getattr(config, "type_vocab_size", 0) > 1:
+        inputs["token_type_ids"] = torch.from_numpy(rng.integers(0, config.type_vocab_size, (2, 11)))
+    return inputs
+
+
+def loss_of(head, output, inputs, targets):
+    mask = inputs["attention_mask"].bool()
+    first = output[0]
+    if head == "qa":
+        first = torch.stack((output[0], output[1]), -1)   # (B, T, 2)
+        scores = first.masked_fill(~mask[..., None], -1e9)
+        return first, F.cross_entropy(scores.transpose(1, 2).flatten(0, 1), targets["positions"].flatten())
+    if head == "none":
+        return first, ((first - targets["states"]) ** 2)[mask].mean()
+    if first.dim() == 3:
+        return first, F.cross_entropy(first.flatten(0, 1), targets["classes"].flatten(), ignore_index=-100)
+    return first, F.cross_entropy(first, targets["class"])
+
+
+def targets_of(head, first, inputs, rng):
+    mask = inputs["attention_mask"]
+    lengths = mask.sum(1).numpy()
+    if head == "qa":
+        return {"positions": torch.tensor([[1, int(n) - 2] for n in lengths])}
+    if head == "none":
+        return {"states": torch.from_numpy(rng.normal(size=tuple(first.shape)).round(2).astype(numpy.float32))}
+    if first.dim() == 3:
+        classes = torch.from_numpy(rng.integers(0, first.shape[-1], tuple(first.shape[:2])))
+        hidden = torch.from_numpy(rng.random(tuple(first.shape[:2])) < 0.4)
+        return {"classes": classes.masked_fill(hidden | (mask == 0), -100)}
+    return {"class": torch.from_numpy(rng.integers(0, first.shape[-1], first.shape[0]))}
+
+
+def write(family, head, shape):
+    config_class, arguments, heads = FAMILIES[family]
+    rng = numpy.random.default_rng(zlib.crc32(f"{family} {head} {shape}".encode()))
+    config = getattr(transformers, config_class)(**arguments(shape))
+    if head == "qa":
+        config.num_labels = 2
+    transformers.utils.logging.disable_progress_bar()
+    model = getattr(transformers, heads[head])._from_config(config, attn_implementation="eager") if head != "none" else getattr(transformers, heads[head])(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(fill(name, parameter))
+    model.train()   # no dropout anywhere
+    inputs = inputs_of(family, head, config, rng)
+    first = loss_free(model, inputs, head)
+    targets = targets_of(head, first, inputs, rng)
+
+    folder = HERE / "scratch"
+    model.save_pretrained(folder)
+    from safetensors import safe_open
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        saved = {name: list(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
+    saved_config = json.loads((folder / "config.json").read_text())
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+
+    decayed = [p for p in model.parameters() if p.dim() >= 2]
+    rest = [p for p in model.parameters() if p.dim() < 2]
+    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": ADAMW["weight_decay"]}, {"params": rest, "weight_decay": 0.0}],
+                                  lr=ADAMW["lr"], betas=ADAMW["betas"], eps=ADAMW["eps"])
+    losses, gradients, logits, second = [], {}, None, None
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        output = model(**inputs)
+        values_ = output.to_tuple()
+        first, loss = loss_of(head, values_, inputs, targets)
+        loss.backward()
+        losses.append(loss.item())
+        if step == 0:
+            logits = first.detach()
+            second = values_[1].detach() if head == "pre-training" else None
+            for name, p in model.named_parameters():
+                if p.grad is None:
+                    continue
+                g = p.grad.double().flatten().numpy()
+                gradients[name] = [float(numpy.sqrt((g * g).sum())), float((g * values("first " + name, g.size)).sum()), float((g * values("second " + name, g.size)).sum())]
+        optimizer.step()
+
+    fixture = {
+        "family": family, "head": head, "shape": shape, "torch": torch.__version__, "transformers": transformers.__version__,
+        "config": saved_config, "tensors": saved, "inputs": {n: t.tolist() for n, t in inputs.items()}, "targets": {n: t.tolist() for n, t in targets.items()},
+        "logits_shape": list(logits.shape), "logits": [float(f"{x:.9g}") for x in logits.flatten().tolist()],
+        "second_logits": None if second is None else second.flatten().tolist(),
+        "losses": losses, "gradients": gradients, "adamw": ADAMW,
+    }
+    path = HERE.parent / family / "fixtures" / f"{head}-{shape}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(fixture) + "\n")
+    size = path.stat().st_size
+    assert size < 100_000, f"{path} has {size} bytes; a fixture stays under 100 KB"
+    print(f"{size:7d}  {path.relative_to(HERE.parent)}  loss {losses[0]:.4f} -> {losses[-1]:.4f}")
+
+
+def loss_free(model, inputs, head):
+    with torch.no_grad():
+        return model(**inputs).to_tuple()[0]
+
+
+def main():
+    for family in sys.argv[1:] or FAMILIES:
+        for head in FAMILIES[family][2]:
+            for shape in ("two-layers", "wide-heads"):
+                write(family, head, shape)
+
+
+if __name__ == "__main__":
+    main()
