@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
+using PreTrain.Modules;
 
 namespace PreTrain.Models;
 
@@ -40,7 +41,7 @@ internal sealed class ConfigReader(JsonObject json, string file)
 
     /// <summary>The head of the class that the checkpoint was saved from.</summary>
     internal ModelHead HeadOf(IEnumerable<(ModelHead Head, string Architecture)> known, ModelHead fallback) =>
-        known.Where(k => Architectures.Contains(k.Architecture)).Select(k => k.Head).DefaultIfEmpty(fallback).First();
+        known.Where(k => Architectures.Contains(k.Architecture) || Architectures.Contains("XLM" + k.Architecture)).Select(k => k.Head).DefaultIfEmpty(fallback).First();
 
     internal bool Has(string name) => json[name] is not null;
 
@@ -51,6 +52,15 @@ internal sealed class ConfigReader(JsonObject json, string file)
     internal double Number(string name, double fallback) => Read(name, fallback, "a number");
 
     internal int Whole(string name, int fallback) => Read(name, fallback, "a whole number of 32 bits");
+
+    /// <summary>An activation by its name.</summary>
+    internal Activation ActivationOf(string name, string fallback)
+    {
+        string value = Text(name, fallback);
+        if (Activations.OfName(value) is { } activation) return activation;
+        _faults.Add($"{name} is '{value}', which is not known.");
+        return default;
+    }
 
     /// <summary>Part of the file, as an object; null where it is missing.</summary>
     internal JsonObject? Section(string name) => json[name] as JsonObject;

@@ -67,6 +67,25 @@ public sealed record BertConfig
     /// <summary>Width of the feed-forward layer.</summary>
     public int InnerDim => FeedForwardDim == 0 ? 4 * EmbeddingDim : FeedForwardDim;
 
+    /// <summary>The sizes of the encoder.</summary>
+    internal PostNormEncoderOptions ToEncoder() => new()
+    {
+        VocabSize = VocabSize,
+        PositionCount = ContextLength,
+        TypeCount = TokenTypeCount,
+        LayerCount = LayerCount,
+        Block = new PostNormBlockOptions
+        {
+            Width = EmbeddingDim,
+            HeadCount = HeadCount,
+            FeedForwardDim = InnerDim,
+            Activation = Activation,
+            NormEpsilon = NormEpsilon,
+            Dropout = Dropout,
+            AttentionDropout = AttentionDropout,
+        },
+    };
+
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
     public void Validate()

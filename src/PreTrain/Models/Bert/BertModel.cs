@@ -6,7 +6,6 @@
 using System.Text.Json.Nodes;
 using PreTrain.Modules;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace PreTrain.Models.Bert;
@@ -17,12 +16,9 @@ namespace PreTrain.Models.Bert;
 /// </summary>
 public sealed class BertModel : nn.Module, IMaskedLanguageModel
 {
-    internal readonly Parameter token_embedding, position_embedding, type_embedding;
-    internal readonly Norm embedding_norm;
-    internal readonly ModuleList<PostNormBlock> blocks;
-    internal readonly Projection? pooler, prediction, next_sentence, classifier;
-    internal readonly Norm? prediction_norm;
-    internal readonly Parameter? prediction_bias;
+    internal readonly PostNormEncoder encoder;
+    internal readonly Projection? pooler, next_sentence, classifier;
+    internal readonly VocabularyHead? prediction;
 
     /// <summary>Creates a model with BERT's initial values.</summary>
     /// <param name="config">The architecture.</param>
@@ -40,22 +36,9 @@ public sealed class BertModel : nn.Module, IMaskedLanguageModel
             throw new ArgumentException($"A BertModel has no head {head}; it has {string.Join(", ", BertWeights.Architectures.Select(a => a.Head))}.", nameof(head));
         (Config, Head) = (config, head);
         long c = config.EmbeddingDim;
-        token_embedding = new Parameter(empty([config.VocabSize, c], dtype: ScalarType.Float32));
-        position_embedding = new Parameter(empty([config.ContextLength, c], dtype: ScalarType.Float32));
-        type_embedding = new Parameter(empty([config.TokenTypeCount, c], dtype: ScalarType.Float32));
-        embedding_norm = new Norm(c, config.NormEpsilon);
-        blocks = new ModuleList<PostNormBlock>([.. Enumerable.Range(0, config.LayerCount).Select(_ => new PostNormBlock(new PostNormBlockOptions
-        {
-            Width = c, HeadCount = config.HeadCount, FeedForwardDim = config.InnerDim, Activation = config.Activation, NormEpsilon = config.NormEpsilon,
-            Dropout = config.Dropout, AttentionDropout = config.AttentionDropout,
-        }))]);
+        encoder = new PostNormEncoder(config.ToEncoder());
         if (HasPooler(head)) pooler = new Projection(c, c);
-        if (head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining)
-        {
-            prediction = new Projection(c, c);
-            prediction_norm = new Norm(c, config.NormEpsilon);
-            prediction_bias = new Parameter(empty([config.VocabSize], dtype: ScalarType.Float32));
-        }
+        if (head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining) prediction = new VocabularyHead(c, c, config.VocabSize, config.Activation, config.NormEpsilon);
         if (head is ModelHead.NextSentence or ModelHead.PreTraining) next_sentence = new Projection(c, 2);
         if (head is ModelHead.SequenceClassification or ModelHead.TokenClassification) classifier = new Projection(c, config.LabelCount);
         if (head is ModelHead.QuestionAnswering) classifier = new Projection(c, 2);
@@ -79,7 +62,7 @@ public sealed class BertModel : nn.Module, IMaskedLanguageModel
     public int ContextLength => Config.ContextLength;
 
     /// <inheritdoc/>
-    public Device Device => token_embedding.device;
+    public Device Device => encoder.token_embedding.device;
 
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
@@ -151,40 +134,18 @@ public sealed class BertModel : nn.Module, IMaskedLanguageModel
     {
         Tensor ids = InputRules.Ids(input, ModelType, Config.VocabSize, Config.ContextLength, knowsTypes: true);
         PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
-        Tensor types = input.TokenTypeIds is { } given ? sequences.Pack(InputRules.Types(given, ids, Config.TokenTypeCount)) : zeros([sequences.Rows], dtype: ScalarType.Int64, device: ids.device);
-        Tensor x = token_embedding.index_select(0, sequences.Pack(ids)) + type_embedding.index_select(0, types) + position_embedding.index_select(0, sequences.Columns(ids.device));
-        x = Drop(embedding_norm.forward(x));   // (N, C)
-        trace.Hidden(x, sequences);
-        foreach (PostNormBlock block in blocks)
-        {
-            x = RecomputeActivations && !trace.WantsAttentions
-                ? Recomputation.Apply(rows => block.Forward(rows, sequences, AttentionMask.None, trace), x)
-                : block.Forward(x, sequences, AttentionMask.None, trace);
-            trace.Hidden(x, sequences);
-        }
-        return (x, sequences);
+        Tensor? types = input.TokenTypeIds is { } given ? sequences.Pack(InputRules.Types(given, ids, Config.TokenTypeCount)) : null;
+        return (encoder.Forward(sequences.Pack(ids), sequences.Columns(ids.device), types, sequences, AttentionMask.None, trace, RecomputeActivations), sequences);
     }
 
-    /// <summary>(N, C) → (N, V); the map to the vocabulary is the token embedding (Press and Wolf 2017).</summary>
-    private Tensor Predict(Tensor rows)
-    {
-        Tensor transformed = prediction_norm!.forward(Activations.Apply(Config.Activation, prediction!.Product(rows), prediction.bias));
-        return WeightProduct.Apply(transformed, token_embedding, prediction_bias);
-    }
+    /// <summary>(N, C) → (N, V).</summary>
+    private Tensor Predict(Tensor rows) => prediction!.Forward(rows, encoder.token_embedding);
 
     private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
 
-    /// <summary>Normal values of the configured deviation for matrices, zeros for biases, ones for gains; only of the parameters that are chosen.</summary>
     private void Initialize(Func<string, bool> chosen, Generator? generator)
     {
-        using IDisposable mode = no_grad();
-        foreach (var (name, p) in named_parameters())
-        {
-            if (!chosen(name)) continue;
-            if (p.ndim >= 2) p.normal_(0, Config.InitializerRange, generator);
-            else if (name.EndsWith("norm.weight", StringComparison.Ordinal)) p.fill_(1);
-            else p.zero_();
-            if (name == nameof(token_embedding)) p[Config.PaddingId].zero_();
-        }
+        InitialValues.Set(this, Config.InitializerRange, chosen, generator);
+        if (chosen("encoder.token_embedding")) InitialValues.ClearRow(encoder.token_embedding, Config.PaddingId);
     }
 }

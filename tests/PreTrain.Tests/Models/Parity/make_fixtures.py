@@ -38,6 +38,18 @@ FAMILIES = {
         "masked-lm": "BertForMaskedLM", "next-sentence": "BertForNextSentencePrediction", "pre-training": "BertForPreTraining",
         "classify": "BertForSequenceClassification", "tokens": "BertForTokenClassification", "qa": "BertForQuestionAnswering", "none": "BertModel",
     }),
+    "Roberta": ("RobertaConfig", lambda shape: encoder(shape, type_vocab_size=1, num_labels=LABELS), {
+        "masked-lm": "RobertaForMaskedLM", "classify": "RobertaForSequenceClassification", "tokens": "RobertaForTokenClassification",
+        "qa": "RobertaForQuestionAnswering", "none": "RobertaModel",
+    }),
+    "Ernie": ("ErnieConfig", lambda shape: encoder(shape, type_vocab_size=3, num_labels=LABELS, use_task_id=shape == "two-layers", task_type_vocab_size=3), {
+        "masked-lm": "ErnieForMaskedLM", "next-sentence": "ErnieForNextSentencePrediction", "pre-training": "ErnieForPreTraining",
+        "classify": "ErnieForSequenceClassification", "tokens": "ErnieForTokenClassification", "qa": "ErnieForQuestionAnswering", "none": "ErnieModel",
+    }),
+    "Electra": ("ElectraConfig", lambda shape: encoder(shape, type_vocab_size=2, num_labels=LABELS, embedding_size=48 if shape == "wide-heads" else 13), {
+        "masked-lm": "ElectraForMaskedLM", "replaced-tokens": "ElectraForPreTraining", "classify": "ElectraForSequenceClassification",
+        "tokens": "ElectraForTokenClassification", "qa": "ElectraForQuestionAnswering", "none": "ElectraModel",
+    }),
 }
 
 
@@ -80,6 +92,8 @@ def loss_of(head, output, inputs, targets):
         first = torch.stack((output[0], output[1]), -1)   # (B, T, 2)
         scores = first.masked_fill(~mask[..., None], -1e9)
         return first, F.cross_entropy(scores.transpose(1, 2).flatten(0, 1), targets["positions"].flatten())
+    if head == "replaced-tokens":
+        return first, F.binary_cross_entropy_with_logits(first[mask], targets["replaced"].to(first.dtype)[mask])
     if head == "none":
         return first, ((first - targets["states"]) ** 2)[mask].mean()
     if first.dim() == 3:
@@ -92,6 +106,8 @@ def targets_of(head, first, inputs, rng):
     lengths = mask.sum(1).numpy()
     if head == "qa":
         return {"positions": torch.tensor([[1, int(n) - 2] for n in lengths])}
+    if head == "replaced-tokens":
+        return {"replaced": torch.from_numpy(rng.integers(0, 2, tuple(first.shape)))}
     if head == "none":
         return {"states": torch.from_numpy(rng.normal(size=tuple(first.shape)).round(2).astype(numpy.float32))}
     if first.dim() == 3:

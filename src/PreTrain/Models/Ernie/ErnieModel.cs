@@ -1,0 +1,151 @@
+// ERNIE: "Enhanced Representation through Knowledge Integration" (Sun et al. 2019) and ERNIE 2.0 (Sun et al. 2020); a reference in PyTorch is
+// transformers' models/ernie/modeling_ernie.py.
+// B sequences, T tokens of the longest, N rows (the tokens that are there), C embedding, V vocabulary
+//
+//   ids ─► token + position + segment + task embedding ─► norm ─► [attention ─► + ─► norm ─► feed-forward ─► + ─► norm] × layers ─► head
+using System.Text.Json.Nodes;
+using PreTrain.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Models.Ernie;
+
+/// <summary>
+/// An ERNIE encoder with one of its heads. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
+/// positions without a token are zero.
+/// </summary>
+public sealed class ErnieModel : nn.Module, IMaskedLanguageModel
+{
+    internal readonly PostNormEncoder encoder;
+    internal readonly Projection? pooler, next_sentence, classifier;
+    internal readonly VocabularyHead? prediction;
+
+    /// <summary>Creates a model with BERT's initial values.</summary>
+    /// <param name="config">The architecture.</param>
+    /// <param name="head">What is computed from the last hidden states.</param>
+    /// <param name="generator">Where initial values are drawn from; torch's default generator if null.</param>
+    /// <exception cref="ArgumentException">The architecture is not valid, or ERNIE has no such head.</exception>
+    public ErnieModel(ErnieConfig config, ModelHead head = ModelHead.MaskedLanguageModel, Generator? generator = null) : this(config, head, initialize: true, generator)
+    {
+    }
+
+    internal ErnieModel(ErnieConfig config, ModelHead head, bool initialize, Generator? generator = null) : base(nameof(ErnieModel))
+    {
+        config.Validate();
+        if (ErnieWeights.Architectures.All(a => a.Head != head))
+            throw new ArgumentException($"An ErnieModel has no head {head}; it has {string.Join(", ", ErnieWeights.Architectures.Select(a => a.Head))}.", nameof(head));
+        (Config, Head) = (config, head);
+        long c = config.EmbeddingDim;
+        encoder = new PostNormEncoder(config.ToEncoder());
+        if (HasPooler(head)) pooler = new Projection(c, c);
+        if (head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining) prediction = new VocabularyHead(c, c, config.VocabSize, config.Activation, config.NormEpsilon);
+        if (head is ModelHead.NextSentence or ModelHead.PreTraining) next_sentence = new Projection(c, 2);
+        if (head is ModelHead.SequenceClassification or ModelHead.TokenClassification) classifier = new Projection(c, config.LabelCount);
+        if (head is ModelHead.QuestionAnswering) classifier = new Projection(c, 2);
+        RegisterComponents();
+        if (initialize) Initialize(_ => true, generator);
+    }
+
+    /// <summary>The architecture.</summary>
+    public ErnieConfig Config { get; }
+
+    /// <inheritdoc/>
+    public string ModelType => "ernie";
+
+    /// <inheritdoc/>
+    public ModelHead Head { get; }
+
+    /// <inheritdoc/>
+    public int VocabSize => Config.VocabSize;
+
+    /// <inheritdoc/>
+    public int ContextLength => Config.ContextLength;
+
+    /// <inheritdoc/>
+    public Device Device => encoder.token_embedding.device;
+
+    /// <inheritdoc/>
+    public bool RecomputeActivations { get; set; }
+
+    /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
+    /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
+    /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
+    /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
+    /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
+    public static ErnieModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    {
+        ConfigReader json = ConfigReader.OfFolder(folder);
+        ErnieConfig config = ErnieWeights.ToConfig(json);
+        ModelHead chosen = head ?? json.HeadOf(ErnieWeights.Architectures, ModelHead.None);
+        return PretrainedFolder.Load(folder, [.. ErnieWeights.Table(config, chosen)], ErnieWeights.IsIgnored, missing =>
+        {
+            var model = new ErnieModel(config, chosen, initialize: false);
+            model.Initialize(missing.Contains, generator);
+            return model;
+        }, ErnieWeights.IsOfHead);
+    }
+
+    /// <inheritdoc/>
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, ErnieWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. ErnieWeights.Table(Config, Head)], ErnieWeights.IsIgnored);
+
+    /// <inheritdoc/>
+    public JsonObject ToConfigJson() => ErnieWeights.ToConfigJson(Config, Head);
+
+    /// <inheritdoc/>
+    public ModelOutput Forward(ModelInput input)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var (rows, sequences) = Encode(input, trace);
+        Tensor? pooled = pooler is null ? null : tanh(pooler.forward(rows.index_select(0, sequences.FirstRows(rows.device))));   // (B, C)
+        Tensor logits = Head switch
+        {
+            ModelHead.MaskedLanguageModel or ModelHead.PreTraining => sequences.Unpack(Predict(rows)),                            // (B, T, V)
+            ModelHead.NextSentence => next_sentence!.forward(pooled!),                                                           // (B, 2)
+            ModelHead.SequenceClassification => classifier!.forward(Drop(pooled!)),                                              // (B, labels)
+            ModelHead.TokenClassification => sequences.Unpack(classifier!.forward(Drop(rows))),                                  // (B, T, labels)
+            ModelHead.QuestionAnswering => sequences.Unpack(classifier!.forward(rows)),                                          // (B, T, 2): start, end
+            _ => sequences.Unpack(rows),                                                                                          // (B, T, C)
+        };
+        Tensor? second = Head == ModelHead.PreTraining ? next_sentence!.forward(pooled!) : null;
+        return ModelOutput.Leave(scope, new() { Logits = logits, SecondLogits = second, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The model has another head.</exception>
+    public Tensor Loss(ModelInput input, Tensor targets, double normalizer)
+    {
+        if (prediction is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
+        return scope.MoveToOuter(CrossEntropy.Apply(Predict(rows.index_select(0, places)), classes, normalizer));
+    }
+
+    /// <summary>Whether a model with this head has a pooler.</summary>
+    internal static bool HasPooler(ModelHead head) => head is ModelHead.None or ModelHead.NextSentence or ModelHead.PreTraining or ModelHead.SequenceClassification;
+
+    /// <summary>The last hidden states of the tokens that are there, (N, C).</summary>
+    private (Tensor Rows, PackedSequences Sequences) Encode(ModelInput input, LayerTrace trace)
+    {
+        Tensor ids = InputRules.Ids(input, ModelType, Config.VocabSize, Config.ContextLength, knowsTypes: true);
+        PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
+        Tensor? types = input.TokenTypeIds is { } given ? sequences.Pack(InputRules.Types(given, ids, Config.TokenTypeCount)) : null;
+        return (encoder.Forward(sequences.Pack(ids), sequences.Columns(ids.device), types, sequences, AttentionMask.None, trace, RecomputeActivations), sequences);
+    }
+
+    /// <summary>(N, C) → (N, V).</summary>
+    private Tensor Predict(Tensor rows) => prediction!.Forward(rows, encoder.token_embedding);
+
+    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
+
+    private void Initialize(Func<string, bool> chosen, Generator? generator)
+    {
+        InitialValues.Set(this, Config.InitializerRange, chosen, generator);
+        if (chosen("encoder.token_embedding")) InitialValues.ClearRow(encoder.token_embedding, Config.PaddingId);
+    }
+}

@@ -1,0 +1,156 @@
+// RoBERTa: "A Robustly Optimized BERT Pretraining Approach" (Liu et al. 2019), and XLM-R (Conneau et al. 2020); a reference in PyTorch is
+// transformers' models/roberta/modeling_roberta.py.
+// B sequences, T tokens of the longest, N rows (the tokens that are there), C embedding, V vocabulary
+//
+//   ids ─► token + position + segment embedding ─► norm ─► [attention ─► + ─► norm ─► feed-forward ─► + ─► norm] × layers ─► head
+using System.Text.Json.Nodes;
+using PreTrain.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Models.Roberta;
+
+/// <summary>
+/// A RoBERTa or XLM-R encoder with one of its heads. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
+/// positions without a token are zero.
+/// </summary>
+public sealed class RobertaModel : nn.Module, IMaskedLanguageModel
+{
+    internal readonly PostNormEncoder encoder;
+    internal readonly Projection? pooler, classifier;
+    internal readonly ClassificationHead? sequence_classifier;
+    internal readonly VocabularyHead? prediction;
+
+    /// <summary>Creates a model with BERT's initial values.</summary>
+    /// <param name="config">The architecture.</param>
+    /// <param name="head">What is computed from the last hidden states.</param>
+    /// <param name="generator">Where initial values are drawn from; torch's default generator if null.</param>
+    /// <exception cref="ArgumentException">The architecture is not valid, or RoBERTa has no such head.</exception>
+    public RobertaModel(RobertaConfig config, ModelHead head = ModelHead.MaskedLanguageModel, Generator? generator = null) : this(config, head, initialize: true, generator)
+    {
+    }
+
+    internal RobertaModel(RobertaConfig config, ModelHead head, bool initialize, Generator? generator = null) : base(nameof(RobertaModel))
+    {
+        config.Validate();
+        if (RobertaWeights.Architectures.All(a => a.Head != head))
+            throw new ArgumentException($"A RobertaModel has no head {head}; it has {string.Join(", ", RobertaWeights.Architectures.Select(a => a.Head))}.", nameof(head));
+        (Config, Head) = (config, head);
+        long c = config.EmbeddingDim;
+        encoder = new PostNormEncoder(config.ToEncoder());
+        if (head is ModelHead.None) pooler = new Projection(c, c);
+        if (head is ModelHead.MaskedLanguageModel) prediction = new VocabularyHead(c, c, config.VocabSize, Activation.Gelu, config.NormEpsilon);
+        if (head is ModelHead.SequenceClassification) sequence_classifier = new ClassificationHead(c, config.LabelCount, Activation.Tanh, config.Dropout);
+        if (head is ModelHead.TokenClassification) classifier = new Projection(c, config.LabelCount);
+        if (head is ModelHead.QuestionAnswering) classifier = new Projection(c, 2);
+        RegisterComponents();
+        if (initialize) Initialize(_ => true, generator);
+    }
+
+    /// <summary>The architecture.</summary>
+    public RobertaConfig Config { get; }
+
+    /// <inheritdoc/>
+    public string ModelType => RobertaWeights.ModelType(Config);
+
+    /// <inheritdoc/>
+    public ModelHead Head { get; }
+
+    /// <inheritdoc/>
+    public int VocabSize => Config.VocabSize;
+
+    /// <inheritdoc/>
+    public int ContextLength => Config.ContextLength;
+
+    /// <inheritdoc/>
+    public Device Device => encoder.token_embedding.device;
+
+    /// <inheritdoc/>
+    public bool RecomputeActivations { get; set; }
+
+    /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
+    /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
+    /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
+    /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
+    /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
+    public static RobertaModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    {
+        ConfigReader json = ConfigReader.OfFolder(folder);
+        RobertaConfig config = RobertaWeights.ToConfig(json);
+        ModelHead chosen = head ?? json.HeadOf(RobertaWeights.Architectures, ModelHead.None);
+        return PretrainedFolder.Load(folder, [.. RobertaWeights.Table(config, chosen)], RobertaWeights.IsIgnored, missing =>
+        {
+            var model = new RobertaModel(config, chosen, initialize: false);
+            model.Initialize(missing.Contains, generator);
+            return model;
+        }, RobertaWeights.IsOfHead);
+    }
+
+    /// <inheritdoc/>
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, RobertaWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. RobertaWeights.Table(Config, Head)], RobertaWeights.IsIgnored);
+
+    /// <inheritdoc/>
+    public JsonObject ToConfigJson() => RobertaWeights.ToConfigJson(Config, Head);
+
+    /// <inheritdoc/>
+    public ModelOutput Forward(ModelInput input)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var (rows, sequences) = Encode(input, trace);
+        Tensor first = rows.index_select(0, sequences.FirstRows(rows.device));   // (B, C)
+        Tensor? pooled = pooler is null ? null : tanh(pooler.forward(first));
+        Tensor logits = Head switch
+        {
+            ModelHead.MaskedLanguageModel => sequences.Unpack(Predict(rows)),                      // (B, T, V)
+            ModelHead.SequenceClassification => sequence_classifier!.forward(first),               // (B, labels)
+            ModelHead.TokenClassification => sequences.Unpack(classifier!.forward(Drop(rows))),    // (B, T, labels)
+            ModelHead.QuestionAnswering => sequences.Unpack(classifier!.forward(rows)),            // (B, T, 2): start, end
+            _ => sequences.Unpack(rows),                                                            // (B, T, C)
+        };
+        return ModelOutput.Leave(scope, new() { Logits = logits, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The model has another head.</exception>
+    public Tensor Loss(ModelInput input, Tensor targets, double normalizer)
+    {
+        if (prediction is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
+        return scope.MoveToOuter(CrossEntropy.Apply(Predict(rows.index_select(0, places)), classes, normalizer));
+    }
+
+    /// <summary>The last hidden states of the tokens that are there, (N, C).</summary>
+    private (Tensor Rows, PackedSequences Sequences) Encode(ModelInput input, LayerTrace trace)
+    {
+        Tensor ids = InputRules.Ids(input, ModelType, Config.VocabSize, Config.ContextLength, knowsTypes: true);
+        PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
+        Tensor? types = input.TokenTypeIds is { } given ? sequences.Pack(InputRules.Types(given, ids, Config.TokenTypeCount)) : null;
+        return (encoder.Forward(sequences.Pack(ids), sequences.Pack(Positions(ids)), types, sequences, AttentionMask.None, trace, RecomputeActivations), sequences);
+    }
+
+    /// <summary>Positions are counted over tokens that are no padding, from the padding's id on (fairseq's convention), (B, T).</summary>
+    private Tensor Positions(Tensor ids)
+    {
+        Tensor real = ids.ne(Config.PaddingId).to(ScalarType.Int64);
+        return real.cumsum(1) * real + Config.PaddingId;
+    }
+
+    /// <summary>(N, C) → (N, V).</summary>
+    private Tensor Predict(Tensor rows) => prediction!.Forward(rows, encoder.token_embedding);
+
+    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
+
+    private void Initialize(Func<string, bool> chosen, Generator? generator)
+    {
+        InitialValues.Set(this, Config.InitializerRange, chosen, generator);
+        if (chosen("encoder.token_embedding")) InitialValues.ClearRow(encoder.token_embedding, Config.PaddingId);
+        if (chosen("encoder.position_embedding")) InitialValues.ClearRow(encoder.position_embedding, Config.PaddingId);
+    }
+}

@@ -1,0 +1,74 @@
+// N rows (tokens), E width of embeddings, C width of the blocks
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PreTrain.Modules;
+
+/// <summary>
+/// BERT's encoder (Devlin et al. 2019, section 3): the sum of learned token, position and segment embeddings, a norm, and post-norm blocks. What came of it
+/// adds a task's embedding (ERNIE 2.0) or a map between narrow embeddings and wide blocks (ELECTRA).
+/// </summary>
+public sealed class PostNormEncoder : nn.Module
+{
+    /// <summary>(V, E), (positions, E), (segments, E).</summary>
+    public readonly Parameter token_embedding, position_embedding, type_embedding;
+
+    /// <summary>(tasks, E), or null.</summary>
+    public readonly Parameter? task_embedding;
+
+    /// <summary>Behind the sum of the embeddings.</summary>
+    public readonly Norm embedding_norm;
+
+    /// <summary>(C, E), with bias; null where E is C.</summary>
+    public readonly Projection? embedding_map;
+
+    /// <summary>The blocks.</summary>
+    public readonly ModuleList<PostNormBlock> blocks;
+
+    private readonly PostNormEncoderOptions _options;
+
+    /// <summary>Creates the encoder with undefined weights.</summary>
+    public PostNormEncoder(PostNormEncoderOptions options) : base(nameof(PostNormEncoder))
+    {
+        _options = options;
+        long width = options.EmbeddingWidth == 0 ? options.Block.Width : options.EmbeddingWidth;
+        token_embedding = new Parameter(empty([options.VocabSize, width], dtype: ScalarType.Float32));
+        position_embedding = new Parameter(empty([options.PositionCount, width], dtype: ScalarType.Float32));
+        type_embedding = new Parameter(empty([options.TypeCount, width], dtype: ScalarType.Float32));
+        if (options.TaskCount > 0) task_embedding = new Parameter(empty([options.TaskCount, width], dtype: ScalarType.Float32));
+        embedding_norm = new Norm(width, options.Block.NormEpsilon);
+        if (width != options.Block.Width) embedding_map = new Projection(width, options.Block.Width);
+        blocks = new ModuleList<PostNormBlock>([.. Enumerable.Range(0, options.LayerCount).Select(_ => new PostNormBlock(options.Block))]);
+        RegisterComponents();
+    }
+
+    /// <summary>Computes the last hidden states.</summary>
+    /// <param name="ids">The tokens, (N) of 64-bit integers.</param>
+    /// <param name="positions">Their positions, (N).</param>
+    /// <param name="types">Their segments, (N); null for 0.</param>
+    /// <param name="sequences">The sequences of the rows.</param>
+    /// <param name="mask">What a token sees of its sequence.</param>
+    /// <param name="trace">Who wants to see hidden states and weights.</param>
+    /// <param name="recompute">Whether blocks keep their input only.</param>
+    /// <returns>(N, C).</returns>
+    public Tensor Forward(Tensor ids, Tensor positions, Tensor? types, PackedSequences sequences, AttentionMask mask, LayerTrace trace, bool recompute)
+    {
+        // One segment or task for all is one row, which broadcasts.
+        Tensor x = token_embedding.index_select(0, ids) + position_embedding.index_select(0, positions)
+            + (types is null ? type_embedding.narrow(0, 0, 1) : type_embedding.index_select(0, types));
+        if (task_embedding is not null) x += task_embedding.narrow(0, 0, 1);
+        x = embedding_norm.forward(x);   // (N, E)
+        if (training && _options.Block.Dropout > 0) x = nn.functional.dropout(x, _options.Block.Dropout, training: true);
+        if (embedding_map is not null) x = embedding_map.forward(x);   // (N, C)
+        trace.Hidden(x, sequences);
+        foreach (PostNormBlock block in blocks)
+        {
+            x = recompute && !trace.WantsAttentions
+                ? Recomputation.Apply(rows => block.Forward(rows, sequences, mask, trace), x)
+                : block.Forward(x, sequences, mask, trace);
+            trace.Hidden(x, sequences);
+        }
+        return x;
+    }
+}
