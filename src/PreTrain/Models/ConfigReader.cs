@@ -6,9 +6,13 @@ using PreTrain.Modules;
 namespace PreTrain.Models;
 
 /// <summary>Reads a <c>config.json</c>, and gathers what is wrong with it, so that all is said at once.</summary>
-internal sealed class ConfigReader(JsonObject json, string file)
+internal sealed class ConfigReader(JsonObject json, string file, List<string> faults)
 {
-    private readonly List<string> _faults = [];
+    private readonly List<string> _faults = faults;
+
+    internal ConfigReader(JsonObject json, string file) : this(json, file, [])
+    {
+    }
 
     /// <summary>The family's name; empty if there is none.</summary>
     internal string ModelType => json["model_type"] is JsonValue v && v.TryGetValue(out string? type) ? type : "";
@@ -61,6 +65,12 @@ internal sealed class ConfigReader(JsonObject json, string file)
         _faults.Add($"{name} is '{value}', which is not known.");
         return default;
     }
+
+    /// <summary>Whether the file names it, be it null.</summary>
+    internal bool Names(string name) => json.ContainsKey(name);
+
+    /// <summary>A reader of a part of the file, whose faults are gathered here; null where it is missing.</summary>
+    internal ConfigReader? In(string name) => json[name] is JsonObject part ? new ConfigReader(part, file, _faults) : null;
 
     /// <summary>Part of the file, as an object; null where it is missing.</summary>
     internal JsonObject? Section(string name) => json[name] as JsonObject;

@@ -13,7 +13,6 @@ public sealed class PackedSequences
 {
     private readonly int[] _starts, _lengths;
     private readonly long[]? _places;   // of each row in the padded batch (B·T); null if there is no padding
-    private Tensor? _index;
 
     private PackedSequences(int[] lengths, int width, long[]? places)
     {
@@ -164,10 +163,6 @@ public sealed class PackedSequences
         return rows;
     }
 
-    private Tensor Index(Device device)
-    {
-        // Lives as long as this object: finalized with it, or with the process.
-        if (_index is null || _index.device.ToString() != device.ToString()) _index = tensor(_places!, device: device).DetachFromDisposeScope();
-        return _index;
-    }
+    /// <summary>The places of the rows in the padded batch.</summary>
+    private Tensor Index(Device device) => tensor(_places!, device: device);
 }

@@ -65,7 +65,7 @@ public sealed class PostNormEncoder : nn.Module
         foreach (PostNormBlock block in blocks)
         {
             x = recompute && !trace.WantsAttentions
-                ? Recomputation.Apply(rows => block.Forward(rows, sequences, mask, trace), x)
+                ? Recomputation.Apply(rows => block.Forward(rows[0], sequences, mask, trace), x)
                 : block.Forward(x, sequences, mask, trace);
             trace.Hidden(x, sequences);
         }

@@ -9,14 +9,14 @@ namespace PreTrain.Modules;
 /// </summary>
 public static class Recomputation
 {
-    /// <summary>Runs <paramref name="part"/> on <paramref name="x"/>.</summary>
-    /// <param name="part">From x to a tensor; what else it uses must not change before the backward pass. Gradients of parameters are accumulated as usual.</param>
-    /// <param name="x">Its input.</param>
-    public static Tensor Apply(Func<Tensor, Tensor> part, Tensor x)
+    /// <summary>Runs <paramref name="part"/> on <paramref name="inputs"/>.</summary>
+    /// <param name="part">From the inputs to a tensor. All tensors but parameters must be among the inputs; gradients of parameters are accumulated as usual.</param>
+    /// <param name="inputs">Its inputs.</param>
+    public static Tensor Apply(Func<IReadOnlyList<Tensor>, Tensor> part, params Tensor[] inputs)
     {
         ArgumentNullException.ThrowIfNull(part);
-        ArgumentNullException.ThrowIfNull(x);
-        return is_grad_enabled() && x.requires_grad ? Function.apply(x, part) : part(x);
+        ArgumentNullException.ThrowIfNull(inputs);
+        return is_grad_enabled() && inputs.Any(x => x.requires_grad) ? Function.apply([part, .. inputs]) : part(inputs);
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
@@ -25,31 +25,34 @@ public static class Recomputation
 
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
-            var (x, part) = ((Tensor)vars[0], (Func<Tensor, Tensor>)vars[1]);
-            ctx.save_for_backward([x]);
+            var part = (Func<IReadOnlyList<Tensor>, Tensor>)vars[0];
+            List<Tensor> inputs = [.. vars.Skip(1).Cast<Tensor>()];
+            ctx.save_for_backward(inputs);
             ctx.save_data("part", part);
-            ctx.save_data("random", RandomState.Save(x.device));
+            ctx.save_data("wanted", inputs.ConvertAll(x => x.requires_grad));
+            ctx.save_data("random", RandomState.Save(inputs[0].device));
             using IDisposable mode = no_grad();
-            return part(x);
+            return part(inputs);
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
+            var wanted = (List<bool>)ctx.get_data("wanted");
             using var random = (RandomState)ctx.get_data("random");
             using RandomState current = RandomState.Save(grad_output.device);
-            using Tensor x = ctx.get_saved_variables()[0].detach().requires_grad_();
+            Tensor[] inputs = [.. ctx.get_saved_variables().Select((x, i) => wanted[i] ? x.detach().requires_grad_() : x.detach())];
             random.Restore();
             try
             {
                 using IDisposable mode = enable_grad();
-                using Tensor y = ((Func<Tensor, Tensor>)ctx.get_data("part"))(x);
+                using Tensor y = ((Func<IReadOnlyList<Tensor>, Tensor>)ctx.get_data("part"))(inputs);
                 y.backward([grad_output]);
             }
             finally
             {
                 current.Restore();
             }
-            return [x.grad!, null!];
+            return [null!, .. inputs.Select((x, i) => wanted[i] ? x.grad! : null!)];
         }
     }
 

@@ -25,7 +25,20 @@ ENCODERS = {
     "two-layers": dict(vocab_size=41, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=37, max_position_embeddings=23),
     "wide-heads": dict(vocab_size=43, hidden_size=48, num_hidden_layers=1, num_attention_heads=3, intermediate_size=67, max_position_embeddings=29),
 }
+DECODERS = {
+    "two-layers": dict(vocab_size=41, hidden_size=24, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=3, intermediate_size=37, max_position_embeddings=23),
+    "wide-heads": dict(vocab_size=43, hidden_size=48, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, head_dim=32, intermediate_size=67, max_position_embeddings=29),
+}
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+
+
+def decoder(shape, **more):
+    return {**DECODERS[shape], "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "num_labels": LABELS, **more}
+
+
+def llama_rotary(shape):
+    return {"rope_theta": 10000.0, "rope_type": "default"} if shape == "two-layers" else {
+        "rope_theta": 500.0, "rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
 
 
 def encoder(shape, **more):
@@ -46,11 +59,21 @@ FAMILIES = {
         "masked-lm": "ErnieForMaskedLM", "next-sentence": "ErnieForNextSentencePrediction", "pre-training": "ErnieForPreTraining",
         "classify": "ErnieForSequenceClassification", "tokens": "ErnieForTokenClassification", "qa": "ErnieForQuestionAnswering", "none": "ErnieModel",
     }),
+    "Llama": ("LlamaConfig", lambda shape: decoder(shape, rope_parameters=llama_rotary(shape), tie_word_embeddings=shape == "two-layers"), {
+        "causal-lm": "LlamaForCausalLM", "classify": "LlamaForSequenceClassification", "none": "LlamaModel",
+    }),
+    "Mistral": ("MistralConfig", lambda shape: decoder(shape, sliding_window=4), {"causal-lm": "MistralForCausalLM", "classify": "MistralForSequenceClassification"}),
+    "Qwen2": ("Qwen2Config", lambda shape: {n: v for n, v in decoder(shape).items() if n != "head_dim"}, {"causal-lm": "Qwen2ForCausalLM"}),
+    "Qwen3": ("Qwen3Config", lambda shape: {**decoder(shape), "head_dim": 16}, {"causal-lm": "Qwen3ForCausalLM"}),
     "Electra": ("ElectraConfig", lambda shape: encoder(shape, type_vocab_size=2, num_labels=LABELS, embedding_size=48 if shape == "wide-heads" else 13), {
         "masked-lm": "ElectraForMaskedLM", "replaced-tokens": "ElectraForPreTraining", "classify": "ElectraForSequenceClassification",
         "tokens": "ElectraForTokenClassification", "qa": "ElectraForQuestionAnswering", "none": "ElectraModel",
     }),
 }
+
+
+# Families that share an implementation.
+FOLDERS = {"Llama": "Llama", "Mistral": "Llama", "Qwen2": "Llama", "Qwen3": "Llama"}
 
 
 def values(name, count):
@@ -79,7 +102,7 @@ def inputs_of(family, head, config, rng):
     ids = torch.from_numpy(rng.integers(5, config.vocab_size, (2, 11)))
     mask = torch.ones_like(ids)
     mask[1, 7:] = 0
-    inputs = {"input_ids": ids, "attention_mask": mask}
+    inputs = {"input_ids": ids.masked_fill(mask == 0, config.pad_token_id) if family in FOLDERS else ids, "attention_mask": mask}
     if getattr(config, "type_vocab_size", 0) > 1:
         inputs["token_type_ids"] = torch.from_numpy(rng.integers(0, config.type_vocab_size, (2, 11)))
     return inputs
@@ -172,7 +195,8 @@ def write(family, head, shape):
         "second_logits": None if second is None else second.flatten().tolist(),
         "losses": losses, "gradients": gradients, "adamw": ADAMW,
     }
-    path = HERE.parent / family / "fixtures" / f"{head}-{shape}.json"
+    folder = FOLDERS.get(family, family)
+    path = HERE.parent / folder / "fixtures" / (f"{head}-{shape}.json" if folder == family else f"{family.lower()}-{head}-{shape}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(fixture) + "\n")
     size = path.stat().st_size

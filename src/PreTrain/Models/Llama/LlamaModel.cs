@@ -1,0 +1,194 @@
+// Llama: "Open and Efficient Foundation Language Models" (Touvron et al. 2023), Mistral, Qwen2 and Qwen3; references in PyTorch are
+// transformers' models/llama/modeling_llama.py and its siblings.
+// B sequences, T tokens of the longest, N rows (the tokens that are there), C embedding, V vocabulary
+//
+//   ids ─► token embedding ─► x ──┬─► norm ─► attention ──► + ──┬─► norm ─► gated feed-forward ─► + ─► … ─► norm ─► head
+//                                 └──────── residual ───────┘   └──────────── residual ───────────┘
+using System.Text.Json.Nodes;
+using PreTrain.Modules;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PreTrain.Models.Llama;
+
+/// <summary>A decoder with rotary positions, shared key-value heads and gated feed-forward layers. Padding is not computed.</summary>
+public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerModel
+{
+    internal readonly Parameter token_embedding;
+    internal readonly ModuleList<LlamaBlock> blocks;
+    internal readonly RmsNorm final_norm;
+    internal readonly Projection? head;
+    private readonly RotaryTable _rotary;
+    private readonly AttentionMask _mask;
+
+    /// <summary>Creates a model with initial values.</summary>
+    /// <param name="config">The architecture.</param>
+    /// <param name="head">What is computed from the last hidden states.</param>
+    /// <param name="generator">Where initial values are drawn from; torch's default generator if null.</param>
+    /// <exception cref="ArgumentException">The architecture is not valid, or Llama has no such head.</exception>
+    public LlamaModel(LlamaConfig config, ModelHead head = ModelHead.CausalLanguageModel, Generator? generator = null) : this(config, head, initialize: true, generator)
+    {
+    }
+
+    internal LlamaModel(LlamaConfig config, ModelHead head, bool initialize, Generator? generator = null) : base(nameof(LlamaModel))
+    {
+        config.Validate();
+        var known = LlamaWeights.Architectures(config.Variant);
+        if (known.All(a => a.Head != head)) throw new ArgumentException($"A LlamaModel has no head {head}; it has {string.Join(", ", known.Select(a => a.Head))}.", nameof(head));
+        (Config, Head) = (config, head);
+        token_embedding = new Parameter(empty([config.VocabSize, config.EmbeddingDim], dtype: ScalarType.Float32));
+        blocks = new ModuleList<LlamaBlock>([.. Enumerable.Range(0, config.LayerCount).Select(_ => new LlamaBlock(config))]);
+        final_norm = new RmsNorm(config.EmbeddingDim, config.NormEpsilon);
+        if (head == ModelHead.CausalLanguageModel && !config.IsHeadTied) this.head = new Projection(config.EmbeddingDim, config.VocabSize, hasBias: false);
+        if (head == ModelHead.SequenceClassification) this.head = new Projection(config.EmbeddingDim, config.LabelCount, hasBias: false);
+        RegisterComponents();
+        _rotary = new RotaryTable(config.HeadDim, config.RotaryBase, config.RotaryScaling);
+        _mask = config.SlidingWindow == 0 ? AttentionMask.Causal : AttentionMask.CausalWindow(config.SlidingWindow);
+        if (initialize) Initialize(_ => true, generator);
+    }
+
+    /// <summary>The architecture.</summary>
+    public LlamaConfig Config { get; }
+
+    /// <inheritdoc/>
+    public string ModelType => LlamaWeights.ModelType(Config.Variant);
+
+    /// <inheritdoc/>
+    public ModelHead Head { get; }
+
+    /// <inheritdoc/>
+    public int VocabSize => Config.VocabSize;
+
+    /// <inheritdoc/>
+    public int ContextLength => Config.ContextLength;
+
+    /// <inheritdoc cref="ITransformerModel.Device"/>
+    public Device Device => token_embedding.device;
+
+    /// <inheritdoc/>
+    public bool RecomputeActivations { get; set; }
+
+    /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
+    /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
+    /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
+    /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
+    /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
+    public static LlamaModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    {
+        ConfigReader json = ConfigReader.OfFolder(folder);
+        LlamaConfig config = LlamaWeights.ToConfig(json);
+        ModelHead chosen = head ?? json.HeadOf(LlamaWeights.Architectures(config.Variant), ModelHead.CausalLanguageModel);
+        return PretrainedFolder.Load(folder, [.. LlamaWeights.Table(config, chosen)], LlamaWeights.IsIgnored, missing =>
+        {
+            var model = new LlamaModel(config, chosen, initialize: false);
+            model.Initialize(missing.Contains, generator);
+            return model;
+        }, LlamaWeights.IsOfHead);
+    }
+
+    /// <inheritdoc/>
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, LlamaWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. LlamaWeights.Table(Config, Head)], LlamaWeights.IsIgnored);
+
+    /// <inheritdoc/>
+    public JsonObject ToConfigJson() => LlamaWeights.ToConfigJson(Config, Head);
+
+    /// <inheritdoc/>
+    public ModelOutput Forward(ModelInput input)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var (rows, sequences) = Decode(input, trace);
+        Tensor logits = Head switch
+        {
+            ModelHead.CausalLanguageModel => sequences.Unpack(Scores(rows)),                                                      // (B, T, V)
+            ModelHead.SequenceClassification => head!.forward(rows.index_select(0, sequences.LastRows(rows.device))),             // (B, labels)
+            _ => sequences.Unpack(rows),                                                                                          // (B, T, C)
+        };
+        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+    }
+
+    /// <inheritdoc/>
+    public Tensor Logits(Tensor ids)
+    {
+        RequireTokens();
+        return Forward(new ModelInput { Ids = ids }).Logits;
+    }
+
+    /// <inheritdoc/>
+    public Tensor Loss(Tensor ids, Tensor targets, double normalizer)
+    {
+        RequireTokens();
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, _) = Decode(new ModelInput { Ids = ids }, new LayerTrace(false, false));
+        return scope.MoveToOuter(CrossEntropy.Apply(Scores(rows), targets.reshape(-1), normalizer));
+    }
+
+    /// <inheritdoc/>
+    public Tensor NextLogits(Tensor ids, KeyValueCache cache)
+    {
+        RequireTokens();
+        InputRules.Tokens(ids, VocabSize, ContextLength);
+        using DisposeScope scope = NewDisposeScope();
+        var (batch, length) = (ids.size(0), ids.size(1));
+        Tensor positions = arange(cache.Length, cache.Length + length, dtype: ScalarType.Int64, device: ids.device).repeat(batch);   // (B·T)
+        Tensor x = token_embedding.index_select(0, ids.reshape(-1));
+        for (int layer = 0; layer < blocks.Count; layer++) x = blocks[layer].Forward(x, positions, _rotary, batch, _mask, cache, layer);
+        cache.Advance((int)length);
+        Tensor last = x.view(batch, length, -1)[.., ^1];   // (B, C)
+        return scope.MoveToOuter(Scores(final_norm.forward(last)).to(ScalarType.Float32));
+    }
+
+    /// <inheritdoc/>
+    public KeyValueCache CreateCache(long batch, int capacity)
+    {
+        if (capacity > ContextLength) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"The capacity must be at most the context length ({ContextLength}).");
+        return new KeyValueCache(Config.LayerCount, batch, Config.SharedHeadCount, Config.HeadDim, capacity, token_embedding.dtype, Device);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _rotary.Dispose();
+        base.Dispose(disposing);
+    }
+
+    /// <summary>The last hidden states of the tokens that are there, normalized, (N, C).</summary>
+    private (Tensor Rows, PackedSequences Sequences) Decode(ModelInput input, LayerTrace trace)
+    {
+        Tensor ids = InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false);
+        PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
+        Tensor positions = sequences.Positions(ids.device);
+        Tensor x = token_embedding.index_select(0, sequences.Pack(ids));   // (N, C)
+        trace.Hidden(x, sequences);
+        for (int layer = 0; layer < blocks.Count; layer++)
+        {
+            LlamaBlock block = blocks[layer];
+            x = RecomputeActivations && !trace.WantsAttentions
+                ? Recomputation.Apply(inputs => block.Forward(inputs[0], inputs[1], _rotary, sequences, _mask, trace), x, positions)
+                : block.Forward(x, positions, _rotary, sequences, _mask, trace);
+            if (layer + 1 < blocks.Count) trace.Hidden(x, sequences);
+        }
+        x = final_norm.forward(x);
+        trace.Hidden(x, sequences);   // as transformers does, the last one normalized
+        return (x, sequences);
+    }
+
+    /// <summary>(N, C) → (N, V); a tied head is the token embedding (Press and Wolf 2017).</summary>
+    private Tensor Scores(Tensor rows) => head is null ? WeightProduct.Apply(rows, token_embedding) : head.forward(rows);
+
+    private void RequireTokens()
+    {
+        if (Head != ModelHead.CausalLanguageModel) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+    }
+
+    private void Initialize(Func<string, bool> chosen, Generator? generator)
+    {
+        InitialValues.Set(this, Config.InitializerRange, chosen, generator);
+        if (Config.PaddingId is { } padding && chosen(nameof(token_embedding))) InitialValues.ClearRow(token_embedding, padding);
+    }
+}
