@@ -57,6 +57,15 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
 
     internal int Whole(string name, int fallback) => Read(name, fallback, "a whole number of 32 bits");
 
+    /// <summary>A list of texts; null where it is missing.</summary>
+    internal string[]? Texts(string name)
+    {
+        if (json[name] is not { } node) return null;
+        if (node is JsonArray list && list.All(item => item is JsonValue v && v.TryGetValue(out string? _))) return [.. list.Select(item => item!.GetValue<string>())];
+        _faults.Add($"{name} is {node.ToJsonString()}, which is not a list of texts.");
+        return null;
+    }
+
     /// <summary>An activation by its name.</summary>
     internal Activation ActivationOf(string name, string fallback)
     {

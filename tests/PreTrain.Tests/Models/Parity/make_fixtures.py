@@ -65,6 +65,12 @@ FAMILIES = {
     "Mistral": ("MistralConfig", lambda shape: decoder(shape, sliding_window=4), {"causal-lm": "MistralForCausalLM", "classify": "MistralForSequenceClassification"}),
     "Qwen2": ("Qwen2Config", lambda shape: {n: v for n, v in decoder(shape).items() if n != "head_dim"}, {"causal-lm": "Qwen2ForCausalLM"}),
     "Qwen3": ("Qwen3Config", lambda shape: {**decoder(shape), "head_dim": 16}, {"causal-lm": "Qwen3ForCausalLM"}),
+    "ModernBert": ("ModernBertConfig", lambda shape: {**ENCODERS[shape], "num_hidden_layers": 4 if shape == "two-layers" else 2, "local_attention": 4, "pad_token_id": 0, "bos_token_id": 1,
+                                                      "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2, "num_labels": LABELS,
+                                                      "num_attention_heads": 2 if shape == "two-layers" else 3, "classifier_pooling": "cls" if shape == "two-layers" else "mean"}, {
+        "masked-lm": "ModernBertForMaskedLM", "classify": "ModernBertForSequenceClassification", "tokens": "ModernBertForTokenClassification",
+        "qa": "ModernBertForQuestionAnswering", "none": "ModernBertModel",
+    }),
     "Electra": ("ElectraConfig", lambda shape: encoder(shape, type_vocab_size=2, num_labels=LABELS, embedding_size=48 if shape == "wide-heads" else 13), {
         "masked-lm": "ElectraForMaskedLM", "replaced-tokens": "ElectraForPreTraining", "classify": "ElectraForSequenceClassification",
         "tokens": "ElectraForTokenClassification", "qa": "ElectraForQuestionAnswering", "none": "ElectraModel",
