@@ -73,8 +73,9 @@ public static class AddLayerNorm
         {
             List<Tensor> saved = ctx.get_saved_variables();
             var (sum, weight, statistics) = (saved[0], saved[1], saved[2]);
-            Tensor? dsum = grad_outputs.Count == 1 ? null : grad_outputs[0]?.contiguous();
-            Tensor dnormed = grad_outputs[^1]?.contiguous() ?? zeros_like(sum);
+            // The gradient of a result that nothing used is an invalid tensor.
+            Tensor? dsum = grad_outputs.Count == 1 || grad_outputs[0].IsInvalid ? null : grad_outputs[0].contiguous();
+            Tensor dnormed = grad_outputs[^1].IsInvalid ? zeros_like(sum) : grad_outputs[^1].contiguous();
             var (dx, dbias, dgain, dshift) = sum.dtype == ScalarType.BFloat16
                 ? Backward<BFloat16Element>(sum, weight, statistics, dsum, dnormed)
                 : Backward<Float32Element>(sum, weight, statistics, dsum, dnormed);

@@ -21,7 +21,7 @@ public class InitTests
         using var scope = NewDisposeScope();
         manual_seed(11);
         using Linear small = Linear(5, 3);
-        Assert.Equal([-0.31390663981437683f, -0.012027244083583355f, 0.4343888461589813f, -0.29659077525138855f], First(small.weight, 4));
+        Assert.Equal([-0.31390663981437683f, -0.012027244083583355f, 0.4343888461589813f, -0.29659077525138855f], First(small.weight!, 4));
         Assert.Equal([0.002169852377846837f, -0.35553228855133057f, 0.2325485497713089f], First(small.bias!, 3));
         manual_seed(11);
         using Linear large = Linear(64, 32);
@@ -36,13 +36,13 @@ public class InitTests
         using var scope = NewDisposeScope();
         manual_seed(11);
         using Embedding small = Embedding(7, 5, padding_idx: 2);
-        Assert.Equal([-0.5107975602149963f, 1.0282717943191528f, -0.3531515896320343f, 0.12299131602048874f, -0.18155446648597717f], First(small.weight, 5));
-        Assert.Equal([-0.6837973594665527f, 1.062118649482727f, -0.4301305413246155f, 1.7798348665237427f, 0.05728941783308983f], Last(small.weight, 5));
-        Assert.All(small.weight.detach().data<float>().ToArray()[10..15], v => Assert.Equal(0, v));
+        Assert.Equal([-0.5107975602149963f, 1.0282717943191528f, -0.3531515896320343f, 0.12299131602048874f, -0.18155446648597717f], First(small.weight!, 5));
+        Assert.Equal([-0.6837973594665527f, 1.062118649482727f, -0.4301305413246155f, 1.7798348665237427f, 0.05728941783308983f], Last(small.weight!, 5));
+        Assert.All(small.weight!.detach().data<float>().ToArray()[10..15], v => Assert.Equal(0, v));
         manual_seed(11);
         using Embedding large = Embedding(37, 19);
-        Assert.Equal([-0.5107975602149963f, 1.0282717943191528f, -0.3531515896320343f], First(large.weight, 3));
-        Assert.Equal([0.14803287386894226f, -0.8866180181503296f, 0.5997864603996277f], Last(large.weight, 3));
+        Assert.Equal([-0.5107975602149963f, 1.0282717943191528f, -0.3531515896320343f], First(large.weight!, 3));
+        Assert.Equal([0.14803287386894226f, -0.8866180181503296f, 0.5997864603996277f], Last(large.weight!, 3));
     }
 
     [Fact]

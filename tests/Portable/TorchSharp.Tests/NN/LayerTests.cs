@@ -63,10 +63,10 @@ public class LayerTests
         Tensor x = tensor(new long[] { 6, 2, 0, 6 }, [2, 2]);
         Tensor y = table.call(x);
         Assert.Equal([2L, 2, 3], y.shape);
-        Assert.True(y[1, 1].Same(table.weight[6]));
+        Assert.True(y[1, 1].Same(table.weight![6]));
         Assert.Equal([0f, 0, 0], y[0, 1].detach().data<float>().ToArray());
         y.sum().backward();
-        Assert.Equal([1f, 0, 0, 0, 0, 0, 2f], table.weight.grad!.select(1, 0).contiguous().data<float>().ToArray());
+        Assert.Equal([1f, 0, 0, 0, 0, 0, 2f], table.weight!.grad!.select(1, 0).contiguous().data<float>().ToArray());
         Assert.Throws<ArgumentException>(() => nn.Embedding(7, 3, padding_idx: 7));
     }
 
@@ -75,9 +75,9 @@ public class LayerTests
     {
         using var scope = NewDisposeScope();
         using Embedding table = nn.Embedding(3, 5, max_norm: 0.5);
-        using (no_grad()) table.weight.fill_(1);
+        using (no_grad()) table.weight!.fill_(1);
         table.call(tensor(new long[] { 1 }));
-        double[] norms = Reference.Values(table.weight.norm(1, false, 2));
+        double[] norms = Reference.Values(table.weight!.norm(1, false, 2));
         Assert.Equal(Math.Sqrt(5), norms[0], 1e-6);
         Assert.Equal(0.5, norms[1], 1e-5);
     }
@@ -88,8 +88,8 @@ public class LayerTests
         using var scope = NewDisposeScope();
         Tensor values = randn(7, 3);
         using Embedding frozen = nn.Embedding_from_pretrained(values), trained = nn.Embedding_from_pretrained(values, freeze: false);
-        Assert.False(frozen.weight.requires_grad);
-        Assert.True(trained.weight.requires_grad);
+        Assert.False(frozen.weight!.requires_grad);
+        Assert.True(trained.weight!.requires_grad);
         Assert.False(values.requires_grad);
         values[2, 1] = tensor(11f);
         Assert.Equal(11f, frozen.weight[2, 1].item<float>());

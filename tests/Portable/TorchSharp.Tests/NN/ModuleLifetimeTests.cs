@@ -81,7 +81,7 @@ public class ModuleLifetimeTests
             norm = nn.LayerNorm(5);
             batch = nn.BatchNorm1d(5);
         }
-        Assert.False(linear.weight.IsInvalid || linear.bias!.IsInvalid || embedding.weight.IsInvalid || norm.weight.IsInvalid || batch.running_mean!.IsInvalid);
+        Assert.False(linear.weight.IsInvalid || linear.bias!.IsInvalid || embedding.weight!.IsInvalid || norm.weight.IsInvalid || batch.running_mean!.IsInvalid);
         linear.Dispose();
         embedding.Dispose();
         norm.Dispose();

