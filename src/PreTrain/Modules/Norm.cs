@@ -45,4 +45,10 @@ public sealed class Norm : nn.Module<Tensor, Tensor>
         Tensor sum = residual + nn.functional.dropout(projection.forward(input), dropout, training: true);
         return (sum, forward(sum));
     }
+
+    /// <summary>The normalized form alone, for the norm behind the last block.</summary>
+    internal Tensor JoinLast(Tensor residual, Tensor input, Projection projection, double dropout) =>
+        dropout == 0 && projection.bias is not null
+            ? AddLayerNorm.ApplyLast(residual, projection.Product(input), projection.bias, weight, bias, _epsilon)
+            : Join(residual, input, projection, dropout).Normed;
 }
