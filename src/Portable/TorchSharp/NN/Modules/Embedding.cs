@@ -37,7 +37,7 @@ public sealed class Embedding : nn.Module<Tensor, Tensor>
         set
         {
             // A table that was taken out stays its holder's.
-            value.DetachFromDisposeScope();
+            value?.DetachFromDisposeScope();
             _weight = value;
             ConditionallyRegisterParameter(nameof(weight), value);
         }

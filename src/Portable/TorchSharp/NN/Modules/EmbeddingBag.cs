@@ -36,7 +36,7 @@ public sealed class EmbeddingBag : nn.Module<Tensor, Tensor?, Tensor?, Tensor>, 
         set
         {
             // A table that was taken out stays its holder's.
-            value.DetachFromDisposeScope();
+            value?.DetachFromDisposeScope();
             _weight = value;
             ConditionallyRegisterParameter(nameof(weight), value);
         }
