@@ -23,7 +23,7 @@ internal static class WeightProduct
         {
             var (x, weight) = ((Tensor)vars[0], (Tensor)vars[1]);
             ctx.save_for_backward([x, weight]);
-            ctx.save_data("weight", weight);
+            ctx.save_data("parameters", new[] { weight });   // in an array: of a tensor, TorchSharp complains on standard output
             ctx.save_data("wanted", x.requires_grad);
             using Tensor transposed = weight.t();
             return matmul(x, transposed);
@@ -35,7 +35,7 @@ internal static class WeightProduct
             var (x, weight) = (saved[0], saved[1]);
             Tensor dx = (bool)ctx.get_data("wanted") ? matmul(grad_output, weight) : null!;   // (N, I)
             using Tensor transposed = grad_output.t();
-            if (GradientBuffers.Of((Tensor)ctx.get_data("weight")) is not { } buffer) return [dx, matmul(transposed, x)];
+            if (GradientBuffers.Of(((Tensor[])ctx.get_data("parameters"))[0]) is not { } buffer) return [dx, matmul(transposed, x)];
             buffer.addmm_(transposed, x);   // (O, I)
             return [dx, null!];
         }
