@@ -151,6 +151,10 @@ ask_machine() {
       why="TorchSharp $torch has no native part for $(uname -sm)"
       return 1 ;;
   esac
+  if ldd --version 2>&1 | grep -qi musl; then
+    why="TorchSharp $torch's native part needs glibc, and this machine has musl"
+    return 1
+  fi
   while read -r folder; do
     file=$folder/torchsharp/$torch/runtimes/$platform/native/$library
     [ ! -e "$file" ] || break
