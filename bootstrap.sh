@@ -10,14 +10,14 @@ usage: ./bootstrap.sh [--again]
 
 Decides who implements the torch API on this machine, and writes it to TorchProvider.props:
 
-  NuGet    the TorchSharp package, where the NuGet feed has it
+  NuGet    the TorchSharp package, where the NuGet feed has it and this machine can load its native part
   System   src/Portable/TorchSharp over the libtorch that is already here; its native part is built
 
 A second run finds everything done, and takes a fraction of a second. --again decides and builds anew, for
 example after a torch was installed.
 
 environment:
-  PRETRAIN_TORCH_PROVIDER=NuGet|System   do not ask the feed
+  PRETRAIN_TORCH_PROVIDER=NuGet|System   ask neither the feed nor the machine
   PRETRAIN_TORCH_RUNTIME=cpu|cuda|none   with NuGet: the libtorch package that programs bring along (default: cpu)
   LIBTORCH=FOLDER                        with System: a libtorch, a folder with include/ and lib/
   PYTHON=COMMAND                         with System: a Python whose torch is taken (default: python3, if it has one)
@@ -99,10 +99,16 @@ fi
 
 version_of() { sed -n "s/.*PackageVersion Include=\"$1\" Version=\"\([^\"]*\)\".*/\1/p" Directory.Packages.props; }
 
-# Restores a project that needs nothing but the two packages. Sets `why`.
+# Restores a project that needs nothing but the two packages. Of the runtime's package, which is empty, the libtorch that it
+# depends on is not fetched. Sets `why`.
 ask_feed() {
-  local folder=artifacts/probe torch tokenizers log
+  local folder=artifacts/probe torch tokenizers log package= download=
   torch=$(version_of TorchSharp) tokenizers=$(version_of Microsoft.ML.Tokenizers)
+  case $runtime in
+    cpu) package=TorchSharp-cpu ;;
+    cuda) package=TorchSharp-cuda-linux ;;
+  esac
+  [ -z "$package" ] || download="<PackageDownload Include=\"$package\" Version=\"[$(version_of "$package")]\" />"
   mkdir -p "$folder"
   log=$folder/restore.log
   cat >"$folder/probe.csproj" <<PROBE
@@ -111,6 +117,7 @@ ask_feed() {
   <ItemGroup>
     <PackageReference Include="TorchSharp" Version="[$torch]" />
     <PackageReference Include="Microsoft.ML.Tokenizers" Version="[$tokenizers]" />
+    $download
   </ItemGroup>
 </Project>
 PROBE
@@ -121,6 +128,8 @@ PROBE
   fi
   if grep -qE 'NU1301|NU1801' "$log"; then
     why="the NuGet feed cannot be reached"
+  elif [ -n "$package" ] && grep -qE "NU110[123].*$package" "$log"; then
+    why="the feed has no $package $(version_of "$package"), which TorchRuntime=$runtime needs"
   elif grep -qE 'NU110[123].*TorchSharp' "$log"; then
     why="the feed has no TorchSharp $torch"
   elif grep -qE 'NU110[123].*Microsoft\.ML\.Tokenizers' "$log"; then
@@ -131,9 +140,41 @@ PROBE
   return 1
 }
 
+# Whether this machine's own libraries satisfy the package's native part. libtorch, which is not fetched, does not count. Sets `why`.
+ask_machine() {
+  local torch folder file= platform library=libLibTorchSharp.so lacks
+  torch=$(version_of TorchSharp)
+  case $(uname -sm) in
+    'Linux x86_64') platform=linux-x64 ;;
+    'Darwin arm64') platform=osx-arm64 library=libLibTorchSharp.dylib ;;
+    *)
+      why="TorchSharp $torch has no native part for $(uname -sm)"
+      return 1 ;;
+  esac
+  if ldd --version 2>&1 | grep -qi musl; then
+    why="TorchSharp $torch's native part needs glibc, and this machine has musl"
+    return 1
+  fi
+  while read -r folder; do
+    file=$folder/torchsharp/$torch/runtimes/$platform/native/$library
+    [ ! -e "$file" ] || break
+  done < <(sed -n '/"packageFolders"/,/}$/s/^ *"\(.*\)": {}.*/\1/p' artifacts/probe/obj/project.assets.json)
+  if [ ! -e "$file" ]; then
+    why="TorchSharp $torch has no native part for $platform"
+    return 1
+  fi
+  # "libstdc++.so.6: version `GLIBCXX_3.4.32' not found (required by …)", once for each version and library
+  lacks=$(ldd "$file" 2>&1 | sed -n "s/.*\/\(lib[^/]*\): version .\([A-Za-z0-9_.]*\). not found (required by .*\/$library).*/\2 \1/p" | sort -V | tail -n 1)
+  if [ -n "$lacks" ]; then
+    why="TorchSharp $torch's native part needs ${lacks% *}, which this machine's $(sed 's/\.so.*//' <<<"${lacks#* }") lacks"
+    return 1
+  fi
+  why="the feed has TorchSharp $torch, and this machine can load it"
+}
+
 if [ -n "$forced" ]; then
   provider=$forced why="PRETRAIN_TORCH_PROVIDER asks for it"
-elif ask_feed; then
+elif ask_feed && ask_machine; then
   provider=NuGet
 else
   provider=System

@@ -16,11 +16,11 @@ public readonly struct BFloat16 : IComparable, IComparable<BFloat16>, IEquatable
     public static readonly BFloat16 MaxValue = FromRawValue(0x7F7F);
     public static readonly BFloat16 MinValue = FromRawValue(0xFF7F);
 
-    /// <summary>The distance from 1 to the next larger number, 2⁻⁷.</summary>
-    public static readonly BFloat16 Epsilon = FromRawValue(0x3C00);
-
     public static readonly BFloat16 MinNormal = FromRawValue(0x0080);
     public static readonly BFloat16 SmallestSubnormal = FromRawValue(0x0001);
+
+    /// <summary>The smallest number above 0, as <see cref="float.Epsilon"/> is.</summary>
+    public static readonly BFloat16 Epsilon = SmallestSubnormal;
 
     private BFloat16(ushort bits) => _bits = bits;
 
@@ -47,7 +47,7 @@ public readonly struct BFloat16 : IComparable, IComparable<BFloat16>, IEquatable
     public static bool IsNegativeInfinity(BFloat16 bf) => bf._bits == 0xFF80;
 
     public static explicit operator BFloat16(float f) => new(f);
-    public static explicit operator BFloat16(double d) => new(NarrowToOdd(d));
+    public static explicit operator BFloat16(double d) => new((float)d);
     public static explicit operator float(BFloat16 bf) => bf.ToSingle();
     public static explicit operator double(BFloat16 bf) => bf.ToSingle();
 
@@ -74,8 +74,7 @@ public readonly struct BFloat16 : IComparable, IComparable<BFloat16>, IEquatable
         _ => throw new ArgumentException($"A {obj.GetType().Name} cannot be compared with a BFloat16."),
     };
 
-    // As for float: NaN equals NaN here, though not under ==.
-    public bool Equals(BFloat16 other) => ToSingle().Equals(other.ToSingle());
+    public bool Equals(BFloat16 other) => this == other;
 
     public override bool Equals([NotNullWhen(true)] object? obj) => obj is BFloat16 other && Equals(other);
 
@@ -84,13 +83,4 @@ public readonly struct BFloat16 : IComparable, IComparable<BFloat16>, IEquatable
     public override string ToString() => ToSingle().ToString(CultureInfo.CurrentCulture);
 
     public string ToString(string? format, IFormatProvider? formatProvider) => ToSingle().ToString(format, formatProvider);
-
-    // A double that lies between two floats takes the odd one, so that rounding a second time gives what rounding once would.
-    private static float NarrowToOdd(double d)
-    {
-        float near = (float)d;
-        if (near == d || !float.IsFinite(near)) return near;
-        float other = near < d ? MathF.BitIncrement(near) : MathF.BitDecrement(near);
-        return (BitConverter.SingleToInt32Bits(near) & 1) != 0 ? near : other;
-    }
 }

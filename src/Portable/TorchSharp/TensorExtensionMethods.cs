@@ -38,7 +38,7 @@ public static partial class TensorExtensionMethods
         bool[] a => tensor(a, dimensions, requires_grad: requires_grad),
         BFloat16[] a => tensor(a, dimensions, requires_grad: requires_grad),
         Half[] a => tensor(a, dimensions, requires_grad: requires_grad),
-        _ => throw new NotSupportedException($"A tensor cannot be made of {typeof(T)}."),
+        _ => throw new NotImplementedException($"Creating tensor of type {typeof(T)} is not supported."),
     };
 
     public static Tensor ToTensor<T>(this T scalar, Device? device = null, bool requires_grad = false) where T : struct
@@ -55,7 +55,7 @@ public static partial class TensorExtensionMethods
             float s => tensor(s, device, requires_grad),
             double s => tensor(s, null, device, requires_grad),
             BFloat16 s => tensor(s, null, device, requires_grad),
-            _ => throw new NotSupportedException($"A tensor cannot be made of {typeof(T)}."),
+            _ => throw new NotImplementedException($"Creating tensor of type {typeof(T)} is not supported."),
         };
     }
 

@@ -25,6 +25,16 @@ public static class AddLayerNorm
     /// <exception cref="ArgumentException">The shapes do not fit together.</exception>
     public static (Tensor Sum, Tensor Normed) Apply(Tensor residual, Tensor update, Tensor bias, Tensor weight, Tensor shift, double epsilon)
     {
+        var (sum, normed) = Compute(residual, update, bias, weight, shift, epsilon, needsSum: true);
+        return (sum!, normed);
+    }
+
+    /// <summary>The normalized sum alone: behind the last block, nothing needs the sum itself.</summary>
+    internal static Tensor ApplyNormed(Tensor residual, Tensor update, Tensor bias, Tensor weight, Tensor shift, double epsilon) =>
+        Compute(residual, update, bias, weight, shift, epsilon, needsSum: false).Normed;
+
+    private static (Tensor? Sum, Tensor Normed) Compute(Tensor residual, Tensor update, Tensor bias, Tensor weight, Tensor shift, double epsilon, bool needsSum)
+    {
         long columns = weight.numel();
         if (residual.ndim == 0 || residual.size(-1) != columns || !residual.shape.SequenceEqual(update.shape) || bias.numel() != columns || shift.numel() != columns)
             throw new ArgumentException(
@@ -34,8 +44,8 @@ public static class AddLayerNorm
             && residual.dtype == update.dtype && new[] { bias, weight, shift }.All(t => t.dtype == residual.dtype && t.is_contiguous());
         if (kernel)
         {
-            List<Tensor> both = Kernel.apply(residual.contiguous(), update.contiguous(), bias, weight, shift, epsilon);
-            return (both[0], both[1]);
+            List<Tensor> results = Kernel.apply(residual.contiguous(), update.contiguous(), bias, weight, shift, epsilon, needsSum);
+            return (needsSum ? results[0] : null, results[^1]);
         }
         Tensor sum = residual + (update + bias);
         return (sum, nn.functional.layer_norm(sum, [columns], weight, shift, epsilon));
@@ -44,13 +54,13 @@ public static class AddLayerNorm
     /// <summary>Layer norm alone.</summary>
     /// <param name="x">(N, C).</param>
     /// <param name="weight">The gain, (C).</param>
-    /// <param name="shift">The shift, (C).</param>
+    /// <param name="shift">The shift, (C), or null.</param>
     /// <param name="epsilon">Added to the variance.</param>
     /// <returns>(N, C).</returns>
-    public static Tensor Norm(Tensor x, Tensor weight, Tensor shift, double epsilon) =>
-        TensorMemory.HasKernelsFor(x) && weight.numel() % 16 == 0 && x.dtype == weight.dtype && x.dtype == shift.dtype && x.ndim > 0 && x.size(-1) == weight.numel()
-            ? Kernel.apply(x.contiguous(), null!, null!, weight, shift, epsilon)[0]
-            : nn.functional.layer_norm(x, [weight.numel()], weight, shift, epsilon);
+    public static Tensor Norm(Tensor x, Tensor weight, Tensor? shift, double epsilon) =>
+        shift is not null && TensorMemory.HasKernelsFor(x) && weight.numel() % 16 == 0 && x.dtype == weight.dtype && x.dtype == shift.dtype && x.ndim > 0 && x.size(-1) == weight.numel()
+            ? Kernel.apply(x.contiguous(), null!, null!, weight, shift, epsilon, false)[0]
+            : nn.functional.layer_norm(x, [weight.numel()], weight, shift!, epsilon);
 
     private sealed unsafe class Kernel : autograd.MultiTensorFunction<Kernel>
     {
@@ -65,20 +75,22 @@ public static class AddLayerNorm
             if (residual.dtype == ScalarType.BFloat16) Forward<BFloat16Element>(residual, update, bias, weight, shift, epsilon, sum, normed, statistics);
             else Forward<Float32Element>(residual, update, bias, weight, shift, epsilon, sum, normed, statistics);
             ctx.save_for_backward([sum, weight, statistics]);
+            ctx.save_data("updated", update is not null);
             ctx.set_materialize_grads(false);
-            return update is null ? [normed] : [sum, normed];
+            return (bool)vars[6] ? [sum, normed] : [normed];
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, List<Tensor> grad_outputs)
         {
             List<Tensor> saved = ctx.get_saved_variables();
             var (sum, weight, statistics) = (saved[0], saved[1], saved[2]);
-            Tensor? dsum = grad_outputs.Count == 1 ? null : grad_outputs[0]?.contiguous();
-            Tensor dnormed = grad_outputs[^1]?.contiguous() ?? zeros_like(sum);
+            // The gradient of a result that nothing used is an invalid tensor.
+            Tensor? dsum = grad_outputs.Count == 1 || grad_outputs[0].IsInvalid ? null : grad_outputs[0].contiguous();
+            Tensor dnormed = grad_outputs[^1].IsInvalid ? zeros_like(sum) : grad_outputs[^1].contiguous();
             var (dx, dbias, dgain, dshift) = sum.dtype == ScalarType.BFloat16
                 ? Backward<BFloat16Element>(sum, weight, statistics, dsum, dnormed)
                 : Backward<Float32Element>(sum, weight, statistics, dsum, dnormed);
-            return grad_outputs.Count == 1 ? [dx, null!, null!, dgain, dshift, null!] : [dx, dx.alias(), dbias, dgain, dshift, null!];
+            return (bool)ctx.get_data("updated") ? [dx, dx.alias(), dbias, dgain, dshift, null!, null!] : [dx, null!, null!, dgain, dshift, null!, null!];
         }
 
         private static void Forward<E>(Tensor residual, Tensor? update, Tensor? bias, Tensor weight, Tensor shift, float epsilon,

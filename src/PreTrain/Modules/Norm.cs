@@ -10,20 +10,21 @@ public sealed class Norm : nn.Module<Tensor, Tensor>
     /// <summary>The gain, (width).</summary>
     public readonly Parameter weight;
 
-    /// <summary>The shift, (width).</summary>
-    public readonly Parameter bias;
+    /// <summary>The shift, (width), or null.</summary>
+    public readonly Parameter? bias;
 
     private readonly double _epsilon;
 
     /// <summary>Creates the norm with undefined values.</summary>
     /// <param name="width">The length of the normalized axis.</param>
     /// <param name="epsilon">Added to the variance.</param>
-    public Norm(long width, double epsilon) : base(nameof(Norm))
+    /// <param name="hasBias">Whether there is a shift.</param>
+    public Norm(long width, double epsilon, bool hasBias = true) : base(nameof(Norm))
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         _epsilon = epsilon;
         weight = new Parameter(empty([width], dtype: ScalarType.Float32));
-        bias = new Parameter(empty([width], dtype: ScalarType.Float32));
+        if (hasBias) bias = new Parameter(empty([width], dtype: ScalarType.Float32));
         RegisterComponents();
     }
 
@@ -40,9 +41,15 @@ public sealed class Norm : nn.Module<Tensor, Tensor>
     /// <returns>The sum and its normalized form, both (N, width).</returns>
     public (Tensor Sum, Tensor Normed) Join(Tensor residual, Tensor input, Projection projection, double dropout)
     {
-        if (dropout == 0 && projection.bias is not null)
+        if (dropout == 0 && projection.bias is not null && bias is not null)
             return AddLayerNorm.Apply(residual, projection.Product(input), projection.bias, weight, bias, _epsilon);
         Tensor sum = residual + nn.functional.dropout(projection.forward(input), dropout, training: true);
         return (sum, forward(sum));
     }
+
+    /// <summary>The normalized form alone, for the norm behind the last block.</summary>
+    internal Tensor JoinNormed(Tensor residual, Tensor input, Projection projection, double dropout) =>
+        dropout == 0 && projection.bias is not null && bias is not null
+            ? AddLayerNorm.ApplyNormed(residual, projection.Product(input), projection.bias, weight, bias, _epsilon)
+            : Join(residual, input, projection, dropout).Normed;
 }

@@ -54,8 +54,8 @@ public sealed class PostNormBlock : nn.Module
         };
         var (attended, weights) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, mask, attention);
         trace.Attention(weights);
-        Tensor middle = attention_norm.Join(x, attended, attention_output, dropout).Normed;
+        Tensor middle = attention_norm.JoinNormed(x, attended, attention_output, dropout);
         Tensor inner = Activations.Apply(_options.Activation, feed_forward_input.Product(middle), feed_forward_input.bias);   // (N, inner)
-        return scope.MoveToOuter(feed_forward_norm.Join(middle, inner, feed_forward_output, dropout).Normed);
+        return scope.MoveToOuter(feed_forward_norm.JoinNormed(middle, inner, feed_forward_output, dropout));
     }
 }

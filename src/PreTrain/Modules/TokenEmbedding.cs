@@ -62,8 +62,7 @@ public static class TokenEmbedding
             if (tokens.dtype == ScalarType.BFloat16) Forward<BFloat16Element>(ids, tokens, positions, offset, x);
             else Forward<Float32Element>(ids, tokens, positions, offset, x);
             ctx.save_for_backward([ids]);
-            ctx.save_data("tokens", tokens);
-            ctx.save_data("positions", positions);
+            ctx.save_data("parameters", new[] { tokens, positions });   // in an array: of a tensor, TorchSharp complains on standard output
             ctx.save_data("offset", offset);
             return x;
         }
@@ -71,7 +70,8 @@ public static class TokenEmbedding
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
             Tensor dx = grad_output.contiguous(), ids = ctx.get_saved_variables()[0];
-            var (tokens, positions, offset) = ((Tensor)ctx.get_data("tokens"), (Tensor)ctx.get_data("positions"), (long)ctx.get_data("offset"));
+            var (parameters, offset) = ((Tensor[])ctx.get_data("parameters"), (long)ctx.get_data("offset"));
+            var (tokens, positions) = (parameters[0], parameters[1]);
             Tensor? tokenBuffer = GradientBuffers.Of(tokens), positionBuffer = GradientBuffers.Of(positions);
             Tensor dtokens = tokenBuffer ?? zeros_like(tokens), dpositions = positionBuffer ?? zeros_like(positions);
             if (dx.dtype == ScalarType.BFloat16) Backward<BFloat16Element>(ids, dx, dtokens, dpositions, offset);

@@ -24,7 +24,7 @@ internal static class WeightProduct
         {
             var (x, weight, bias) = ((Tensor)vars[0], (Tensor)vars[1], vars[2] as Tensor);
             ctx.save_for_backward([x, weight]);
-            ctx.save_data("weight", weight);
+            ctx.save_data("parameters", new[] { weight });   // in an array: of a tensor, TorchSharp complains on standard output
             ctx.save_data("wanted", (x.requires_grad, bias is { requires_grad: true }));
             return nn.functional.linear(x, weight, bias!);
         }
@@ -37,7 +37,7 @@ internal static class WeightProduct
             Tensor dx = ofX ? matmul(grad_output, weight) : null!;      // (N, I)
             Tensor dbias = ofBias ? grad_output.sum(dim: 0) : null!;    // (O)
             using Tensor transposed = grad_output.t();
-            if (GradientBuffers.Of((Tensor)ctx.get_data("weight")) is not { } buffer) return [dx, matmul(transposed, x), dbias];
+            if (GradientBuffers.Of(((Tensor[])ctx.get_data("parameters"))[0]) is not { } buffer) return [dx, matmul(transposed, x), dbias];
             buffer.addmm_(transposed, x);   // (O, I)
             return [dx, null!, dbias];
         }

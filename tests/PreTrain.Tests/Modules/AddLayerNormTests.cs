@@ -64,6 +64,19 @@ public sealed class AddLayerNormTests : IDisposable
     public void Apply_Float32_HasTheGradientOfDifferences(long rows, long columns) =>
         Kernels.AssertGradientsAreDifferences(Both, Plain, Inputs(rows, columns), 32);
 
+    [Theory]
+    [InlineData(67, 32)]
+    [InlineData(3, 7)]
+    public void ApplyNormed_Float32_IsTheNormalizedHalfAndItsGradient(long rows, long columns)
+    {
+        static Tensor Last(Tensor[] t) => AddLayerNorm.ApplyNormed(t[0], t[1], t[2], t[3], t[4], Epsilon);
+        Tensor[] inputs = Inputs(rows, columns);
+
+        Assert.Equal(Doubles(Both(inputs))[(int)(rows * columns)..], Doubles(Last(inputs)));
+        Kernels.AssertMatchesFloat64(Last, inputs, 32);
+        Kernels.AssertLeavesNoTensor(Last, inputs);
+    }
+
     [Fact]
     public void Apply_OneResultUsed_HasItsGradientAlone()
     {

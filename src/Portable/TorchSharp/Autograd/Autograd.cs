@@ -6,7 +6,7 @@ public static partial class torch
 {
     public static partial class autograd
     {
-        /// <summary>The gradients of the outputs with respect to the inputs; null where an input was not used and that is allowed.</summary>
+        /// <summary>The gradients of the outputs with respect to the inputs; invalid where an input was not used and that is allowed.</summary>
         public static unsafe IList<Tensor> grad(IList<Tensor> outputs, IList<Tensor> inputs, IList<Tensor>? grad_outputs = null,
             bool retain_graph = false, bool create_graph = false, bool allow_unused = false)
         {
@@ -17,7 +17,7 @@ public static partial class torch
             GC.KeepAlive(outputs);
             GC.KeepAlive(inputs);
             GC.KeepAlive(grad_outputs);
-            return results.Select(h => h == 0 ? null! : new Tensor(h)).ToList();
+            return results.Select(h => h == 0 ? Tensor.Undefined() : new Tensor(h)).ToList();
         }
 
         public static unsafe void backward(IList<Tensor> tensors, IList<Tensor>? grad_tensors = null, bool? retain_graph = null,

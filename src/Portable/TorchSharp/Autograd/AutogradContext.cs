@@ -22,7 +22,7 @@ public static partial class torch
             {
             }
 
-            /// <summary>Whether an undefined gradient reaches the backward pass as zeros; true unless changed.</summary>
+            /// <summary>Whether an undefined gradient reaches the backward pass as zeros, and not as an invalid tensor; true unless changed.</summary>
             public bool MaterializeGrads { get; private set; } = true;
 
             public void set_materialize_grads(bool value) => MaterializeGrads = value;
@@ -35,8 +35,8 @@ public static partial class torch
 
             public void save_data(string key, object value) => (_data ??= [])[key] = value;
 
-            public object get_data(string key) =>
-                _data is not null && _data.TryGetValue(key, out object? value) ? value : throw new KeyNotFoundException($"The context holds no data under '{key}'.");
+            /// <summary>What was saved under a key; null if nothing was.</summary>
+            public object get_data(string key) => _data is not null && _data.TryGetValue(key, out object? value) ? value : null!;
 
             public unsafe List<Tensor> get_saved_variables()
             {

@@ -111,7 +111,7 @@ internal sealed unsafe class FunctionCall
             else
             {
                 var (shape, type, device) = _outputs[i];
-                grads.Add(_context.MaterializeGrads ? zeros(shape, dtype: type, device: device) : null!);
+                grads.Add(_context.MaterializeGrads ? zeros(shape, dtype: type, device: device) : Tensor.Undefined());
             }
         }
 

@@ -16,7 +16,7 @@ public static partial class torch
         {
             Tensor data = init.normal_(Kernels.Empty([num_embeddings, embedding_dims], device, dtype));
             var module = new Embedding(new Parameter(data), padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse);
-            if (module.PaddingIndex >= 0) Kernels.ZeroRow(module.weight, module.PaddingIndex);
+            if (module.PaddingIndex >= 0) Kernels.ZeroRow(module.weight!, module.PaddingIndex);
             return module;
         }
 

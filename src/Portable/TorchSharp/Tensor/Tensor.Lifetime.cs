@@ -23,6 +23,11 @@ public static partial class torch
             Register();
         }
 
+        private Tensor() => GC.SuppressFinalize(this);
+
+        /// <summary>What stands for a tensor that does not exist, such as the gradient of an unused input: invalid, and nothing to dispose.</summary>
+        internal static Tensor Undefined() => new();
+
         /// <summary>Takes the place of another tensor, which is invalid afterwards: its native tensor, its scope and its count in the statistics.</summary>
         internal Tensor(Tensor original)
         {

@@ -72,6 +72,7 @@ public static partial class torch
         // Decompositions and functions of matrices.
 
         private static readonly Operator s_cholesky = new("linalg_cholesky");
+        [Obsolete("torch.cholesky is deprecated in favor of torch.linalg.cholesky and will be removed in a future release. Use torch.linalg.cholesky instead.", false)]
         public Tensor cholesky(bool upper = false) => s_cholesky.Call(this, upper);
 
         private static readonly Operator s_cholesky_inverse = new("cholesky_inverse");

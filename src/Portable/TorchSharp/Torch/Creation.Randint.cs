@@ -57,6 +57,7 @@ public static partial class torch
 
     public static Tensor randint_out(Tensor input, long high, long[] sizes) => s_randintOut.Call(high, sizes, input);
 
+    [Obsolete("This doesn't exist in PyTorch.", false)]
     public static Tensor randperm_out(Tensor input, long n) => s_randpermOut.Call(n, input);
 
     public static Tensor normal(Tensor mean, Tensor std, Generator? generator = null) => s_normalTensors.Call(mean, std, generator);

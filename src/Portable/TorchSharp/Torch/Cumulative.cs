@@ -1,5 +1,3 @@
-using TorchSharp.Interop;
-
 namespace TorchSharp;
 
 public static partial class torch
@@ -19,10 +17,4 @@ public static partial class torch
     public static Tensor trapezoid(Tensor y, double dx = 1, long dim = -1) => y.trapezoid(dx, dim);
     public static Tensor cumulative_trapezoid(Tensor y, Tensor x, long dim = -1) => y.cumulative_trapezoid(x, dim);
     public static Tensor cumulative_trapezoid(Tensor y, double dx = 1, long dim = -1) => y.cumulative_trapezoid(dx, dim);
-
-    private static readonly Operator s_gradient = new("gradient", "scalarint");
-    private static readonly Operator s_gradient_dims = new("gradient", "scalararray");
-    public static ICollection<Tensor> gradient(Tensor input, int spacing = 1, long? dim = null, int edge_order = 1) => s_gradient.CallList(input, spacing, dim, edge_order);
-    public static ICollection<Tensor> gradient(Tensor input, int spacing = 1, long[]? dims = null, int edge_order = 1) =>
-        dims is null ? s_gradient.CallList(input, spacing, Value.None, edge_order) : s_gradient_dims.CallList(input, spacing, dims, edge_order);
 }

@@ -71,7 +71,7 @@ public static partial class torch
     public static Device get_default_device() => s_defaultDevice;
 
     /// <summary>Where tensors are created from now on, unless a device is named. For all threads.</summary>
-    public static void set_default_device(Device device) => s_defaultDevice = InitializeDevice(device);
+    public static void set_default_device(Device device) => s_defaultDevice = device ?? throw new ArgumentNullException(nameof(device));
 
     public static void set_default_device(string device) => set_default_device(new Device(device));
 

@@ -30,6 +30,7 @@ public static partial class torch
         return (factors, pivots, null);
     }
 
+    [Obsolete("torch.lu_solve is deprecated in favor of torch.linalg.lu_solve and will be removed in a future release. Use torch.linalg.lu_solve(LU, pivots, B) instead.", false)]
     public static Tensor lu_solve(Tensor b, Tensor LU_data, Tensor LU_pivots) => linalg.lu_solve(LU_data, LU_pivots, b);
 
     private static readonly Operator s_lu_unpack = new("lu_unpack");

@@ -21,12 +21,6 @@ public static partial class torch
             ? s_where_list.CallList(condition)
             : throw new ArgumentException($"The condition ({condition.dtype}) must be a tensor of Bool.", nameof(condition));
 
-    // Slices that meet at an index.
-
-    private static readonly Operator s_index_reduce = new("index_reduce");
-    public static Tensor index_reduce(Tensor input, long dim, Tensor index, Tensor source, Reduce reduce, bool include_self = true) =>
-        s_index_reduce.Call(input, dim, index, source, reduce.ToString(), include_self);
-
     // Counts in intervals.
 
     private static readonly Operator s_histogram = new("histogram", "bin_ct");

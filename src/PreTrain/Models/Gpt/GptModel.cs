@@ -42,29 +42,30 @@ internal sealed class GptBlock : nn.Module
 
     private double Dropout => training ? _dropout : 0;
 
-    /// <summary>(B·T, C) twice → (B·T, C) twice.</summary>
-    internal (Tensor X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, long batch)
+    /// <summary>(B·T, C) twice → (B·T, C) twice. The last block's stream ends in the final norm, so it is not given on.</summary>
+    internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, long batch)
     {
         using DisposeScope scope = NewDisposeScope();   // what the backward pass needs, autograd keeps
         Tensor attended = CausalAttention.Apply(qkv.Product(normed), qkv.bias!, batch, _heads, Dropout);
-        (x, normed) = FeedForward(x, attended, next);
-        return scope.MoveToOuter(x, normed);
+        (Tensor? after, normed) = FeedForward(x, attended, next, last);
+        after?.MoveToOuterDisposeScope();
+        return (after, normed.MoveToOuterDisposeScope());
     }
 
     /// <summary>The same for tokens that follow those in the cache.</summary>
-    internal (Tensor X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, long batch, KeyValueCache cache, int layer)
+    internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, long batch, KeyValueCache cache, int layer)
     {
         Tensor split = qkv.forward(normed).view(batch, normed.size(0) / batch, 3, _heads, -1).permute(2, 0, 3, 1, 4);   // (3, B, H, T, D)
         var (keys, values) = cache.Append(layer, split[1], split[2]);
         Tensor attended = CausalAttention.Continue(split[0], keys, values);   // (B·T, C)
-        return FeedForward(x, attended, next);
+        return FeedForward(x, attended, next, last);
     }
 
-    private (Tensor X, Tensor Normed) FeedForward(Tensor x, Tensor attended, Norm next)
+    private (Tensor? X, Tensor Normed) FeedForward(Tensor x, Tensor attended, Norm next, bool last)
     {
         (x, Tensor normed) = feed_forward_norm.Join(x, attended, attention_output, Dropout);
         Tensor inner = BiasGelu.Apply(feed_forward_input.Product(normed), feed_forward_input.bias!);
-        return next.Join(x, inner, feed_forward_output, Dropout);
+        return last ? (null, next.JoinNormed(x, inner, feed_forward_output, Dropout)) : next.Join(x, inner, feed_forward_output, Dropout);
     }
 }
 
@@ -139,10 +140,10 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public Tensor NextLogits(Tensor ids, KeyValueCache cache)
     {
         var (batch, length) = (ids.size(0), ids.size(1));
-        Tensor x = TokenEmbedding.Apply(ids, token_embedding, position_embedding, cache.Length);   // (B·T, C)
+        Tensor? x = TokenEmbedding.Apply(ids, token_embedding, position_embedding, cache.Length);   // (B·T, C)
         Tensor normed = blocks[0].attention_norm.forward(x);
         for (int layer = 0; layer < blocks.Count; layer++)
-            (x, normed) = blocks[layer].Forward(x, normed, NormAfter(layer), batch, cache, layer);
+            (x, normed) = blocks[layer].Forward(x!, normed, NormAfter(layer), IsLast(layer), batch, cache, layer);
         cache.Advance((int)length);
         return Head(normed.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32);   // (B, V)
     }
@@ -157,19 +158,20 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     /// <summary>(B, T) → the normalized residual stream behind the last block, (B·T, C).</summary>
     private Tensor Hidden(Tensor ids)
     {
-        Tensor x = TokenEmbedding.Apply(ids, token_embedding, position_embedding);
+        Tensor? x = TokenEmbedding.Apply(ids, token_embedding, position_embedding);
         if (training && Config.Dropout > 0) x = nn.functional.dropout(x, Config.Dropout, training: true);
         Tensor normed = blocks[0].attention_norm.forward(x);
         for (int layer = 0; layer < blocks.Count; layer++)
         {
-            using Tensor before = x, normedBefore = normed;
-            (x, normed) = blocks[layer].Forward(x, normed, NormAfter(layer), ids.size(0));
+            using Tensor before = x!, normedBefore = normed;
+            (x, normed) = blocks[layer].Forward(before, normed, NormAfter(layer), IsLast(layer), ids.size(0));
         }
-        x.Dispose();
         return normed;
     }
 
-    private Norm NormAfter(int layer) => layer + 1 < blocks.Count ? blocks[layer + 1].attention_norm : final_norm;
+    private bool IsLast(int layer) => layer + 1 == blocks.Count;
+
+    private Norm NormAfter(int layer) => IsLast(layer) ? final_norm : blocks[layer + 1].attention_norm;
 
     /// <summary>The head is the token embedding, transposed (Press and Wolf 2017). (N, C) → (N, V)</summary>
     private Tensor Head(Tensor hidden) => WeightProduct.Apply(hidden, token_embedding);
@@ -198,7 +200,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         static void Reset(Norm norm)
         {
             norm.weight.fill_(1);
-            norm.bias.zero_();
+            norm.bias!.zero_();
         }
     }
 }

@@ -77,7 +77,7 @@ public sealed class TensorConversionTests
         using Tensor t = zeros(2);
 
         Assert.Throws<ArgumentException>(() => t.cuda(CPU));
-        Assert.Throws<InvalidOperationException>(() => t.mps());
+        Package.Refuses<InvalidOperationException>(() => t.mps());
         if (!cuda.is_available()) Assert.Throws<InvalidOperationException>(() => t.cuda());
     }
 
@@ -110,7 +110,15 @@ public sealed class TensorConversionTests
         Assert.Equal(3, (int)t);
         Assert.Equal(3L, (long)t);
         Assert.True((bool)t);
-        Assert.Throws<OverflowException>(() => (byte)tensor(300));
+    }
+
+    [Fact]
+    public void ExplicitConversion_NumberTooLarge_Throws()
+    {
+        Package.Skip("libtorch's exception ends the process");
+        using Tensor t = tensor(300);
+
+        Assert.Throws<OverflowException>(() => (byte)t);
     }
 
     [Fact]
@@ -134,7 +142,7 @@ public sealed class TensorConversionTests
         Assert.Equal(ScalarType.Int16, ((short)3).ToTensor().dtype);
         Assert.True(3f.ToTensor(requires_grad: true).requires_grad);
         Assert.Throws<ArgumentException>(() => 3.ToTensor(requires_grad: true));
-        Assert.Throws<NotSupportedException>(() => 'c'.ToTensor());
+        Assert.Throws<NotImplementedException>(() => 'c'.ToTensor());
         Assert.Equal(30, new long[] { 2, 3, 5 }.TotalSize());
         Assert.Equal([2, 3], zeros(2, 3).IntShape().ToArray());
     }

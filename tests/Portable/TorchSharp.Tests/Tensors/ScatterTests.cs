@@ -41,7 +41,6 @@ public sealed class ScatterTests
         Assert.Equal([11.0, 15.0, 1.0, 1.0, 5.0, 7.0], Doubles(t.index_add(0, index, source, 2)));
         Assert.Equal([5.0, 7.0, 1.0, 1.0, 2.0, 3.0], Doubles(t.index_copy(0, index, source)));
         Assert.Equal([9.0, 9.0, 1.0, 1.0, 9.0, 9.0], Doubles(t.index_fill(0, index, 9)));
-        Assert.Equal([5.0, 7.0, 1.0, 1.0, 2.0, 3.0], Doubles(index_reduce(t, 0, index, source, Reduce.amax)));
         Assert.Same(t, t.index_add_(0, index, source, 2));
         Assert.Equal([11.0, 15.0, 1.0, 1.0, 5.0, 7.0], Doubles(t));
     }

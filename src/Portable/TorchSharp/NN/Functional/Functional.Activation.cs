@@ -110,20 +110,28 @@ public static partial class torch
                 return (inplace ? s_subInPlace : s_sub).Call(x, t);
             }
 
+            [Obsolete("Not using the PyTorch naming convention.", false)]
             public static Tensor Hardshrink(Tensor x, double lambda = 0.5) => hardshrink(x, lambda);
 
+            [Obsolete("Not using the PyTorch naming convention.", false)]
             public static Tensor Hardtanh(Tensor x, double min_val = -1.0, double max_val = 1.0, bool inplace = false) => hardtanh(x, min_val, max_val, inplace);
 
+            [Obsolete("Not using the PyTorch naming convention.", false)]
             public static Tensor Mish(Tensor x) => mish(x);
 
+            [Obsolete("Incorrect name capitalization", false)]
             public static Tensor SiLU(Tensor x, bool inplace = false) => silu(x, inplace);
 
+            [Obsolete("Not using the PyTorch naming convention.", false)]
             public static Tensor Softshrink(Tensor x, double lambda = 0.5) => softshrink(x, lambda);
 
+            [Obsolete("Not using the PyTorch naming convention.", false)]
             public static Tensor Softsign(Tensor x) => softsign(x);
 
+            [Obsolete("Not using the PyTorch naming convention.", false)]
             public static Tensor Tanhshrink(Tensor x) => tanhshrink(x);
 
+            [Obsolete("Not using the PyTorch naming convention.", false)]
             public static Tensor Threshold(Tensor x, double threshold, double value, bool inplace = false) => functional.threshold(x, threshold, value, inplace);
         }
     }

@@ -21,7 +21,6 @@ public static partial class torch
                 PaddingModes.Reflect => s_pad.Call(input, pad, "reflect"),
                 PaddingModes.Replicate => s_pad.Call(input, pad, "replicate"),
                 PaddingModes.Circular => s_pad.Call(input, pad, "circular"),
-                PaddingModes.Zeros => s_pad.Call(input, pad, "constant", 0.0),
                 _ => s_pad.Call(input, pad, "constant", value),
             };
 

@@ -31,13 +31,13 @@ public sealed class Embedding : nn.Module<Tensor, Tensor>
 
     internal long PaddingIndex => _paddingIndex;
 
-    public Parameter weight
+    public Parameter? weight
     {
-        get => _weight!;
+        get => _weight;
         set
         {
             // A table that was taken out stays its holder's.
-            value.DetachFromDisposeScope();
+            value?.DetachFromDisposeScope();
             _weight = value;
             ConditionallyRegisterParameter(nameof(weight), value);
         }

@@ -30,13 +30,13 @@ public sealed class EmbeddingBag : nn.Module<Tensor, Tensor?, Tensor?, Tensor>, 
         this.weight = weight;
     }
 
-    public Parameter weight
+    public Parameter? weight
     {
-        get => _weight!;
+        get => _weight;
         set
         {
             // A table that was taken out stays its holder's.
-            value.DetachFromDisposeScope();
+            value?.DetachFromDisposeScope();
             _weight = value;
             ConditionallyRegisterParameter(nameof(weight), value);
         }
