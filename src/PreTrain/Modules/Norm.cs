@@ -47,7 +47,7 @@ public sealed class Norm : nn.Module<Tensor, Tensor>
         return (sum, forward(sum));
     }
 
-    /// <summary>The normalized form alone, for the norm behind the last block.</summary>
+    /// <summary>The normalized form alone, where nothing needs the sum.</summary>
     internal Tensor JoinNormed(Tensor residual, Tensor input, Projection projection, double dropout) =>
         dropout == 0 && projection.bias is not null && bias is not null
             ? AddLayerNorm.ApplyNormed(residual, projection.Product(input), projection.bias, weight, bias, _epsilon)

@@ -50,7 +50,9 @@ public sealed class PostNormBlock : nn.Module
         double dropout = training ? _options.Dropout : 0;
         var attention = new AttentionOptions
         {
-            HeadCount = _options.HeadCount, Dropout = training ? _options.AttentionDropout : 0, WantWeights = trace.WantsAttentions,
+            HeadCount = _options.HeadCount,
+            Dropout = training ? _options.AttentionDropout : 0,
+            WantWeights = trace.WantsAttentions,
         };
         var (attended, weights) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, mask, attention);
         trace.Attention(weights);

@@ -16,7 +16,7 @@ public sealed class NormTests : IDisposable
         using IDisposable mode = no_grad();
         var norm = new Norm(16, 1e-5);
         norm.weight.copy_(Normal([16], 3));
-        norm.bias.copy_(Normal([16], 5));
+        norm.bias!.copy_(Normal([16], 5));
         var projection = new Projection(7, 16, hasBias);
         projection.weight.copy_(Normal([16, 7], 7));
         projection.bias?.copy_(Normal([16], 11));

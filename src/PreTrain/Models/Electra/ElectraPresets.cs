@@ -35,7 +35,10 @@ public static class ElectraPresets
             throw new ArgumentException($"The divisor ({divisor}) must divide the heads ({discriminator.HeadCount}), the width ({discriminator.EmbeddingDim}) and the feed-forward width ({discriminator.InnerDim}).", nameof(divisor));
         return discriminator with
         {
-            EmbeddingDim = discriminator.EmbeddingDim / divisor, HeadCount = discriminator.HeadCount / divisor, FeedForwardDim = discriminator.InnerDim / divisor, TokenEmbeddingDim = discriminator.TokenDim,
+            EmbeddingDim = discriminator.EmbeddingDim / divisor,
+            HeadCount = discriminator.HeadCount / divisor,
+            FeedForwardDim = discriminator.InnerDim / divisor,
+            TokenEmbeddingDim = discriminator.TokenDim,
         };
     }
 }

@@ -37,7 +37,10 @@ internal sealed class LlamaBlock : nn.Module
         var (q, k, v) = Project(attention_norm.forward(x), positions, rotary);
         var (attended, weights) = Attention.Apply(q, k, v, sequences, sequences, mask, new AttentionOptions
         {
-            HeadCount = _config.HeadCount, KeyValueHeadCount = _config.SharedHeadCount, Dropout = training ? _config.AttentionDropout : 0, WantWeights = trace.WantsAttentions,
+            HeadCount = _config.HeadCount,
+            KeyValueHeadCount = _config.SharedHeadCount,
+            Dropout = training ? _config.AttentionDropout : 0,
+            WantWeights = trace.WantsAttentions,
         });
         trace.Attention(weights);
         return scope.MoveToOuter(FeedForward(x + attention_output.forward(attended)));

@@ -10,7 +10,14 @@ public static class LlamaPresets
     /// <summary>4 layers × 128, with 2 key-value heads: learns real text in minutes on two CPU cores.</summary>
     public static LlamaConfig Nano { get; } = new()
     {
-        VocabSize = 8192, ContextLength = 256, LayerCount = 4, HeadCount = 4, KeyValueHeadCount = 2, EmbeddingDim = 128, FeedForwardDim = 344, IsHeadTied = true,
+        VocabSize = 8192,
+        ContextLength = 256,
+        LayerCount = 4,
+        HeadCount = 4,
+        KeyValueHeadCount = 2,
+        EmbeddingDim = 128,
+        FeedForwardDim = 344,
+        IsHeadTied = true,
     };
 
     /// <summary>TinyLlama, 1.1 billion parameters (Zhang et al. 2024).</summary>
@@ -26,7 +33,12 @@ public static class LlamaPresets
     /// <summary>Llama 3.2, 1.2 billion parameters.</summary>
     public static LlamaConfig Llama32Of1B { get; } = Llama31Of8B with
     {
-        LayerCount = 16, EmbeddingDim = 2048, HeadWidth = 64, FeedForwardDim = 8192, RotaryScaling = s_llama32, IsHeadTied = true,
+        LayerCount = 16,
+        EmbeddingDim = 2048,
+        HeadWidth = 64,
+        FeedForwardDim = 8192,
+        RotaryScaling = s_llama32,
+        IsHeadTied = true,
     };
 
     /// <summary>Mistral 0.1, 7.2 billion parameters.</summary>
@@ -36,15 +48,34 @@ public static class LlamaPresets
     /// <summary>Qwen2.5, 494 million parameters.</summary>
     public static LlamaConfig Qwen25Of500M { get; } = new()
     {
-        Variant = LlamaVariant.Qwen2, VocabSize = 151936, ContextLength = 32768, LayerCount = 24, HeadCount = 14, KeyValueHeadCount = 2, EmbeddingDim = 896, FeedForwardDim = 4864,
-        NormEpsilon = 1e-6, RotaryBase = 1_000_000, IsHeadTied = true,
+        Variant = LlamaVariant.Qwen2,
+        VocabSize = 151936,
+        ContextLength = 32768,
+        LayerCount = 24,
+        HeadCount = 14,
+        KeyValueHeadCount = 2,
+        EmbeddingDim = 896,
+        FeedForwardDim = 4864,
+        NormEpsilon = 1e-6,
+        RotaryBase = 1_000_000,
+        IsHeadTied = true,
     };
 
     /// <summary>Qwen3, 596 million parameters.</summary>
     public static LlamaConfig Qwen3Of600M { get; } = new()
     {
-        Variant = LlamaVariant.Qwen3, VocabSize = 151936, ContextLength = 40960, LayerCount = 28, HeadCount = 16, KeyValueHeadCount = 8, EmbeddingDim = 1024, HeadWidth = 128, FeedForwardDim = 3072,
-        NormEpsilon = 1e-6, RotaryBase = 1_000_000, IsHeadTied = true,
+        Variant = LlamaVariant.Qwen3,
+        VocabSize = 151936,
+        ContextLength = 40960,
+        LayerCount = 28,
+        HeadCount = 16,
+        KeyValueHeadCount = 8,
+        EmbeddingDim = 1024,
+        HeadWidth = 128,
+        FeedForwardDim = 3072,
+        NormEpsilon = 1e-6,
+        RotaryBase = 1_000_000,
+        IsHeadTied = true,
     };
 
     /// <summary>All presets by the name that the tool takes.</summary>

@@ -6,7 +6,14 @@ public static class ModernBertPresets
     /// <summary>4 layers × 128: learns real text in minutes on two CPU cores.</summary>
     public static ModernBertConfig Nano { get; } = new()
     {
-        VocabSize = 8192, ContextLength = 256, LayerCount = 4, HeadCount = 4, EmbeddingDim = 128, FeedForwardDim = 192, LocalWindow = 64, PaddingId = 0,
+        VocabSize = 8192,
+        ContextLength = 256,
+        LayerCount = 4,
+        HeadCount = 4,
+        EmbeddingDim = 128,
+        FeedForwardDim = 192,
+        LocalWindow = 64,
+        PaddingId = 0,
     };
 
     /// <summary>ModernBERT-base, with 149 million parameters.</summary>

@@ -12,7 +12,16 @@ public sealed class ElectraModelTests
     /// <summary>Distinct primes, and for the second the widths that the fused kernels take.</summary>
     private static readonly ElectraConfig s_composed = new()
     {
-        VocabSize = 41, ContextLength = 17, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 53, TokenEmbeddingDim = 13, Dropout = 0, AttentionDropout = 0, InitializerRange = 0.2,
+        VocabSize = 41,
+        ContextLength = 17,
+        LayerCount = 2,
+        HeadCount = 3,
+        EmbeddingDim = 15,
+        FeedForwardDim = 53,
+        TokenEmbeddingDim = 13,
+        Dropout = 0,
+        AttentionDropout = 0,
+        InitializerRange = 0.2,
     };
     private static readonly ElectraConfig s_fused = s_composed with { VocabSize = 43, ContextLength = 19, EmbeddingDim = 48, TokenEmbeddingDim = 48, FeedForwardDim = 80 };
 

@@ -239,7 +239,7 @@ public sealed class GptModelTests : IDisposable
         // With the final norm's gain 0 its shift is all that the head sees: the logits are its product with the embedding.
         using IDisposable mode = no_grad();
         model.final_norm.weight.zero_();
-        Tensor shift = model.final_norm.bias.copy_(Normal([48], 3));
+        Tensor shift = model.final_norm.bias!.copy_(Normal([48], 3));
         Tensor expected = matmul(model.token_embedding, shift);
         AssertClose(Doubles(expected), Doubles(model.Logits(ids)[0, 0]), 43, 32 * Float32Rounding, "logits");
         Assert.Single(model.named_parameters(), p => p.parameter.shape.Contains(43));

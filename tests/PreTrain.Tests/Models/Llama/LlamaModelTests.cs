@@ -12,7 +12,15 @@ public sealed class LlamaModelTests
     /// <summary>Distinct primes, and for the second the widths that the fused kernels take.</summary>
     private static readonly LlamaConfig s_composed = new()
     {
-        VocabSize = 41, ContextLength = 17, LayerCount = 2, HeadCount = 6, KeyValueHeadCount = 3, EmbeddingDim = 24, HeadWidth = 6, FeedForwardDim = 53, InitializerRange = 0.2,
+        VocabSize = 41,
+        ContextLength = 17,
+        LayerCount = 2,
+        HeadCount = 6,
+        KeyValueHeadCount = 3,
+        EmbeddingDim = 24,
+        HeadWidth = 6,
+        FeedForwardDim = 53,
+        InitializerRange = 0.2,
     };
     private static readonly LlamaConfig s_fused = s_composed with { VocabSize = 43, ContextLength = 19, HeadCount = 3, KeyValueHeadCount = 1, EmbeddingDim = 48, HeadWidth = 32, FeedForwardDim = 80, IsHeadTied = true };
 

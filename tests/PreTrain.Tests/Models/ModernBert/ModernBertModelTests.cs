@@ -12,7 +12,15 @@ public sealed class ModernBertModelTests
     /// <summary>Distinct primes, and for the second the widths that the fused kernels take.</summary>
     private static readonly ModernBertConfig s_composed = new()
     {
-        VocabSize = 41, ContextLength = 17, LayerCount = 4, HeadCount = 3, EmbeddingDim = 18, FeedForwardDim = 53, LocalWindow = 4, PaddingId = 0, InitializerRange = 0.2,
+        VocabSize = 41,
+        ContextLength = 17,
+        LayerCount = 4,
+        HeadCount = 3,
+        EmbeddingDim = 18,
+        FeedForwardDim = 53,
+        LocalWindow = 4,
+        PaddingId = 0,
+        InitializerRange = 0.2,
     };
     private static readonly ModernBertConfig s_fused = s_composed with { VocabSize = 43, ContextLength = 19, EmbeddingDim = 48, FeedForwardDim = 80, UsesMeanPooling = true };
 

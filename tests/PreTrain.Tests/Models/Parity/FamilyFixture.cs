@@ -42,8 +42,12 @@ internal sealed class FamilyFixture : IDisposable
         JsonElement inputs = Json.GetProperty("inputs");
         return new ModelInput
         {
-            Ids = Whole(inputs, "input_ids"), AttentionMask = Whole(inputs, "attention_mask"), TokenTypeIds = Whole(inputs, "token_type_ids"), DecoderIds = Whole(inputs, "decoder_input_ids"),
-            DecoderAttentionMask = Whole(inputs, "decoder_attention_mask"), PixelValues = Numbers(inputs, "pixel_values"),
+            Ids = Whole(inputs, "input_ids"),
+            AttentionMask = Whole(inputs, "attention_mask"),
+            TokenTypeIds = Whole(inputs, "token_type_ids"),
+            DecoderIds = Whole(inputs, "decoder_input_ids"),
+            DecoderAttentionMask = Whole(inputs, "decoder_attention_mask"),
+            PixelValues = Numbers(inputs, "pixel_values"),
         };
     }
 

@@ -76,7 +76,10 @@ internal static class ModelConformance
         Tensor whole = Logits(model, padded with { AttentionMask = mask });
         ModelInput alone = new()
         {
-            Ids = padded.Ids[1..2, ..5], TokenTypeIds = padded.TokenTypeIds?[1..2, ..5], DecoderIds = padded.DecoderIds?[1..2], DecoderAttentionMask = padded.DecoderAttentionMask?[1..2],
+            Ids = padded.Ids[1..2, ..5],
+            TokenTypeIds = padded.TokenTypeIds?[1..2, ..5],
+            DecoderIds = padded.DecoderIds?[1..2],
+            DecoderAttentionMask = padded.DecoderAttentionMask?[1..2],
         };
         Tensor single = Logits(model, alone), row = whole[1..2];
         if ((single.ndim == 3 || model.Head == ModelHead.ReplacedTokenDetection) && padded.DecoderIds is null) row = row[.., ..5];

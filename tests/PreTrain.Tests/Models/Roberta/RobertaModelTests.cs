@@ -12,7 +12,15 @@ public sealed class RobertaModelTests
     /// <summary>Distinct primes, and for the second the widths that the fused kernels take.</summary>
     private static readonly RobertaConfig s_composed = new()
     {
-        VocabSize = 41, ContextLength = 17, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 53, Dropout = 0, AttentionDropout = 0, InitializerRange = 0.2,
+        VocabSize = 41,
+        ContextLength = 17,
+        LayerCount = 2,
+        HeadCount = 3,
+        EmbeddingDim = 15,
+        FeedForwardDim = 53,
+        Dropout = 0,
+        AttentionDropout = 0,
+        InitializerRange = 0.2,
     };
     private static readonly RobertaConfig s_fused = s_composed with { VocabSize = 43, ContextLength = 19, EmbeddingDim = 48, FeedForwardDim = 80 };
 
