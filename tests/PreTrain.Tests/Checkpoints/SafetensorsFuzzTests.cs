@@ -73,7 +73,8 @@ public class SafetensorsFuzzTests
 
             var tensor = file.Read(entry.Name);
             Assert.Equal(shape, tensor.shape);
-            Assert.Equal(content.AsSpan((int)info.Offset, (int)info.ByteCount), tensor.bytes);
+            if (StoredType.ByName(info.StoredType)!.IsDirect)
+                Assert.Equal(content.AsSpan((int)info.Offset, (int)info.ByteCount), tensor.bytes);
         }
         Assert.Equal(content.Length, 8 + headerBytes + total);
     }
