@@ -47,7 +47,7 @@ public sealed class CheckpointTensors : IDisposable
     /// <summary>Opens the tensors of a checkpoint.</summary>
     /// <param name="path">
     /// A folder with <c>model.safetensors</c>, <c>model.safetensors.index.json</c>, <c>pytorch_model.bin</c> or <c>pytorch_model.bin.index.json</c>, looked for
-    /// in this order; or such a file, with any name that ends in <c>.safetensors</c>, <c>.bin</c>, <c>.pt</c>, <c>.pth</c> or <c>.index.json</c>.
+    /// in this order; or such a file under another name: what ends in <c>.index.json</c> is an index, what ends in <c>.safetensors</c> is that, and what ends otherwise is PyTorch's.
     /// </param>
     /// <returns>The open checkpoint, to be disposed.</returns>
     /// <exception cref="CheckpointException">
@@ -108,6 +108,8 @@ public sealed class CheckpointTensors : IDisposable
     /// <exception cref="ObjectDisposedException">The checkpoint was disposed.</exception>
     public Tensor View(string name) => Place(name).View(name);
 
+    internal (StoredType Type, Action<Stream> Write)? RawCopy(string name) => Place(name).RawCopy(name);
+
     /// <summary>Closes the files. Tensors that were read or viewed stay.</summary>
     public void Dispose()
     {
@@ -134,7 +136,8 @@ public sealed class CheckpointTensors : IDisposable
         throw new CheckpointException(folder, $"the folder holds no weights; it would have {string.Join(", ", Candidates.Take(3))} or {Candidates.Last()}.");
     }
 
-    private static ITensorFile OpenFile(string path) => SafetensorsFile.Open(path);
+    private static ITensorFile OpenFile(string path) =>
+        path.EndsWith(CheckpointNames.Safetensors.Extension, StringComparison.OrdinalIgnoreCase) ? SafetensorsFile.Open(path) : PyTorchFile.Open(path);
 
     private static CheckpointFormat FormatOf(ITensorFile file) => file is SafetensorsFile ? CheckpointFormat.Safetensors : CheckpointFormat.PyTorch;
 

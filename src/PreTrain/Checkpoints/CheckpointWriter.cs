@@ -52,8 +52,13 @@ public static class CheckpointWriter
     }
 
     /// <summary>Writes one file of tensors.</summary>
-    internal static void WriteFile(string path, IReadOnlyList<TensorEntry> tensors, CheckpointWriterOptions options) =>
-        SafetensorsWriter.Write(path, tensors, new Dictionary<string, string>(options.Metadata) { ["format"] = "pt" });
+    internal static void WriteFile(string path, IReadOnlyList<TensorEntry> tensors, CheckpointWriterOptions options)
+    {
+        if (options.Format == CheckpointFormat.PyTorch)
+            PyTorchWriter.Write(path, tensors);
+        else
+            SafetensorsWriter.Write(path, tensors, new Dictionary<string, string>(options.Metadata) { ["format"] = "pt" });
+    }
 
     /// <summary>Deals tensors out to files, in their order: a new file begins where the next tensor would not fit; one that fits nowhere has a file for itself.</summary>
     internal static IReadOnlyList<IReadOnlyList<TensorEntry>> Split(IReadOnlyList<TensorEntry> tensors, long maxBytes)

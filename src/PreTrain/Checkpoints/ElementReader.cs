@@ -18,6 +18,8 @@ internal sealed class ElementReader : IDisposable
     /// <summary>Elements that are widened at a time.</summary>
     private const int WidenedElements = 1 << 16;
 
+    private const int CopiedBytes = 1 << 20;
+
     private readonly string path;
 
     private ElementReader(string path, SafeFileHandle handle)
@@ -124,6 +126,19 @@ internal sealed class ElementReader : IDisposable
             throw tensor is null
                 ? new CheckpointException(path, $"reading failed: {e.Message}", e)
                 : new CheckpointException(path, tensor, $"reading failed: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Copies bytes of the file as they are.</summary>
+    internal void Copy(string tensor, long offset, long count, Stream target)
+    {
+        ObjectDisposedException.ThrowIf(Handle.IsClosed, this);
+        var buffer = new byte[(int)Math.Min(count, CopiedBytes)];
+        for (long done = 0; done < count; done += buffer.Length)
+        {
+            var piece = buffer.AsSpan(0, (int)Math.Min(buffer.Length, count - done));
+            ReadExactly(offset + done, piece, tensor);
+            target.Write(piece);
         }
     }
 

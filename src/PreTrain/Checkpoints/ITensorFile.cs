@@ -20,4 +20,7 @@ internal interface ITensorFile : IDisposable
     void ReadInto(string name, Tensor target);
 
     Tensor View(string name);
+
+    /// <summary>How to copy a tensor's bytes as they are; <see langword="null"/> if they do not lie in the file row-major and little-endian.</summary>
+    (StoredType Type, Action<Stream> Write)? RawCopy(string name);
 }

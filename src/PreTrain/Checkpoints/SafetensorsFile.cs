@@ -16,7 +16,7 @@ public sealed class SafetensorsFile : ITensorFile, IDisposable
 {
     private readonly ElementReader reader;
     private readonly SafetensorsHeader header;
-    private readonly Dictionary<ScalarType, Tensor> mapped = [];
+    private readonly MappedTensors mapped;
     private readonly Lock mapping = new();
     private MemoryMappedFile? map;
     private MemoryMappedViewAccessor? view;
@@ -26,6 +26,7 @@ public sealed class SafetensorsFile : ITensorFile, IDisposable
     {
         Path = path;
         this.reader = reader;
+        mapped = new MappedTensors(reader, path);
         var length = reader.Length;
         if (length < SafetensorsFormat.PrefixBytes)
             throw new CheckpointException(path, $"the file has {length} bytes, which is too short for a safetensors file. It is empty or truncated.");
@@ -139,14 +140,9 @@ public sealed class SafetensorsFile : ITensorFile, IDisposable
     {
         var info = Info(name);
         var type = StoredType.ByName(info.StoredType)!;
-        if (!type.IsDirect || info.ByteCount == 0 || info.Offset % type.Bytes != 0)
-            return Read(name);
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        var view = Mapped(type).narrow(0, info.Offset / type.Bytes, info.ElementCount).view(info.Shape.ToArray());
-        if (type.DataType == ScalarType.Bool && BadBoolean(view) is >= 0 and var place)
-            throw reader.NoBoolean(name, place, Bytes(name)[(int)place]);
-        return view.MoveToOuterDisposeScope();
+        return MappedTensors.CanView(type, info.Offset, info.ElementCount)
+            ? mapped.View(name, type, info.Shape.ToArray(), info.Offset, info.ElementCount)
+            : Read(name);
     }
 
     /// <summary>The stored bytes of a tensor, mapped into memory: row-major, little-endian.</summary>
@@ -181,6 +177,12 @@ public sealed class SafetensorsFile : ITensorFile, IDisposable
         }
     }
 
+    (StoredType Type, Action<Stream> Write)? ITensorFile.RawCopy(string name)
+    {
+        var info = Info(name);
+        return (StoredType.ByName(info.StoredType)!, stream => reader.Copy(name, info.Offset, info.ByteCount, stream));
+    }
+
     /// <summary>Closes the file. Tensors that were read or viewed stay.</summary>
     public void Dispose()
     {
@@ -189,46 +191,8 @@ public sealed class SafetensorsFile : ITensorFile, IDisposable
             disposed = true;
             view?.Dispose();
             map?.Dispose();
-            foreach (var tensor in mapped.Values)
-                tensor.Dispose();
-            mapped.Clear();
+            mapped.Dispose();
             reader.Dispose();
         }
-    }
-
-    /// <summary>The whole file as one tensor of the given type.</summary>
-    private Tensor Mapped(StoredType type)
-    {
-        lock (mapping)
-        {
-            ObjectDisposedException.ThrowIf(disposed, this);
-            if (mapped.TryGetValue(type.DataType, out var whole))
-                return whole;
-            try
-            {
-                // On Linux the open file itself is mapped: its path may lead to another one by now.
-                var open = $"/proc/self/fd/{reader.Handle.DangerousGetHandle()}";
-                whole = from_file(OperatingSystem.IsLinux() && File.Exists(open) ? open : Path, shared: false, size: reader.Length / type.Bytes, dtype: type.DataType);
-            }
-            catch (Exception e) when (e is System.Runtime.InteropServices.ExternalException or IOException)
-            {
-                throw new CheckpointException(Path, $"the file cannot be mapped into memory: {e.Message}", e);
-            }
-            mapped.Add(type.DataType, whole.DetachFromDisposeScope());
-            return whole;
-        }
-    }
-
-    private static long BadBoolean(Tensor view)
-    {
-        const long piece = 1L << 28;
-        var flat = view.view(-1);
-        for (long first = 0; first < flat.NumberOfElements; first += piece)
-        {
-            using var part = flat.narrow(0, first, Math.Min(piece, flat.NumberOfElements - first));
-            if (part.bytes.IndexOfAnyExceptInRange((byte)0, (byte)1) is >= 0 and var place)
-                return first + place;
-        }
-        return -1;
     }
 }
