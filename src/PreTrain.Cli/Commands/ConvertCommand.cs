@@ -69,7 +69,7 @@ internal static class ConvertCommand
         }, text =>
         {
             foreach (string file in files) text.WriteLine(file);
-            text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{written.Names.Count} tensors, {elements:N0} elements, {bytes:N0} bytes"));
+            text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(written.Names.Count == 1 ? "1 tensor" : $"{written.Names.Count} tensors")}, {elements:N0} elements, {bytes:N0} bytes"));
         });
     }
 

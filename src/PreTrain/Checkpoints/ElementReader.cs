@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using TorchSharp;
@@ -19,6 +20,9 @@ internal sealed class ElementReader : IDisposable
     private const int WidenedElements = 1 << 16;
 
     private const int CopiedBytes = 1 << 20;
+
+    /// <summary>Bytes that one thread reads at a time: much of the time goes into new pages of memory, which several threads fetch side by side.</summary>
+    private const int ParallelBytes = 1 << 21;
 
     private readonly string path;
 
@@ -146,7 +150,7 @@ internal sealed class ElementReader : IDisposable
 
     private void FillDirect(string tensor, StoredType type, Span<byte> memory, long offset, long first, bool bigEndian)
     {
-        ReadExactly(offset + first * type.Bytes, memory, tensor);
+        ReadInPieces(offset + first * type.Bytes, memory, tensor);
         if (bigEndian)
             Reverse(memory, type.SwapBytes);
         if (type.DataType == ScalarType.Bool && memory.IndexOfAnyExceptInRange((byte)0, (byte)1) is >= 0 and var place)
@@ -174,6 +178,32 @@ internal sealed class ElementReader : IDisposable
                     + $"a {type.Name} is read as {type.DataType}, which ends at {long.MaxValue}.");
             }
             done += elements;
+        }
+    }
+
+    private unsafe void ReadInPieces(long offset, Span<byte> memory, string tensor)
+    {
+        if (memory.Length < 2 * ParallelBytes)
+        {
+            ReadExactly(offset, memory, tensor);
+            return;
+        }
+        var length = memory.Length;
+        fixed (byte* start = memory)
+        {
+            var address = (nint)start;
+            try
+            {
+                Parallel.For(0, (length + ParallelBytes - 1) / ParallelBytes, piece =>
+                {
+                    var first = piece * ParallelBytes;
+                    ReadExactly(offset + first, new Span<byte>((byte*)address + first, Math.Min(ParallelBytes, length - first)), tensor);
+                });
+            }
+            catch (AggregateException e)
+            {
+                ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+            }
         }
     }
 
