@@ -3,7 +3,11 @@ using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using PreTrain.Benchmarks;
+
+if (args is ["checkpoint-memory", ..]) return CheckpointMemory.Run(args[1..]);
 
 // In process: a generated project would not find the torch provider that was chosen for this one.
 ManualConfig config = ManualConfig.Create(DefaultConfig.Instance).AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance));
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, config);
+return 0;

@@ -34,6 +34,8 @@ internal static class Tool
         root.Subcommands.Add(evaluate);
         PerplexityCommand.AddTo(evaluate, Add);
         LogitsCommand.AddTo(root, Add);
+        InspectCommand.AddTo(root, Add);
+        ConvertCommand.AddTo(root, Add);
 
         // A response file would make a prompt that starts with @ impossible.
         ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });

@@ -20,6 +20,15 @@ internal static class ModelFolder
         return !File.Exists(Path.Combine(folder, "config.json")) && Directory.Exists(inner) ? inner : folder;
     }
 
+    /// <summary>The folder with the model's files, or the one file with its weights.</summary>
+    public static string ResolveWeights(string path)
+    {
+        if (File.Exists(path)) return path;
+        if (!Directory.Exists(path)) throw new CheckpointException(path, "there is no such file or folder.");
+        string inner = Path.Combine(path, "model");
+        return !CheckpointTensors.Exists(path) && Directory.Exists(inner) ? inner : path;
+    }
+
     /// <summary>Loads the model of a folder for evaluation.</summary>
     public static GptModel LoadModel(string folder, torch.Device device)
     {

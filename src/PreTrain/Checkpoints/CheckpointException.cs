@@ -6,6 +6,8 @@ namespace PreTrain.Checkpoints;
 /// </summary>
 public sealed class CheckpointException : Exception
 {
+    private const int MaxListed = 50;
+
     /// <summary>Creates the exception for a fault of a file or folder.</summary>
     /// <param name="file">The path of the file or folder at fault.</param>
     /// <param name="fault">What is wrong, as a sentence.</param>
@@ -25,11 +27,24 @@ public sealed class CheckpointException : Exception
         Tensor = tensor;
     }
 
+    /// <summary>Creates the exception for several faults, which the message lists all, or the first fifty of them.</summary>
+    /// <param name="file">The path of the file or folder at fault.</param>
+    /// <param name="faults">What is wrong, each as a sentence; at least one.</param>
+    public CheckpointException(string file, IReadOnlyList<string> faults)
+        : base(faults.Count == 1 ? $"{file}: {faults[0]}" : $"{file}: {faults.Count} faults:\n" + List(faults))
+    {
+        File = file;
+        Faults = faults;
+    }
+
     /// <summary>The path of the file or folder at fault.</summary>
     public string File { get; }
 
     /// <summary>The name of the tensor at fault; <see langword="null"/> if the fault is not that of one tensor.</summary>
     public string? Tensor { get; }
+
+    /// <summary>The faults one by one, where several were found together; else empty.</summary>
+    public IReadOnlyList<string> Faults { get; } = [];
 
     /// <summary>The shape in the file, where shapes differ.</summary>
     public IReadOnlyList<long>? StoredShape { get; private init; }
@@ -49,6 +64,9 @@ public sealed class CheckpointException : Exception
             StoredShape = storedShape,
             WantedShape = wantedShape,
         };
+
+    private static string List(IReadOnlyList<string> faults) =>
+        string.Join('\n', faults.Take(MaxListed).Select(fault => $"  {fault}")) + (faults.Count > MaxListed ? $"\n  … and {faults.Count - MaxListed} more." : "");
 
     internal static string Text(IEnumerable<long> shape) => $"[{string.Join(", ", shape)}]";
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
-using Microsoft.Win32.SafeHandles;
 using static TorchSharp.torch;
 
 namespace PreTrain.Checkpoints;
@@ -13,25 +12,26 @@ namespace PreTrain.Checkpoints;
 /// data without overlap, hole or rest. Anything else is a <see cref="CheckpointException"/>.</para>
 /// <para>Format: <see href="https://github.com/huggingface/safetensors">safetensors</see>. Reading is safe for several threads.</para>
 /// </remarks>
-public sealed class SafetensorsFile : IDisposable
+public sealed class SafetensorsFile : ITensorFile, IDisposable
 {
-    private readonly SafeFileHandle handle;
-    private readonly long length;
+    private readonly ElementReader reader;
     private readonly SafetensorsHeader header;
+    private readonly MappedTensors mapped;
     private readonly Lock mapping = new();
     private MemoryMappedFile? map;
     private MemoryMappedViewAccessor? view;
     private bool disposed;
 
-    private SafetensorsFile(string path, SafeFileHandle handle)
+    private SafetensorsFile(string path, ElementReader reader)
     {
         Path = path;
-        this.handle = handle;
-        length = RandomAccess.GetLength(handle);
+        this.reader = reader;
+        mapped = new MappedTensors(reader, path);
+        var length = reader.Length;
         if (length < SafetensorsFormat.PrefixBytes)
             throw new CheckpointException(path, $"the file has {length} bytes, which is too short for a safetensors file. It is empty or truncated.");
         Span<byte> prefix = stackalloc byte[SafetensorsFormat.PrefixBytes];
-        ReadExactly(0, prefix);
+        reader.ReadExactly(0, prefix);
         var headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerBytes > SafetensorsFormat.MaxHeaderBytes)
         {
@@ -44,7 +44,7 @@ public sealed class SafetensorsFile : IDisposable
                 + "The file is truncated.");
         }
         var json = new byte[headerBytes];
-        ReadExactly(SafetensorsFormat.PrefixBytes, json);
+        reader.ReadExactly(SafetensorsFormat.PrefixBytes, json);
         header = SafetensorsHeader.Parse(path, json, length);
         Names = header.Tensors.Values.OrderBy(t => t.Offset).ThenBy(t => t.ByteCount).Select(t => t.Name).ToArray();
     }
@@ -65,21 +65,14 @@ public sealed class SafetensorsFile : IDisposable
     public static SafetensorsFile Open(string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        SafetensorsFormat.RequireLittleEndian();
-        SafeFileHandle? handle = null;
+        var reader = ElementReader.Open(path);
         try
         {
-            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-            return new SafetensorsFile(path, handle);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            handle?.Dispose();
-            throw CheckpointException.Unreadable(path, e);
+            return new SafetensorsFile(path, reader);
         }
         catch
         {
-            handle?.Dispose();
+            reader.Dispose();
             throw;
         }
     }
@@ -93,38 +86,28 @@ public sealed class SafetensorsFile : IDisposable
     /// <param name="name">The tensor's name.</param>
     /// <returns>What the header says.</returns>
     /// <exception cref="CheckpointException">The file has no such tensor.</exception>
-    public SafetensorInfo Info(string name)
+    public TensorInfo Info(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (header.Tensors.TryGetValue(name, out var info))
             return info;
-        throw new CheckpointException(Path, name, $"the file has no tensor of this name. It has {Names.Count}{Examples()}.");
+        throw new CheckpointException(Path, name, $"the file has no tensor of this name. It has {Names.Count}{TensorNames.Examples(Names)}.");
     }
 
     /// <summary>Reads a tensor into new memory of the CPU.</summary>
     /// <param name="name">The tensor's name.</param>
-    /// <returns>A contiguous tensor of the stored element type and shape, without gradient.</returns>
+    /// <returns>A contiguous tensor of the stored shape and of the type in <see cref="TensorInfo.DataType"/>, without gradient.</returns>
     /// <exception cref="CheckpointException">The file has no such tensor, or its data cannot be read.</exception>
     /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
     public Tensor Read(string name)
     {
         var info = Info(name);
-        var tensor = empty(info.Shape.ToArray(), info.DataType, CPU);
-        try
-        {
-            Fill(info, tensor);
-            return tensor;
-        }
-        catch
-        {
-            tensor.Dispose();
-            throw;
-        }
+        return reader.Read(name, StoredType.ByName(info.StoredType)!, info.Shape.ToArray(), info.Offset);
     }
 
-    /// <summary>Reads a tensor into an existing one, on any device; the elements are converted to its type.</summary>
+    /// <summary>Reads a tensor into an existing one, on any device; the elements are converted to its type, a piece at a time.</summary>
     /// <param name="name">The tensor's name.</param>
-    /// <param name="target">Receives the elements. It must have the stored shape. Autograd does not record the copy.</param>
+    /// <param name="target">Receives the elements. It must have the stored shape, and may be a view such as a transposed one. Autograd does not record the copy.</param>
     /// <exception cref="CheckpointException">The file has no such tensor, its shape is another, or its data cannot be read.</exception>
     /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
     public void ReadInto(string name, Tensor target)
@@ -134,11 +117,32 @@ public sealed class SafetensorsFile : IDisposable
         if (!target.shape.AsSpan().SequenceEqual(info.Shape.ToArray()))
             throw CheckpointException.ShapeMismatch(Path, name, info.Shape, target.shape);
         using var noGradient = no_grad();
+        if (target.is_contiguous())
+        {
+            reader.Fill(name, StoredType.ByName(info.StoredType)!, target, info.Offset);
+            return;
+        }
         using var scope = NewDisposeScope();
-        if (target.device_type == TorchSharp.DeviceType.CPU && target.dtype == info.DataType && target.is_contiguous())
-            Fill(info, target);
-        else
-            target.copy_(Read(name));
+        target.copy_(View(name));
+    }
+
+    /// <summary>A tensor over the file's own bytes, mapped into memory: nothing is read before it is used, and nothing is copied.</summary>
+    /// <remarks>
+    /// Writing to it changes neither the file nor other views that are taken later. It stays valid after <see cref="Dispose"/> and after the file was
+    /// replaced or deleted, but the file must not be truncated while it is used. What cannot be mapped is read instead: types that torch lacks, and data
+    /// that do not begin at a multiple of their element's size.
+    /// </remarks>
+    /// <param name="name">The tensor's name.</param>
+    /// <returns>A contiguous tensor of the CPU, without gradient.</returns>
+    /// <exception cref="CheckpointException">The file has no such tensor, or it cannot be mapped or read.</exception>
+    /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
+    public Tensor View(string name)
+    {
+        var info = Info(name);
+        var type = StoredType.ByName(info.StoredType)!;
+        return MappedTensors.CanView(type, info.Offset, info.ElementCount)
+            ? mapped.View(name, type, info.Shape.ToArray(), info.Offset, info.ElementCount)
+            : Read(name);
     }
 
     /// <summary>The stored bytes of a tensor, mapped into memory: row-major, little-endian.</summary>
@@ -160,8 +164,8 @@ public sealed class SafetensorsFile : IDisposable
             {
                 try
                 {
-                    map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-                    view = map.CreateViewAccessor(0, length, MemoryMappedFileAccess.Read);
+                    map = MemoryMappedFile.CreateFromFile(reader.Handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+                    view = map.CreateViewAccessor(0, reader.Length, MemoryMappedFileAccess.Read);
                 }
                 catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
                 {
@@ -173,7 +177,13 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
-    /// <summary>Closes the file. Tensors that were read stay.</summary>
+    (StoredType Type, Action<Stream> Write)? ITensorFile.RawCopy(string name)
+    {
+        var info = Info(name);
+        return (StoredType.ByName(info.StoredType)!, stream => reader.Copy(name, info.Offset, info.ByteCount, stream));
+    }
+
+    /// <summary>Closes the file. Tensors that were read or viewed stay.</summary>
     public void Dispose()
     {
         lock (mapping)
@@ -181,59 +191,8 @@ public sealed class SafetensorsFile : IDisposable
             disposed = true;
             view?.Dispose();
             map?.Dispose();
-            handle.Dispose();
+            mapped.Dispose();
+            reader.Dispose();
         }
     }
-
-    private void Fill(SafetensorInfo info, Tensor target)
-    {
-        ObjectDisposedException.ThrowIf(disposed, this);
-        if (info.ByteCount == 0)
-            return;
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        var flat = target.view(-1);
-        var count = flat.NumberOfElements;
-        var width = info.ByteCount / count;
-        for (long first = 0; first < count;)
-        {
-            var elements = Math.Min(count - first, SafetensorsFormat.ChunkBytes / width);
-            var bytes = flat.narrow(0, first, elements).bytes;
-            ReadExactly(info.Offset + first * width, bytes, info.Name);
-            if (info.DataType == ScalarType.Bool && bytes.IndexOfAnyExceptInRange((byte)0, (byte)1) is >= 0 and var place)
-            {
-                var value = bytes[place];
-                bytes.Clear();   // torch must never see a boolean that is neither
-                throw new CheckpointException(Path, info.Name, $"element {first + place} is {value}, and a BOOL is 0 or 1. The file is damaged.");
-            }
-            first += elements;
-        }
-    }
-
-    private void ReadExactly(long offset, Span<byte> destination, string? tensor = null)
-    {
-        try
-        {
-            for (var done = 0; done < destination.Length;)
-            {
-                var read = RandomAccess.Read(handle, destination[done..], offset + done);
-                if (read == 0)
-                    throw new EndOfStreamException($"the file ends at byte {offset + done}; it was truncated while it was open.");
-                done += read;
-            }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw tensor is null
-                ? new CheckpointException(Path, $"reading failed: {e.Message}", e)
-                : new CheckpointException(Path, tensor, $"reading failed: {e.Message}", e);
-        }
-    }
-
-    private string Examples() => Names.Count switch
-    {
-        0 => "",
-        <= 4 => $": {string.Join(", ", Names)}",
-        _ => $": {string.Join(", ", Names.Take(4))}, …",
-    };
 }

@@ -18,7 +18,7 @@ internal sealed class SafetensorsHeader
         this.dataBytes = dataBytes;
     }
 
-    internal Dictionary<string, SafetensorInfo> Tensors { get; } = new(StringComparer.Ordinal);
+    internal Dictionary<string, TensorInfo> Tensors { get; } = new(StringComparer.Ordinal);
 
     internal Dictionary<string, string> Metadata { get; } = new(StringComparer.Ordinal);
 
@@ -88,7 +88,7 @@ internal sealed class SafetensorsHeader
         }
     }
 
-    private SafetensorInfo ReadTensor(ref Utf8JsonReader reader, string name)
+    private TensorInfo ReadTensor(ref Utf8JsonReader reader, string name)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
             throw Fault(name, $"its entry must be an object with dtype, shape and data_offsets, but is {Kind(reader)}.");
@@ -138,11 +138,10 @@ internal sealed class SafetensorsHeader
         return numbers;
     }
 
-    private SafetensorInfo Check(string name, string type, List<long> shape, List<long> offsets)
+    private TensorInfo Check(string name, string type, List<long> shape, List<long> offsets)
     {
-        var rank = SafetensorsFormat.Rank(type);
-        if (rank < 0)
-            throw Fault(name, $"its dtype '{type}' is not supported; the supported ones are {SafetensorsFormat.KnownNames}.");
+        var stored = StoredType.ByName(type)
+            ?? throw Fault(name, $"its dtype '{type}' is not supported; the supported ones are {StoredType.KnownNames}.");
         if (offsets.Count != 2)
             throw Fault(name, $"its data_offsets must be two numbers, begin and end, but there are {offsets.Count}.");
         var (begin, end) = (offsets[0], offsets[1]);
@@ -157,8 +156,8 @@ internal sealed class SafetensorsHeader
         try
         {
             // Strides are products of lengths, too: none may overflow even where a length is 0.
-            var extent = shape.Aggregate((long)SafetensorsFormat.BytesOf(rank), (product, length) => checked(product * Math.Max(length, 1)));
-            bytes = shape.Contains(0) ? 0 : extent;
+            var extent = shape.Aggregate((long)Math.Max(stored.Bytes, stored.BytesInMemory), (product, length) => checked(product * Math.Max(length, 1)));
+            bytes = shape.Contains(0) ? 0 : extent / Math.Max(stored.Bytes, stored.BytesInMemory) * stored.Bytes;
         }
         catch (OverflowException e)
         {
@@ -169,7 +168,7 @@ internal sealed class SafetensorsHeader
             throw Fault(name, $"{type} elements of the shape {CheckpointException.Text(shape)} take {bytes} bytes, "
                 + $"but its data_offsets [{begin}, {end}] span {end - begin}.");
         }
-        return new SafetensorInfo(name, SafetensorsFormat.TypeOf(rank), shape.ToArray(), dataStart + begin, bytes);
+        return new TensorInfo(name, stored.DataType, shape.ToArray(), dataStart + begin, bytes, stored.Name, path);
     }
 
     /// <summary>The tensors must fill the data exactly: no overlap, no hole, nothing behind the last.</summary>

@@ -26,6 +26,11 @@ public static class SafetensorsWriter
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentNullException.ThrowIfNull(tensors);
+        Write(path, [.. tensors.Select(t => TensorEntry.Of(t.Name, t.Tensor))], metadata);
+    }
+
+    internal static void Write(string path, IReadOnlyList<TensorEntry> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
         SafetensorsFormat.RequireLittleEndian();
         var entries = Arrange(tensors);
         var header = Header(entries, metadata);
@@ -33,33 +38,27 @@ public static class SafetensorsWriter
         {
             stream.Write(header);
             foreach (var entry in entries)
-                WriteElements(stream, entry);
+                entry.WriteElements(stream);
         });
     }
 
-    private static List<Entry> Arrange(IEnumerable<(string Name, Tensor Tensor)> tensors)
+    private static List<TensorEntry> Arrange(IReadOnlyList<TensorEntry> tensors)
     {
-        var entries = new List<Entry>();
         var names = new HashSet<string>(StringComparer.Ordinal);
-        foreach (var (name, tensor) in tensors)
+        foreach (var (name, type, _, _) in tensors)
         {
-            ArgumentNullException.ThrowIfNull(name, nameof(tensors));
-            ArgumentNullException.ThrowIfNull(tensor, nameof(tensors));
             if (name == SafetensorsFormat.MetadataKey)
                 throw new ArgumentException($"A tensor cannot be named '{name}': the format keeps that name for itself. Rename it.", nameof(tensors));
             CheckText(name, nameof(tensors));
             if (!names.Add(name))
                 throw new ArgumentException($"The name '{name}' appears twice; each tensor needs its own.", nameof(tensors));
-            var rank = SafetensorsFormat.Rank(tensor.dtype);
-            if (rank < 0)
+            if (!type.InSafetensors)
             {
-                throw new ArgumentException($"The tensor '{name}' has elements of the type {tensor.dtype}, which safetensors cannot hold; "
-                    + $"it holds {SafetensorsFormat.KnownNames}. Convert it first.", nameof(tensors));
+                throw new ArgumentException($"The tensor '{name}' has elements of the type {type.DataType}, which safetensors cannot hold; "
+                    + $"it holds {StoredType.KnownNames}. Convert it first.", nameof(tensors));
             }
-            entries.Add(new Entry(name, tensor, tensor.shape, rank));
         }
-        entries.Sort((a, b) => a.Rank != b.Rank ? b.Rank.CompareTo(a.Rank) : string.CompareOrdinal(a.Name, b.Name));
-        return entries;
+        return [.. tensors.OrderByDescending(t => t.Type.Rank).ThenBy(t => t.Name, StringComparer.Ordinal)];
     }
 
     private static void CheckText(string text, string parameter)
@@ -74,7 +73,7 @@ public static class SafetensorsWriter
         }
     }
 
-    private static byte[] Header(List<Entry> entries, IReadOnlyDictionary<string, string>? metadata)
+    private static byte[] Header(List<TensorEntry> entries, IReadOnlyDictionary<string, string>? metadata)
     {
         var buffer = new ArrayBufferWriter<byte>(1 << 12);
         buffer.Advance(SafetensorsFormat.PrefixBytes);
@@ -96,7 +95,7 @@ public static class SafetensorsWriter
             foreach (var entry in entries)
             {
                 json.WriteStartObject(entry.Name);
-                json.WriteString("dtype"u8, SafetensorsFormat.NameOf(entry.Rank));
+                json.WriteString("dtype"u8, entry.Type.Name);
                 json.WriteStartArray("shape"u8);
                 foreach (var length in entry.Shape)
                     json.WriteNumberValue(length);
@@ -121,28 +120,5 @@ public static class SafetensorsWriter
         }
         BinaryPrimitives.WriteUInt64LittleEndian(header, (ulong)headerBytes);
         return header;
-    }
-
-    private static void WriteElements(Stream stream, Entry entry)
-    {
-        if (entry.ByteCount == 0)
-            return;
-        using var noGradient = no_grad();
-        using var scope = NewDisposeScope();
-        var flat = entry.Tensor.detach().cpu().contiguous().view(-1);
-        var count = flat.NumberOfElements;
-        var width = SafetensorsFormat.BytesOf(entry.Rank);
-        for (long first = 0; first < count;)
-        {
-            var elements = Math.Min(count - first, SafetensorsFormat.ChunkBytes / width);
-            stream.Write(flat.narrow(0, first, elements).bytes);
-            first += elements;
-        }
-        GC.KeepAlive(flat);
-    }
-
-    private sealed record Entry(string Name, Tensor Tensor, long[] Shape, int Rank)
-    {
-        public long ByteCount { get; } = Shape.Aggregate((long)SafetensorsFormat.BytesOf(Rank), (product, length) => product * length);
     }
 }

@@ -56,6 +56,118 @@ public sealed class SafetensorsFileTests : IDisposable
         Assert.Equal([true, false, true], file.Read("größe/平均/🙂").data<bool>().ToArray());
     }
 
+    /// <summary>All 256 codes of each 8-bit float, and the unsigned whole numbers, as PyTorch converts them.</summary>
+    [Theory]
+    [InlineData("float8_e4m3fn", "F8_E4M3", ScalarType.BFloat16)]
+    [InlineData("float8_e5m2", "F8_E5M2", ScalarType.BFloat16)]
+    [InlineData("float8_e8m0fnu", "F8_E8M0", ScalarType.BFloat16)]
+    [InlineData("float8_e4m3fnuz", "F8_E4M3FNUZ", ScalarType.BFloat16)]
+    [InlineData("float8_e5m2fnuz", "F8_E5M2FNUZ", ScalarType.BFloat16)]
+    [InlineData("uint16", "U16", ScalarType.Int32)]
+    [InlineData("uint32", "U32", ScalarType.Int64)]
+    [InlineData("uint64", "U64", ScalarType.Int64)]
+    public void Read_TypesThatTorchLacks_AreWidenedExactly(string name, string stored, ScalarType type)
+    {
+        using var file = SafetensorsFile.Open(SafetensorsBytes.Fixture("narrow-types.safetensors"));
+        using var scope = NewDisposeScope();
+
+        var tensor = file.Read(name);
+        var target = zeros(file.Info(name).Shape.ToArray(), dtype: ScalarType.Float64);
+        file.ReadInto(name, target);
+
+        var expected = file.Read(name + ".values");
+        Assert.Equal((stored, type, type), (file.Info(name).StoredType, file.Info(name).DataType, tensor.dtype));
+        Assert.Equal(expected.shape, tensor.shape);
+        Assert.Equal(expected.to(ScalarType.Float64).data<double>().ToArray(), tensor.to(ScalarType.Float64).data<double>().ToArray());
+        Assert.Equal(expected.to(ScalarType.Float64).data<double>().ToArray(), target.data<double>().ToArray());
+    }
+
+    [Fact]
+    public void Read_ComplexNumbers_GivesThem()
+    {
+        using var file = SafetensorsFile.Open(SafetensorsBytes.Fixture("narrow-types.safetensors"));
+        using var scope = NewDisposeScope();
+
+        var tensor = file.Read("complex64");
+
+        Assert.Equal([1f, 2, -0.5f, -0.25f], view_as_real(tensor).data<float>().ToArray());
+    }
+
+    [Fact]
+    public void Read_UnsignedBeyondSigned_SaysWhich()
+    {
+        var path = Save(SafetensorsBytes.Of(Encoding.UTF8.GetBytes("""{"w":{"dtype":"U64","shape":[2],"data_offsets":[0,16]}}"""),
+            [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 128]));
+        using var file = SafetensorsFile.Open(path);
+
+        var e = Assert.Throws<CheckpointException>(() => file.Read("w"));
+
+        Assert.Equal($"{path}: tensor 'w': element 1 is 9223372036854775809: a U64 is read as Int64, which ends at 9223372036854775807.", e.Message);
+    }
+
+    [Fact]
+    public void View_EveryType_HasTheValuesOfRead()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var fixture in new[] { "every-dtype.safetensors", "edge-cases.safetensors", "narrow-types.safetensors" })
+        {
+            using var file = SafetensorsFile.Open(SafetensorsBytes.Fixture(fixture));
+            foreach (var name in file.Names)
+            {
+                var (read, view) = (file.Read(name), file.View(name));
+                Assert.Equal(read.dtype, view.dtype);
+                Assert.Equal(read.shape, view.shape);
+                Assert.True(view.is_contiguous());
+                Assert.Equal(read.bytes, view.bytes);
+            }
+        }
+    }
+
+    [Fact]
+    public void View_WrittenTo_LeavesTheFileAndSurvivesIt()
+    {
+        var path = folder["w.safetensors"];
+        using var scope = NewDisposeScope();
+        SafetensorsWriter.Write(path, [("w", arange(6, dtype: ScalarType.Float32).view(2, 3))]);
+        var before = File.ReadAllBytes(path);
+        Tensor view;
+        using (var file = SafetensorsFile.Open(path))
+        {
+            File.Delete(path);   // what is open is mapped, not what has the name now
+            view = file.View("w");
+        }
+
+        view.add_(10);
+
+        Assert.Equal([10f, 11, 12, 13, 14, 15], view.data<float>().ToArray());
+        File.WriteAllBytes(path, before);
+        using var again = SafetensorsFile.Open(path);
+        Assert.Equal([0f, 1, 2, 3, 4, 5], again.View("w").data<float>().ToArray());
+    }
+
+    [Fact]
+    public void View_BooleanThatIsNeither_IsRefused()
+    {
+        var path = Save(SafetensorsBytes.Of(Encoding.UTF8.GetBytes("""{"w":{"dtype":"BOOL","shape":[3],"data_offsets":[0,3]}}"""), [0, 1, 2]));
+        using var file = SafetensorsFile.Open(path);
+
+        var e = Assert.Throws<CheckpointException>(() => file.View("w"));
+
+        Assert.EndsWith("tensor 'w': element 2 is 2, and a BOOL is 0 or 1. The file is damaged.", e.Message);
+    }
+
+    [Fact]
+    public void ReadInto_TransposedTarget_FillsIt()
+    {
+        using var file = SafetensorsFile.Open(SafetensorsBytes.Fixture("edge-cases.safetensors"));
+        using var scope = NewDisposeScope();
+        var target = zeros(7, 5);
+
+        file.ReadInto("layer.0.weight", target.t());
+
+        Assert.Equal(Enumerable.Range(0, 35).Select(i => (float)(i % 5 * 7 + i / 5)), target.data<float>().ToArray());
+    }
+
     [Fact]
     public void Bytes_OfATensor_AreThoseInTheFile()
     {
@@ -257,7 +369,7 @@ public sealed class SafetensorsFileTests : IDisposable
             { "no data", SafetensorsBytes.Of(good), "beyond the 0 bytes" },
             { "too much data", SafetensorsBytes.Of(good, 25), "has 25 bytes of data" },
             { "data without tensors", SafetensorsBytes.Of("{}", 1), "take 0 bytes" },
-            { "unknown type", SafetensorsBytes.Of(good.Replace("F32", "F8_E4M3"), 24), "dtype 'F8_E4M3' is not supported" },
+            { "unknown type", SafetensorsBytes.Of(good.Replace("F32", "F4"), 24), "dtype 'F4' is not supported" },
             { "lower-case type", SafetensorsBytes.Of(good.Replace("F32", "f32"), 24), "dtype 'f32' is not supported" },
             { "other type", SafetensorsBytes.Of(good.Replace("F32", "F64"), 24), "take 48 bytes" },
             { "type is a number", SafetensorsBytes.Of(good.Replace("\"F32\"", "4"), 24), "dtype must be a string" },

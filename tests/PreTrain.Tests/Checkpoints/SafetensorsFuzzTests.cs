@@ -8,7 +8,10 @@ namespace PreTrain.Tests.Checkpoints;
 
 public class SafetensorsFuzzTests
 {
-    private const int Cases = 20_000;
+    /// <summary>Set to a number, the fuzz tests try as many cases each: <c>PRETRAIN_FUZZ_CASES=1000000 dotnet test --filter FuzzTests</c>.</summary>
+    private const string Variable = "PRETRAIN_FUZZ_CASES";
+
+    private static readonly int Cases = CasesOr(20_000);
 
     private static readonly string[] Pieces =
     [
@@ -16,6 +19,8 @@ public class SafetensorsFuzzTests
         "9223372036854775807", "18446744073709551615", "99999999999999999999", "\"F32\"", "\"BOOL\"", "\"F8_E5M2\"", "\"dtype\"", "\"shape\"",
         "\"data_offsets\"", "\"__metadata__\"", "\\ud800", "é", "[0,0]", "[2,3]", "{}", "[[[[[[[[",
     ];
+
+    internal static int CasesOr(int fallback) => int.TryParse(Environment.GetEnvironmentVariable(Variable), out var cases) ? cases : fallback;
 
     /// <summary>A damaged file is a <see cref="CheckpointException"/>, or it says exactly what a plain JSON reader finds in it; nothing else happens.</summary>
     [Fact]
@@ -73,7 +78,8 @@ public class SafetensorsFuzzTests
 
             var tensor = file.Read(entry.Name);
             Assert.Equal(shape, tensor.shape);
-            Assert.Equal(content.AsSpan((int)info.Offset, (int)info.ByteCount), tensor.bytes);
+            if (StoredType.ByName(info.StoredType)!.IsDirect)
+                Assert.Equal(content.AsSpan((int)info.Offset, (int)info.ByteCount), tensor.bytes);
         }
         Assert.Equal(content.Length, 8 + headerBytes + total);
     }
