@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace PreTrain.Models;
 
-/// <summary>A model as a Hugging Face folder, for every family: what differs between them is the table of weights and <c>config.json</c>.</summary>
+/// <summary>
+/// A model as a Hugging Face folder, for every family: what differs between them is the table of weights and <c>config.json</c>. Weights are read from safetensors or
+/// PyTorch's own format, in one file or in shards, and written as one <c>model.safetensors</c>.
+/// </summary>
 internal static class PretrainedFolder
 {
     private const string ConfigFile = "config.json", WeightsFile = "model.safetensors";
@@ -38,7 +41,7 @@ internal static class PretrainedFolder
     internal static TModel Load<TModel>(string folder, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<IReadOnlySet<string>, TModel> create, Func<WeightRow, bool> missing)
         where TModel : nn.Module
     {
-        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, WeightsFile));
+        using CheckpointTensors file = CheckpointTensors.Open(folder);
         Dictionary<WeightRow, string> names = Check(file, table, ignored, missing);
         TModel model = create(table.Where(row => !names.ContainsKey(row)).Select(row => row.Ours).ToHashSet());
         try
@@ -56,11 +59,11 @@ internal static class PretrainedFolder
     /// <summary>Fills a model whose architecture is the folder's.</summary>
     internal static void LoadInto(nn.Module model, string folder, IReadOnlyList<WeightRow> table, Func<string, bool> ignored)
     {
-        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, WeightsFile));
+        using CheckpointTensors file = CheckpointTensors.Open(folder);
         Fill(model, file, Check(file, table, ignored, _ => false));
     }
 
-    private static void Fill(nn.Module model, SafetensorsFile file, Dictionary<WeightRow, string> names)
+    private static void Fill(nn.Module model, CheckpointTensors file, Dictionary<WeightRow, string> names)
     {
         using IDisposable mode = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -73,7 +76,7 @@ internal static class PretrainedFolder
     }
 
     /// <summary>Finds each row's tensor; whatever is missing, has another shape or is left over is told together.</summary>
-    private static Dictionary<WeightRow, string> Check(SafetensorsFile file, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<WeightRow, bool> missing)
+    private static Dictionary<WeightRow, string> Check(CheckpointTensors file, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<WeightRow, bool> missing)
     {
         var faults = new List<string>();
         var names = new Dictionary<WeightRow, string>();
