@@ -171,7 +171,7 @@ public sealed class ByteLevelBpeTokenizer : TextTokenizer
             int shift = part.Start - (prefixed ? 1 : 0);
             for (int start = 0, end; start < content.Length && tokens.Count < settings.MaxTokenCount; start = end)
             {
-                end = settings.ConsiderPreTokenization ? Gpt2PreTokenizer.EndOfWord(content, start) : content.Length;
+                end = settings.ConsiderPreTokenization ? Patterns.Gpt2Scanner.EndOfWord(content, start) : content.Length;
                 ids.Clear();
                 encoder.Begin(ids);
                 encoder.MergeWord(content[start..end]);
@@ -248,7 +248,7 @@ public sealed class ByteLevelBpeTokenizer : TextTokenizer
         if (NeedsPrefix(text))
             text = " " + text.ToString();
         if (cutWords)
-            encoder.EncodeText(text);
+            encoder.EncodeText<Patterns.Gpt2Scanner>(text);
         else
             encoder.MergeWord(text);
     }

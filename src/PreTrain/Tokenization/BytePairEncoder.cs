@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text;
+using PreTrain.Tokenization.Patterns;
 
 namespace PreTrain.Tokenization;
 
@@ -60,11 +61,11 @@ internal sealed class BytePairEncoder(BytePairModel model)
     }
 
     /// <summary>Encodes a text, word for word.</summary>
-    public void EncodeText(ReadOnlySpan<char> text)
+    public void EncodeText<TScanner>(ReadOnlySpan<char> text) where TScanner : struct, IWordScanner
     {
         for (int start = 0, end; start < text.Length; start = end)
         {
-            end = Gpt2PreTokenizer.EndOfWord(text, start);
+            end = TScanner.EndOfWord(text, start);
             EncodeWord(text, start, end);
         }
     }

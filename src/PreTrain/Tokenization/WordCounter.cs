@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using PreTrain.Tokenization.Patterns;
 
 namespace PreTrain.Tokenization;
 
@@ -23,7 +24,7 @@ internal sealed class WordCounter
     {
         for (int start = 0, end; start < text.Length; start = end)
         {
-            end = Gpt2PreTokenizer.EndOfWord(text, start);
+            end = Gpt2Scanner.EndOfWord(text, start);
             Add(text[start..end], 1);
         }
     }
