@@ -1,11 +1,15 @@
 namespace PreTrain.Tokenization;
 
-/// <summary>Tokens as a model finds them: ids, and for each its place in the piece in UTF-16 code units. It is used again for many pieces.</summary>
+/// <summary>
+/// Tokens as a model finds them: ids, and for each its place in the piece in UTF-16 code units. It is used again for many pieces, by one
+/// thread at a time; with it the models keep the words that they met, so a buffer that is kept is a fast one.
+/// </summary>
 internal sealed class TokenBuffer
 {
     private int[] _ids = new int[64];
     private int[] _starts = new int[64];
     private int[] _ends = new int[64];
+    private WordCache? _cache;
 
     /// <summary>The number of tokens.</summary>
     public int Count { get; private set; }
@@ -34,4 +38,15 @@ internal sealed class TokenBuffer
 
     /// <summary>Removes all tokens.</summary>
     public void Clear() => Count = 0;
+
+    /// <summary>Removes the tokens from this number on.</summary>
+    public void Truncate(int count) => Count = Math.Min(Count, count);
+
+    /// <summary>The words that a model met with this buffer.</summary>
+    public WordCache CacheOf(ITokenModel model)
+    {
+        if (_cache is null || !ReferenceEquals(_cache.Owner, model))
+            _cache = new WordCache(model);
+        return _cache;
+    }
 }
