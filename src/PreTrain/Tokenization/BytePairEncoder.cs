@@ -194,7 +194,7 @@ internal sealed class BytePairEncoder(BytePairModel model)
     /// <summary>Encodes a word of any length without the caches.</summary>
     public void MergeWord(ReadOnlySpan<char> word)
     {
-        if (model.IgnoreMerges && model.TryFindWord(word, out int whole))
+        if (model.Model.Settings.IgnoreMerges && model.Model.TryFindWhole(word, out int whole))
         {
             Add(whole);
             return;
@@ -233,7 +233,7 @@ internal sealed class BytePairEncoder(BytePairModel model)
     {
         for (int i = 0; i < bytes.Length; i++)
             symbols[i] = model.ByteIds[bytes[i]];
-        int count = SymbolMerger.Merge(model.Merges, symbols[..bytes.Length], []);
+        int count = SymbolMerger.Merge(model.Model.Merges, symbols[..bytes.Length], []);
         foreach (int symbol in symbols[..count])
             Add(symbol);
     }

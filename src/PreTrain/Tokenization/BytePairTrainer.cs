@@ -143,11 +143,8 @@ internal sealed class BytePairTrainer
     {
         var trainer = new BytePairTrainer(words, options.SpecialTokens);
         List<Merge> merges = trainer.FindMerges(options.VocabSize, options.MinFrequency, progress, cancellation);
-        return new BytePairModel(
-            trainer._ids, merges, [.. options.SpecialTokens.Select(token => new AddedToken(trainer._ids[token], token))])
-        {
-            EndOfText = options.SpecialTokens.FirstOrDefault(),
-        };
+        var model = new BpeModel(new TokenVocabulary(trainer._ids), merges, new BpeSettings { ByteLevel = true });
+        return new BytePairModel(model, [.. options.SpecialTokens.Select(token => new AddedToken(trainer._ids[token], token))]);
     }
 
     /// <summary>Batches of about a million characters. A longer text is cut where words end whatever comes before or after.</summary>

@@ -60,6 +60,16 @@ internal sealed class WorkText
         }
     }
 
+    /// <summary>Takes a part of another text on its way.</summary>
+    public void Load(WorkText other, int start, int end)
+    {
+        Load(other.Chars[start..end], other._origin + start, other.Tracks);
+        if (!Tracks)
+            return;
+        other._starts.AsSpan(start, Length).CopyTo(_starts);
+        other._ends.AsSpan(start, Length).CopyTo(_ends);
+    }
+
     /// <summary>Where in the original the character at an index begins. Without tracking, as if nothing had been changed.</summary>
     public int OriginalStart(int index) => Tracks ? _starts[index] : _origin + index;
 

@@ -11,6 +11,7 @@ ccc         runs of canonical combining classes
 canonical   one step of canonical decomposition, CODE=PART[+PART], with ! where the parts do not compose again
 compatible  whole compatibility decompositions that are not the canonical ones
 lower       lower-case forms
+scripts     runs of numbers of scripts, in the order in which they come first; 0 for what belongs to any
 """
 
 import unicodedata
@@ -78,6 +79,26 @@ def combining_classes(nfd):
         yield code, value
 
 
+def scripts():
+    splitter = pre_tokenizers.UnicodeScripts()
+
+    def is_same(first, second):
+        return len(splitter.pre_tokenize_str(first + second)) == 1
+
+    examples, previous, value = [], None, 0
+    for code in ALL:
+        c = chr(code)
+        if is_same("a", c) and is_same("\u0431", c):
+            value, previous = 0, None
+        elif previous is None or not is_same(previous, c):
+            value = next((i + 1 for i, example in enumerate(examples) if is_same(example, c)), 0)
+            if value == 0:
+                examples.append(c)
+                value = len(examples)
+            previous = c
+        yield code, value
+
+
 def main():
     nfc, nfd, nfkd, lower = normalizers.NFC(), normalizers.NFD(), normalizers.NFKD(), normalizers.Lowercase()
     canonical, compatible, lowered, steps = [], [], [], {}
@@ -105,7 +126,7 @@ def main():
         file.write(f"# tokenizers {tokenizers.__version__}; make_unicode.py wrote this and says what it means\n")
         for name, entries in [
                 ("classes", runs(classes())), ("ccc", runs(combining_classes(nfd))), ("canonical", canonical),
-                ("compatible", compatible), ("lower", lowered)]:
+                ("compatible", compatible), ("lower", lowered), ("scripts", runs(scripts()))]:
             file.write(name + " " + " ".join(entries) + "\n")
 
 

@@ -1,11 +1,14 @@
 using System.Text;
 using System.Text.Json;
 
-namespace PreTrain.Tokenization;
+namespace PreTrain.Tokenization.Json;
 
 /// <summary>A JSON file that is read token by token, so that a fault can be told with its line and column.</summary>
 internal sealed class TokenizerFile
 {
+    /// <summary>The largest id that a file may use: a table of all ids up to it is kept.</summary>
+    public const int LargestId = (1 << 24) - 1;
+
     private readonly byte[] _data;
     private readonly int _start;   // after a byte-order mark
 
@@ -97,8 +100,8 @@ internal sealed class TokenizerFile
     public int ReadId(ref Utf8JsonReader reader, string what)
     {
         Require(ref reader, JsonTokenType.Number, what);
-        if (!reader.TryGetInt32(out int id) || id is < 0 or > BytePairJson.LargestId)
-            throw Fault(reader.TokenStartIndex, $"{what} ({Encoding.UTF8.GetString(reader.ValueSpan)}) must be a whole number from 0 to {BytePairJson.LargestId}.");
+        if (!reader.TryGetInt32(out int id) || id is < 0 or > LargestId)
+            throw Fault(reader.TokenStartIndex, $"{what} ({Encoding.UTF8.GetString(reader.ValueSpan)}) must be a whole number from 0 to {LargestId}.");
         return id;
     }
 
@@ -115,7 +118,8 @@ internal sealed class TokenizerFile
         }
     }
 
-    private static string Name(JsonTokenType kind) => kind switch
+    /// <summary>A kind of value in words.</summary>
+    public static string Name(JsonTokenType kind) => kind switch
     {
         JsonTokenType.StartObject => "an object",
         JsonTokenType.StartArray => "a list",
