@@ -60,7 +60,7 @@ public sealed class ByteLevelBpeTokenizer : TextTokenizer
         ArgumentNullException.ThrowIfNull(corpus);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        WordCounter words = BytePairTrainer.CountWords(corpus, options.Threads, progress, cancellation);
+        WordCounter words = CorpusWords.Count(corpus, Gpt2WordSplitter.Instance, options.Threads, progress, cancellation);
         if (words.Count == 0)
             throw new ArgumentException("The corpus holds no text; give at least one document that is not empty.", nameof(corpus));
         return new ByteLevelBpeTokenizer(BytePairTrainer.Train(words, options, progress, cancellation));
