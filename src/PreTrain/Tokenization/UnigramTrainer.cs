@@ -126,7 +126,8 @@ internal sealed class UnigramTrainer
             else if (frequency > 0)
             {
                 double logProbability = Math.Log(frequency) - logSum;
-                double logSumWithout = Math.Log(sum + frequency * (alternatives[piece].Length - 1));
+                // The reference, and SentencePiece before it, takes the number of all pieces here instead of that of the parts.
+                double logSumWithout = Math.Log(sum + frequency * alive.Length);
                 double logProbabilityWithout = 0;
                 foreach (int part in alternatives[piece])
                     logProbabilityWithout += Math.Log(frequencies[part] + frequency) - logSumWithout;

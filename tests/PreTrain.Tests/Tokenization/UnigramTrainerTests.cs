@@ -11,6 +11,8 @@ public class UnigramTrainerTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
     public void Train_CorpusOfTheReference_FindsItsPiecesAndScores(int index)
     {
         JsonElement expected = Root.GetProperty("unigram")[index];
