@@ -17,6 +17,10 @@ public sealed record ByteLevelBpeOptions
     /// <value>The default is <c>&lt;|endoftext|&gt;</c> alone.</value>
     public IReadOnlyList<string> SpecialTokens { get; init; } = ["<|endoftext|>"];
 
+    /// <summary>How long tokens stay, in bytes: pairs that would reach this length are not merged, except for those of two bytes.</summary>
+    /// <value>The default is <see langword="null"/>: no limit.</value>
+    public int? MaxTokenLength { get; init; }
+
     /// <summary>How many threads count words. The result does not depend on it.</summary>
     /// <value>The default is 0: as many as the machine has processors.</value>
     public int Threads { get; init; }
@@ -28,6 +32,8 @@ public sealed record ByteLevelBpeOptions
         var faults = new List<string>();
         if (MinFrequency < 0)
             faults.Add($"MinFrequency ({MinFrequency}) must not be negative; use 0 to merge every pair that occurs.");
+        if (MaxTokenLength < 1)
+            faults.Add($"MaxTokenLength ({MaxTokenLength}) must be at least 1; use null for no limit.");
         if (Threads < 0)
             faults.Add($"Threads ({Threads}) must not be negative; use 0 for all processors.");
         if (SpecialTokens is null)

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using PreTrain.Tokenization.Patterns;
 
 namespace PreTrain.Tokenization;
 
@@ -19,16 +18,6 @@ internal sealed class WordCounter
     /// <summary>The number of characters in different words.</summary>
     public long TotalLength { get; private set; }
 
-    /// <summary>Counts the words of a text.</summary>
-    public void AddText(ReadOnlySpan<char> text)
-    {
-        for (int start = 0, end; start < text.Length; start = end)
-        {
-            end = Gpt2Scanner.EndOfWord(text, start);
-            Add(text[start..end], 1);
-        }
-    }
-
     /// <summary>Adds what another counter has counted.</summary>
     public void AddAll(WordCounter other)
     {
@@ -46,7 +35,8 @@ internal sealed class WordCounter
     /// <summary>How often it occurred.</summary>
     public long CountOf(int index) => _entries[index].Count;
 
-    private void Add(ReadOnlySpan<char> word, long count)
+    /// <summary>Counts a word so many times more.</summary>
+    public void Add(ReadOnlySpan<char> word, long count)
     {
         uint hash = Hash(word);
         int mask = _slots.Length - 1;

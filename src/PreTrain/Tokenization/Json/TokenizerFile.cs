@@ -21,6 +21,9 @@ internal sealed class TokenizerFile
 
     public string Path { get; }
 
+    /// <summary>UTF-8 that refuses what is not valid.</summary>
+    public static UTF8Encoding StrictUtf8 { get; } = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     /// <summary>A reader at the beginning.</summary>
     public Utf8JsonReader Reader() => new(_data.AsSpan(_start));
 

@@ -72,13 +72,7 @@ internal static class TokenizerFolder
         var file = new TokenizerFile(vocabularyPath);
         Dictionary<string, int> tokens = [];
         file.Read((ref reader) => tokens = VocabularyJson.Read(file, ref reader, "The vocabulary"));
-        for (int b = 0; b < 256; b++)
-        {
-            char c = ByteAlphabet.ToChar((byte)b);
-            if (!tokens.ContainsKey(c.ToString()))
-                throw new TokenizerException(vocabularyPath, $"The vocabulary lacks the token '{c}' of the byte 0x{b:X2}; a byte-level vocabulary holds all 256.");
-        }
-
+        VocabularyJson.RequireBytes(tokens, fault => new TokenizerException(vocabularyPath, fault));
         var vocabulary = new TokenVocabulary(tokens);
         var merges = new List<Merge>();
         string text = Encoding.UTF8.GetString(TokenizerFile.ReadAll(mergesPath));

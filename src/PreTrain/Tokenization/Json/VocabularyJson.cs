@@ -38,6 +38,17 @@ internal static class VocabularyJson
     public static TokenizerException Lacks(TokenizerFile file, string left, string right, string token, long at) =>
         file.Fault(at, $"The merge of '{left}' and '{right}' needs the token '{token}', which the vocabulary lacks.");
 
+    /// <summary>Requires that all 256 bytes are tokens, so that every text can be encoded.</summary>
+    public static void RequireBytes(IReadOnlyDictionary<string, int> vocabulary, Func<string, TokenizerException> fault)
+    {
+        for (int b = 0; b < 256; b++)
+        {
+            char c = ByteAlphabet.ToChar((byte)b);
+            if (!vocabulary.ContainsKey(c.ToString()))
+                throw fault($"The vocabulary lacks the token '{c}' of the byte 0x{b:X2}; a byte-level vocabulary holds all 256.");
+        }
+    }
+
     /// <summary>The message of an argument's fault, without the name of the parameter.</summary>
     public static string Sentence(ArgumentException fault) =>
         fault.ParamName is null ? fault.Message : fault.Message.Replace($" (Parameter '{fault.ParamName}')", "", StringComparison.Ordinal);
