@@ -12,7 +12,7 @@ namespace PreTrain.Tokenization;
 /// WordPiece, Unigram, whole words), and special tokens are put around it. Ids, places and decoded texts are those of Hugging Face's tokenizers.
 /// <see cref="TextTokenizer.Load"/> makes one. Safe for concurrent use.
 /// </summary>
-public class PipelineTokenizer : TextTokenizer
+public partial class PipelineTokenizer : TextTokenizer
 {
     private readonly AddedTokenFinder? _first;    // looked for first
     private readonly AddedTokenFinder? _second;   // then, in what is left and normalized: those marked as normalized
@@ -87,6 +87,14 @@ public class PipelineTokenizer : TextTokenizer
         ArgumentException.ThrowIfNullOrEmpty(folder);
         TokenizerFolder.Save(Parts, folder);
     }
+
+    /// <inheritdoc/>
+    public override TokenizerDescription Describe() => new(
+        TokenizerJsonWriter.TypeOf(json => ModelWriter.WriteType(json, Parts.Model))!,
+        TokenizerJsonWriter.TypeOf(Parts.Normalizer is null ? null : Parts.Normalizer.Write),
+        TokenizerJsonWriter.TypeOf(Parts.PreTokenizer is null ? null : Parts.PreTokenizer.Write),
+        TokenizerJsonWriter.TypeOf(Parts.PostProcessor is null ? null : Parts.PostProcessor.Write),
+        TokenizerJsonWriter.TypeOf(Parts.Decoder is null ? null : Parts.Decoder.Write));
 
     /// <inheritdoc/>
     public override string? IdToToken(int id) =>

@@ -59,6 +59,9 @@ public abstract partial class TextTokenizer : Tokenizer
         return TokenizerFolder.Load(path);
     }
 
+    /// <summary>What the tokenizer is made of, in the terms of <c>tokenizer.json</c>.</summary>
+    public virtual TokenizerDescription Describe() => new(GetType().Name, null, null, null, null);
+
     /// <summary>Encodes a text to its ids. Special tokens inside the text are recognised; none is added.</summary>
     /// <param name="text">The text; a lone surrogate counts as U+FFFD.</param>
     public int[] Encode(ReadOnlySpan<char> text)

@@ -36,6 +36,10 @@ public sealed record WordPieceOptions
     /// <value>The default is 100.</value>
     public int MaxCharactersPerWord { get; init; } = 100;
 
+    /// <summary>Whether texts become lower case and lose their accents.</summary>
+    /// <value>The default is <see langword="true"/>.</value>
+    public bool Lowercase { get; init; } = true;
+
     /// <summary>How many threads count words. The result does not depend on it.</summary>
     /// <value>The default is 0: as many as the machine has processors.</value>
     public int Threads { get; init; }

@@ -36,6 +36,14 @@ internal static class ModelWriter
         json.WriteEndObject();
     }
 
+    /// <summary>Writes the type of a model alone.</summary>
+    public static void WriteType(Utf8JsonWriter json, ITokenModel model)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", model switch { BpeModel => "BPE", WordPieceModel => "WordPiece", WordLevelModel => "WordLevel", UnigramModel => "Unigram", _ => model.GetType().Name });
+        json.WriteEndObject();
+    }
+
     private static void WriteBpe(Utf8JsonWriter json, BpeModel model)
     {
         json.WriteString("type", "BPE");

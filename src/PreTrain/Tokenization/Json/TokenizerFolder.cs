@@ -38,6 +38,8 @@ internal static class TokenizerFolder
         string folder = isFolder ? path : Path.GetDirectoryName(Path.GetFullPath(path))!;
         TokenizerSettings settings = SettingsReader.Read(folder);
         string json = isFolder ? Path.Combine(path, TokenizerFileName) : path;
+        if (!isFolder && OtherFormats.Read(path, settings) is { } other)
+            return other;
         if (File.Exists(json))
         {
             TokenizerParts parts = new TokenizerJsonReader(new TokenizerFile(json)).Read() with { Settings = settings };
@@ -47,7 +49,13 @@ internal static class TokenizerFolder
         string vocabulary = Path.Combine(path, "vocab.json"), merges = Path.Combine(path, "merges.txt");
         if (File.Exists(vocabulary) && File.Exists(merges))
             return ReadPair(vocabulary, merges, settings);
-        throw new TokenizerException(path, "The folder holds neither tokenizer.json nor vocab.json with merges.txt.");
+        foreach (string name in OtherFormats.FileNames)
+        {
+            if (File.Exists(Path.Combine(path, name)))
+                return OtherFormats.Read(Path.Combine(path, name), settings)!;
+        }
+
+        throw new TokenizerException(path, $"The folder holds neither tokenizer.json nor vocab.json with merges.txt, nor {string.Join(", ", OtherFormats.FileNames)}.");
     }
 
     /// <summary>Requires that the token that ends a document exists; without one, takes the usual ones.</summary>

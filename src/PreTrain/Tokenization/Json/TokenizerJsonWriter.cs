@@ -37,6 +37,26 @@ internal static class TokenizerJsonWriter
         return stream.ToArray();
     }
 
+    /// <summary>The type of a component; of a sequence those of its steps.</summary>
+    public static string? TypeOf(Action<Utf8JsonWriter>? write)
+    {
+        if (write is null)
+            return null;
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+            write(json);
+        using JsonDocument document = JsonDocument.Parse(stream.ToArray());
+        return TypeOf(document.RootElement);
+
+        static string? TypeOf(JsonElement element)
+        {
+            if (element.ValueKind != JsonValueKind.Object)
+                return null;
+            string type = element.GetProperty("type").GetString()!;
+            return type == "Sequence" ? string.Join(" + ", element.EnumerateObject().First(p => p.Value.ValueKind == JsonValueKind.Array).Value.EnumerateArray().Select(TypeOf)) : type;
+        }
+    }
+
     private static void WritePart(Utf8JsonWriter json, string name, Action<Utf8JsonWriter>? write)
     {
         json.WritePropertyName(name);

@@ -42,7 +42,7 @@ public class TokenizerFolderTests
     public void Read_NothingThere_SaysWhatWasLookedFor()
     {
         using var folder = new TemporaryFolder();
-        Assert.Equal($"{folder.Path}: The folder holds neither tokenizer.json nor vocab.json with merges.txt.", Assert.Throws<TokenizerException>(() => ByteLevelBpeTokenizer.Load(folder.Path)).Message);
+        Assert.Equal($"{folder.Path}: The folder holds neither tokenizer.json nor vocab.json with merges.txt, nor tokenizer.model, spiece.model, sentencepiece.bpe.model, tokenizer.tiktoken, vocab.txt.", Assert.Throws<TokenizerException>(() => ByteLevelBpeTokenizer.Load(folder.Path)).Message);
         string missing = folder.File("missing");
         Assert.Equal($"{missing}: There is no such file or folder.", Assert.Throws<TokenizerException>(() => ByteLevelBpeTokenizer.Load(missing)).Message);
     }
