@@ -14,7 +14,6 @@ internal sealed class BpeModel : ISamplingTokenModel
     private readonly BpeAlphabet _alphabet;
     private readonly int[] _fallbackIds = new int[256];   // of <0x00> and so on
     private readonly int? _unknownId;
-    private readonly MergeTable _merges;
     private long _draws;
 
     /// <param name="vocabulary">The tokens.</param>
@@ -30,7 +29,7 @@ internal sealed class BpeModel : ISamplingTokenModel
         Vocabulary = vocabulary;
         MergeList = merges;
         Settings = settings;
-        _merges = new MergeTable([.. merges]);
+        Merges = new MergeTable([.. merges]);
         _alphabet = new BpeAlphabet(vocabulary, settings.ContinuingPrefix ?? "", settings.EndOfWordSuffix ?? "");
         _unknownId = settings.UnknownToken is null ? null : vocabulary.IdOf(settings.UnknownToken);
         for (int b = 0; b < 256; b++)
@@ -41,6 +40,9 @@ internal sealed class BpeModel : ISamplingTokenModel
 
     /// <summary>The merges in the order of their rank.</summary>
     public IReadOnlyList<Merge> MergeList { get; }
+
+    /// <summary>The same, for look-ups.</summary>
+    public MergeTable Merges { get; }
 
     public BpeSettings Settings { get; }
 
@@ -111,7 +113,8 @@ internal sealed class BpeModel : ISamplingTokenModel
             Merge(piece, output, 0, null);
     }
 
-    private bool TryFindWhole(ReadOnlySpan<char> piece, out int id)
+    /// <summary>The token that a piece is as a whole.</summary>
+    public bool TryFindWhole(ReadOnlySpan<char> piece, out int id)
     {
         if (!Settings.ByteLevel)
             return Vocabulary.TryFind(piece, out id);
@@ -141,8 +144,8 @@ internal sealed class BpeModel : ISamplingTokenModel
         symbols = symbols[..count];
         starts = starts[..count];
         count = random is null
-            ? SymbolMerger.Merge(_merges, symbols, starts)
-            : SymbolMerger.MergeAtRandom(_merges, symbols, starts, dropout, random);
+            ? SymbolMerger.Merge(Merges, symbols, starts)
+            : SymbolMerger.MergeAtRandom(Merges, symbols, starts, dropout, random);
         var places = new PlaceReader(bytes, piece.Length);
         for (int i = 0; i < count; i++)
             output.Add(symbols[i], places.StartOf(starts[i]), places.EndOf(i + 1 < count ? starts[i + 1] : end));

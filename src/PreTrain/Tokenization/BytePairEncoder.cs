@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text;
+using PreTrain.Tokenization.Patterns;
 
 namespace PreTrain.Tokenization;
 
@@ -60,11 +61,11 @@ internal sealed class BytePairEncoder(BytePairModel model)
     }
 
     /// <summary>Encodes a text, word for word.</summary>
-    public void EncodeText(ReadOnlySpan<char> text)
+    public void EncodeText<TScanner>(ReadOnlySpan<char> text) where TScanner : struct, IWordScanner
     {
         for (int start = 0, end; start < text.Length; start = end)
         {
-            end = Gpt2PreTokenizer.EndOfWord(text, start);
+            end = TScanner.EndOfWord(text, start);
             EncodeWord(text, start, end);
         }
     }
@@ -193,7 +194,7 @@ internal sealed class BytePairEncoder(BytePairModel model)
     /// <summary>Encodes a word of any length without the caches.</summary>
     public void MergeWord(ReadOnlySpan<char> word)
     {
-        if (model.IgnoreMerges && model.TryFindWord(word, out int whole))
+        if (model.Model.Settings.IgnoreMerges && model.Model.TryFindWhole(word, out int whole))
         {
             Add(whole);
             return;
@@ -232,7 +233,7 @@ internal sealed class BytePairEncoder(BytePairModel model)
     {
         for (int i = 0; i < bytes.Length; i++)
             symbols[i] = model.ByteIds[bytes[i]];
-        int count = SymbolMerger.Merge(model.Merges, symbols[..bytes.Length], []);
+        int count = SymbolMerger.Merge(model.Model.Merges, symbols[..bytes.Length], []);
         foreach (int symbol in symbols[..count])
             Add(symbol);
     }

@@ -38,11 +38,8 @@ internal sealed class BytePairTrainer
         var symbols = SymbolWords.OfBytes(words, options.SpecialTokens);
         var trainer = new BytePairTrainer(symbols, "", options.MaxTokenLength);
         List<Merge> merges = trainer.FindMerges(options.VocabSize, options.MinFrequency, progress, cancellation);
-        return new BytePairModel(
-            symbols.Ids, merges, [.. options.SpecialTokens.Select(token => new AddedToken(symbols.Ids[token], token))])
-        {
-            EndOfText = options.SpecialTokens.FirstOrDefault(),
-        };
+        var model = new BpeModel(new TokenVocabulary(symbols.Ids), merges, new BpeSettings { ByteLevel = true });
+        return new BytePairModel(model, [.. options.SpecialTokens.Select(token => new AddedToken(symbols.Ids[token], token))]);
     }
 
     /// <summary>Finds the merges of words in symbols, and adds what they give to the tokens of these.</summary>

@@ -1,3 +1,5 @@
+using PreTrain.Tokenization.Patterns;
+
 namespace PreTrain.Tokenization;
 
 /// <summary>Cuts documents into words with GPT-2's pattern.</summary>
@@ -14,7 +16,7 @@ internal sealed class Gpt2WordSplitter : IWordSplitter
     {
         for (int start = 0, end; start < text.Length; start = end)
         {
-            end = Gpt2PreTokenizer.EndOfWord(text, start);
+            end = Gpt2Scanner.EndOfWord(text, start);
             words.Add(text[start..end], 1);
         }
     }

@@ -15,8 +15,8 @@ internal sealed class TokenVocabulary
         int largest = -1;
         foreach ((string token, int id) in _ids)
         {
-            if (id is < 0 or > BytePairJson.LargestId)
-                throw new ArgumentException($"The id of token '{token}' ({id}) must be from 0 to {BytePairJson.LargestId}.", nameof(vocabulary));
+            if (id is < 0 or > Json.TokenizerFile.LargestId)
+                throw new ArgumentException($"The id of token '{token}' ({id}) must be from 0 to {Json.TokenizerFile.LargestId}.", nameof(vocabulary));
             largest = Math.Max(largest, id);
         }
 
