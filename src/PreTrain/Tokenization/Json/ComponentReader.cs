@@ -84,7 +84,7 @@ internal static class ComponentReader
     }
 
     private static T ByteLevel<T>(JsonPart part, Func<bool, bool, bool, T> make) =>
-        make(part.Get("add_prefix_space").Boolean(), part.Get("trim_offsets").Boolean(), part.Find("use_regex")?.Boolean() ?? true);
+        make(part.Get("add_prefix_space").Boolean(), part.Find("trim_offsets")?.Boolean() ?? true, part.Find("use_regex")?.Boolean() ?? true);
 
     private static T Metaspace<T>(JsonPart part, Func<Rune, PrependScheme, bool, T> make)
     {

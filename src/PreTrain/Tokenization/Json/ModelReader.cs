@@ -49,7 +49,8 @@ internal sealed class ModelReader(TokenizerFile file)
     /// <param name="readsBytes">Whether the pieces that it gets are to be spelled as bytes, which BPE can do itself.</param>
     public ITokenModel Build(bool readsBytes)
     {
-        string type = Find("type")?.Text() ?? (_hasMerges ? "BPE" : _pieces is not null ? "Unigram" : _properties.ContainsKey("continuing_subword_prefix") ? "WordPiece" : "WordLevel");
+        JsonPart? named = Find("type");
+        string type = named?.Text() ?? (_hasMerges ? "BPE" : _pieces is not null ? "Unigram" : _properties.ContainsKey("continuing_subword_prefix") ? "WordPiece" : "WordLevel");
         ITokenModel model = type switch
         {
             "BPE" => BuildBpe(readsBytes),
@@ -57,7 +58,7 @@ internal sealed class ModelReader(TokenizerFile file)
                 Vocabulary(), Find("unk_token")?.Text() ?? "[UNK]", Find("continuing_subword_prefix")?.Text() ?? "##", Find("max_input_chars_per_word")?.Number() ?? 100),
             "WordLevel" => new WordLevelModel(Vocabulary(), Find("unk_token")?.Text() ?? "<unk>"),
             "Unigram" => BuildUnigram(),
-            _ => throw Find("type")!.Fault($"is '{type}', a model that is not known here."),
+            _ => throw named!.Fault($"is '{type}', a model that is not known here."),
         };
         foreach ((string name, JsonPart value) in _properties)
             throw file.Fault(value.Position, $"The property '{name}' of the model '{type}' is not known here.");

@@ -31,8 +31,16 @@ internal sealed class CodePointSet
     /// <summary>Decimal digits.</summary>
     public static CodePointSet Digit { get; } = OfCategories(UnicodeCategory.DecimalDigitNumber);
 
-    /// <summary>Word characters: letters, marks, decimal digits, connectors.</summary>
-    public static CodePointSet Word { get; } = new(c => CharUnicodeInfo.GetUnicodeCategory(c) is <= UnicodeCategory.DecimalDigitNumber or UnicodeCategory.ConnectorPunctuation);
+    /// <summary>Word characters: letters, marks, decimal digits, numbers that are letters, connectors, letters in circles and squares.</summary>
+    public static CodePointSet Word { get; } = new(c => CharUnicodeInfo.GetUnicodeCategory(c) switch
+    {
+        <= UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation => true,
+        UnicodeCategory.OtherSymbol => c is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189),
+        _ => false,
+    });
+
+    /// <summary>What <c>\w</c> and <c>\b</c> mean outside a class: Oniguruma takes the numbers among the first 256 characters for word characters too.</summary>
+    public static CodePointSet WordEscape { get; } = Word.With(new CodePointSet(c => c is 0xB2 or 0xB3 or 0xB9 or 0xBC or 0xBD or 0xBE));
 
     /// <summary>Hexadecimal digits.</summary>
     public static CodePointSet HexDigit { get; } = new(c => c < 128 && char.IsAsciiHexDigit((char)c));
@@ -65,6 +73,20 @@ internal sealed class CodePointSet
     /// <summary>A set of a range.</summary>
     public static CodePointSet Of(int first, int last) => new(c => c >= first && c <= last);
 
+    /// <summary>The set of a class like <c>[:punct:]</c>; <see langword="null"/> if the name is not known.</summary>
+    public static CodePointSet? OfBracket(string name) => name switch
+    {
+        "punct" => OfProperty("P")!.With(OfProperty("S")!),
+        "space" => Space,
+        "blank" => new(c => c == '\t' || CharUnicodeInfo.GetUnicodeCategory(c) == UnicodeCategory.SpaceSeparator),
+        "cntrl" => OfProperty("CC"),
+        "digit" => Digit,
+        "xdigit" => HexDigit,
+        "word" => Word,
+        "ascii" => Of(0, 127),
+        _ => null,
+    };
+
     /// <summary>The set of a property, as <c>\p{…}</c> names it; <see langword="null"/> if the name is not known.</summary>
     public static CodePointSet? OfProperty(string name)
     {
@@ -85,7 +107,7 @@ internal sealed class CodePointSet
             "ND" or "DECIMALNUMBER" => OfCategories(UnicodeCategory.DecimalDigitNumber),
             "NL" or "LETTERNUMBER" => OfCategories(UnicodeCategory.LetterNumber),
             "NO" or "OTHERNUMBER" => OfCategories(UnicodeCategory.OtherNumber),
-            "P" or "PUNCTUATION" => Categories(UnicodeCategory.ConnectorPunctuation, UnicodeCategory.OtherPunctuation),
+            "P" or "PUNCTUATION" or "PUNCT" => Categories(UnicodeCategory.ConnectorPunctuation, UnicodeCategory.OtherPunctuation),
             "PC" => OfCategories(UnicodeCategory.ConnectorPunctuation),
             "PD" => OfCategories(UnicodeCategory.DashPunctuation),
             "PS" => OfCategories(UnicodeCategory.OpenPunctuation),

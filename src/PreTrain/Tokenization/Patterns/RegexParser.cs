@@ -73,7 +73,7 @@ internal sealed class RegexParser(string pattern)
                 _at++;
                 if (_at < pattern.Length && "AzZbBG".Contains(pattern[_at]))
                     return pattern[_at] == 'G' ? throw Fault("\\G is not supported") : new RegexNode.Anchor(pattern[_at++]);
-                return Single(Escape());
+                return Single(Escape(isInClass: false));
             default:
                 int codePoint = Characters.At(pattern, _at, out int width);
                 _at += width;
@@ -200,7 +200,7 @@ internal sealed class RegexParser(string pattern)
         return true;
     }
 
-    private CodePointSet Escape()
+    private CodePointSet Escape(bool isInClass)
     {
         if (_at >= pattern.Length)
             throw Fault("a '\\' at the end");
@@ -216,9 +216,9 @@ internal sealed class RegexParser(string pattern)
             case 'D':
                 return CodePointSet.Digit.Negate();
             case 'w':
-                return CodePointSet.Word;
+                return isInClass ? CodePointSet.Word : CodePointSet.WordEscape;
             case 'W':
-                return CodePointSet.Word.Negate();
+                return (isInClass ? CodePointSet.Word : CodePointSet.WordEscape).Negate();
             case 'h':
                 return CodePointSet.HexDigit;
             case 'H':
@@ -343,7 +343,9 @@ internal sealed class RegexParser(string pattern)
             int close = pattern.IndexOf(":]", _at, StringComparison.Ordinal);
             string name = close < 0 ? throw Fault("a '[:' without ':]'") : pattern[_at..close];
             _at = close + 2;
-            return CodePointSet.OfProperty(name) ?? throw Fault($"the class '[:{name}:]' is not known");
+            bool isNegative = name.StartsWith('^');
+            CodePointSet set = CodePointSet.OfBracket(isNegative ? name[1..] : name) ?? throw Fault($"the class '[:{name}:]' is not known");
+            return isNegative ? set.Negate() : set;
         }
 
         if (Take("["))
@@ -352,7 +354,7 @@ internal sealed class RegexParser(string pattern)
         if (Take("\\"))
         {
             if (_at < pattern.Length && "sSdDwWhHpP".Contains(pattern[_at]))
-                return Escape();
+                return Escape(isInClass: true);
             first = _at < pattern.Length ? EscapedCharacter(pattern[_at++]) : throw Fault("a '\\' at the end");
         }
         else

@@ -167,8 +167,8 @@ internal sealed class RegexProgram
             case 'Z':
                 return at == text.Length || (at == text.Length - 1 && text[at] == '\n');
             default:
-                bool before = at > 0 && CodePointSet.Word.Contains(Characters.Before(text, at, out _));
-                bool after = at < text.Length && CodePointSet.Word.Contains(Characters.At(text, at, out _));
+                bool before = at > 0 && CodePointSet.WordEscape.Contains(Characters.Before(text, at, out _));
+                bool after = at < text.Length && CodePointSet.WordEscape.Contains(Characters.At(text, at, out _));
                 return before != after == (kind == 'b');
         }
     }

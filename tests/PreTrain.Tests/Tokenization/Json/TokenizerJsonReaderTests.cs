@@ -1,6 +1,6 @@
 using PreTrain.Tokenization;
 
-namespace PreTrain.Tests.Tokenization;
+namespace PreTrain.Tests.Tokenization.Json;
 
 public class TokenizerJsonReaderTests
 {
@@ -48,14 +48,22 @@ public class TokenizerJsonReaderTests
     [InlineData("\"id\": 256", "\"id\": 257", 3, 5, "The id 257 belongs to two tokens, 'ab' and '<eot>'; ids must be different.")]
     [InlineData("<eot>", "ab", 3, 5, "The added token 'ab' has the id 256, but in the vocabulary it has 257.")]
     [InlineData("\"content\": \"<eot>\"", "\"content\": \"\"", 3, 5, "An added token needs an id and a content.")]
-    [InlineData("\"type\": \"BPE\"", "\"type\": \"WordPiece\"", 7, 13, "The model is of type 'WordPiece'; it must be 'BPE'.")]
-    [InlineData("\"type\": \"BPE\"", "\"dropout\": 0.1", 7, 16, "The model drops merges at random (dropout); set it to null to encode the same text always alike.")]
-    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Metaspace\"", 5, 20, "The pre_tokenizer is of type 'Metaspace'; it must be 'ByteLevel', as in GPT-2's kind of tokenizer.")]
-    [InlineData("\"add_prefix_space\": false", "\"use_regex\": false", 5, 55, "The pre_tokenizer does not use GPT-2's pattern (use_regex is false); only that one is known here.")]
-    [InlineData("\"type\": \"BPE\"", "\"end_of_word_suffix\": \"</w>\"", 7, 27, "The model has the end_of_word_suffix '</w>', which a byte-level BPE tokenizer of GPT-2's kind has not.")]
-    [InlineData("\"add_prefix_space\": false},", "\"add_prefix_space\": false}, \"normalizer\": {\"type\": \"NFC\"},", 5, 84, "The file has a normalizer, which a byte-level BPE tokenizer of GPT-2's kind has not.")]
+    [InlineData("\"type\": \"BPE\"", "\"type\": \"WordPiece\"", 6, 12, "The model 'WordPiece' has merges, which only BPE has.")]
+    [InlineData("\"type\": \"BPE\"", "\"type\": \"Trie\"", 7, 13, "The value of 'type' is 'Trie', a model that is not known here.")]
+    [InlineData("\"type\": \"BPE\"", "\"type\": \"BPE\", \"shape\": 3", 7, 29, "The property 'shape' of the model 'BPE' is not known here.")]
+    [InlineData("\"type\": \"BPE\"", "\"dropout\": 1.1", 7, 16, "The value of 'dropout' must be from 0 to 1.")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Metaspace\"", 5, 62, "The value of 'add_prefix_space' is false, but prepend_scheme is not 'never'.")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"Bytes\"", 5, 29, "The value of 'type' is 'Bytes', a pre_tokenizer that is not known here.")]
+    [InlineData("\"type\": \"ByteLevel\"", "\"type\": \"ByteLevel\", \"fast\": true", 5, 50, "The property 'fast' of the pre_tokenizer 'ByteLevel' is not known here.")]
+    [InlineData("\"type\": \"ByteLevel\", \"add_prefix_space\": false", "\"type\": \"Split\", \"pattern\": {\"Regex\": \"a(b\"}, \"behavior\": \"Isolated\", \"invert\": false", 5, 59, "The value of 'Regex' is a regular expression that cannot be used: a '(' without ')', at character 4 of 'a(b'.")]
+    [InlineData("\"type\": \"ByteLevel\", \"add_prefix_space\": false", "\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, \"behavior\": \"isolated\", \"invert\": false", 5, 78, "The value of 'behavior' must be one of Removed, Isolated, MergedWithPrevious, MergedWithNext, Contiguous, but it is 'isolated'.")]
+    [InlineData("\"add_prefix_space\": false", "\"use_regex\": false", 5, 20, "The value of 'pre_tokenizer' has no property 'add_prefix_space', which it needs.")]
+    [InlineData("\"type\": \"BPE\"", "\"end_of_word_suffix\": 3", 7, 27, "The value of 'end_of_word_suffix' must be a string, but it is a number.")]
+    [InlineData("\"add_prefix_space\": false},", "\"add_prefix_space\": false}, \"normalizer\": {\"type\": \"NFX\"},", 5, 93, "The value of 'type' is 'NFX', a normalizer that is not known here.")]
+    [InlineData("\"added_tokens\": [", "\"truncation\": {\"max_length\": -1}, \"added_tokens\": [", 2, 32, "The value of 'max_length' must be a whole number from 0 to 2147483647, but it is -1.")]
+    [InlineData("\"added_tokens\": [", "\"postprocessor\": {}, \"added_tokens\": [", 2, 20, "The value of 'postprocessor' is a part of a tokenizer that is not known here.")]
+    [InlineData("\"added_tokens\": [", "\"version\": \"2.0\", \"added_tokens\": [", 2, 14, "The value of 'version' is '2.0'; only 1.0 is known here.")]
     [InlineData("\"<eot>\"", "\"\\ud800\"", 3, 28, "The JSON holds text that is not valid Unicode: ")]
-    [InlineData("\"a\": ", "\"az\": ", 8, 14, "The vocabulary lacks the token 'a' of the byte 0x61; a byte-level vocabulary holds all 256.")]
     public void Read_BrokenFile_NamesFileAndPlace(string good, string bad, int line, int column, string message)
     {
         string text = Good.Replace("BYTES", s_bytes, StringComparison.Ordinal);
@@ -88,7 +96,7 @@ public class TokenizerJsonReaderTests
         string file = folder.Write("tokenizer.json", "{}");
         Assert.Equal($"{file}: The file holds no model with a vocabulary.", Assert.Throws<TokenizerException>(() => ByteLevelBpeTokenizer.Load(file)).Message);
         folder.Write("tokenizer.json", "{\"model\": {\"vocab\": {}}}");
-        Assert.Equal($"{file}: The file has no pre_tokenizer of type 'ByteLevel', which GPT-2's kind of tokenizer needs.", Assert.Throws<TokenizerException>(() => ByteLevelBpeTokenizer.Load(file)).Message);
+        Assert.Equal($"{file}: The tokenizer is no byte-level BPE with the pattern of GPT-2, Llama 3 or Qwen 2; load it with TextTokenizer.Load.", Assert.Throws<TokenizerException>(() => ByteLevelBpeTokenizer.Load(file)).Message);
     }
 
     [Fact]

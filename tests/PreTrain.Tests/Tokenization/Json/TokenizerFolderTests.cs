@@ -1,9 +1,9 @@
 using System.Text.Json;
 using PreTrain.Tokenization;
 
-namespace PreTrain.Tests.Tokenization;
+namespace PreTrain.Tests.Tokenization.Json;
 
-public class BytePairJsonTests
+public class TokenizerFolderTests
 {
     [Fact]
     public void ReadPair_VocabularyAndMergesOfGpt2_GiveTheSameIds()
