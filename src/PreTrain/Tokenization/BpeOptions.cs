@@ -52,6 +52,11 @@ public sealed record BpeOptions
     /// <value>The default is 0: as many as the machine has processors.</value>
     public int Threads { get; init; }
 
+    /// <summary>How much memory the corpus's different words may take while they are counted, in bytes. More of them go to temporary files, and in the end
+    /// the rarest ones are left out if need be; so a corpus of any size can be trained on.</summary>
+    /// <value>The default is 0: no limit. Else at least 1048576.</value>
+    public long MemoryLimitBytes { get; init; }
+
     /// <summary>The special tokens, and those of the bytes if these are wanted.</summary>
     internal IEnumerable<string> AllSpecialTokens =>
         ByteFallback ? SpecialTokens.Concat(Enumerable.Range(0, 256).Select(b => BpeModel.FallbackToken((byte)b))) : SpecialTokens;
@@ -63,6 +68,7 @@ public sealed record BpeOptions
         var faults = new TrainingFaults();
         faults.CheckMinFrequency(MinFrequency);
         faults.CheckThreads(Threads);
+        faults.CheckMemoryLimit(MemoryLimitBytes);
         faults.CheckSpecialTokens(SpecialTokens, UnknownToken);
         faults.CheckAlphabet(InitialAlphabet, AlphabetLimit);
         if (MaxTokenLength < 1)

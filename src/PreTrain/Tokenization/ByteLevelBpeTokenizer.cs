@@ -51,7 +51,7 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
         ArgumentNullException.ThrowIfNull(corpus);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        WordCounter words = CorpusWords.Count(corpus, Gpt2WordSplitter.Instance, options.Threads, progress, cancellation);
+        WordCounter words = CorpusWords.Count(corpus, Gpt2WordSplitter.Instance, options.Threads, progress, cancellation, options.MemoryLimitBytes);
         if (words.Count == 0)
             throw new ArgumentException("The corpus holds no text; give at least one document that is not empty.", nameof(corpus));
         BytePairModel model = BytePairTrainer.Train(words, options, progress, cancellation);

@@ -8,9 +8,17 @@ internal static class CorpusWords
     private const int BatchLength = 1 << 20;   // characters
 
     /// <summary>Counts the words of a corpus on several threads.</summary>
+    /// <param name="corpus">The documents.</param>
+    /// <param name="splitter">What a word is.</param>
+    /// <param name="threads">How many threads; 0 for as many as there are processors.</param>
+    /// <param name="progress">Told about every million characters.</param>
+    /// <param name="cancellation">Stops it.</param>
+    /// <param name="memoryLimit">How much memory the words may take, in bytes; 0 for no limit. Beyond it they go to temporary files, and in the
+    /// end the rarest ones are left out if need be.</param>
     public static WordCounter Count(
-        IEnumerable<string> corpus, IWordSplitter splitter, int threads, IProgress<TokenizerTrainingProgress>? progress, CancellationToken cancellation)
+        IEnumerable<string> corpus, IWordSplitter splitter, int threads, IProgress<TokenizerTrainingProgress>? progress, CancellationToken cancellation, long memoryLimit = 0)
     {
+        using WordRuns? runs = memoryLimit > 0 ? new WordRuns(memoryLimit) : null;
         threads = threads == 0 ? Environment.ProcessorCount : threads;
         var counters = new List<WordCounter> { new() };
         long read = 0;
@@ -67,6 +75,13 @@ internal static class CorpusWords
         }
 
         cancellation.ThrowIfCancellationRequested();
+        if (runs is not null)
+        {
+            counters.ForEach(runs.Spill);
+            counters.Clear();
+            return runs.Merge(cancellation);
+        }
+
         for (int i = 1; i < counters.Count; i++)
             counters[0].AddAll(counters[i]);
         return counters[0];
@@ -78,6 +93,12 @@ internal static class CorpusWords
             {
                 splitter.Count(text.Span, counter);
                 length += text.Length;
+            }
+
+            if (runs is not null && counter.Bytes > memoryLimit / threads)
+            {
+                runs.Spill(counter);
+                counter.Clear();
             }
 
             progress?.Report(new(TokenizerTrainingStage.CountingWords, Interlocked.Add(ref read, length), null));

@@ -34,7 +34,7 @@ public partial class PipelineTokenizer
             PreTokenizer = new BertSplitter(),
             Decoder = new WordPieceDecoder(options.ContinuingPrefix, cleansUp: true),
         };
-        WordCounter words = Count(corpus, parts, options.Threads, progress, cancellation);
+        WordCounter words = Count(corpus, parts, options.Threads, options.MemoryLimitBytes, progress, cancellation);
         return Create(parts, TokenModelTrainer.TrainWordPiece(words, options, progress, cancellation), options.SpecialTokens, options.UnknownToken);
     }
 
@@ -62,7 +62,7 @@ public partial class PipelineTokenizer
                 new ReplaceDecoder(new LiteralPattern("▁"), " "), new ByteFallbackDecoder(), new FuseDecoder(), new StripDecoder(new Rune(' '), 1, 0),
             ]),
         };
-        WordCounter words = Count(corpus, parts, options.Threads, progress, cancellation);
+        WordCounter words = Count(corpus, parts, options.Threads, options.MemoryLimitBytes, progress, cancellation);
         return Create(parts, TokenModelTrainer.TrainBpe(words, options, progress, cancellation), options.SpecialTokens, options.UnknownToken);
     }
 
@@ -90,7 +90,7 @@ public partial class PipelineTokenizer
                 ? new DecoderSequence([new ByteFallbackDecoder(), new MetaspaceDecoder(s_blank, PrependScheme.Always, splits: true)])
                 : new MetaspaceDecoder(s_blank, PrependScheme.Always, splits: true),
         };
-        WordCounter words = Count(corpus, parts, options.Threads, progress, cancellation);
+        WordCounter words = Count(corpus, parts, options.Threads, options.MemoryLimitBytes, progress, cancellation);
         return Create(parts, UnigramTrainer.Train(words, options, progress, cancellation), options.SpecialTokens, options.UnknownToken);
     }
 
@@ -107,15 +107,15 @@ public partial class PipelineTokenizer
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         var parts = new TokenizerParts { Model = NoModel.Instance, PreTokenizer = new WhitespaceSplitter() };
-        WordCounter words = Count(corpus, parts, options.Threads, progress, cancellation);
+        WordCounter words = Count(corpus, parts, options.Threads, options.MemoryLimitBytes, progress, cancellation);
         return Create(parts, TokenModelTrainer.TrainWordLevel(words, options), options.SpecialTokens, options.UnknownToken);
     }
 
     private static WordCounter Count(
-        IEnumerable<string> corpus, TokenizerParts parts, int threads, IProgress<TokenizerTrainingProgress>? progress, CancellationToken cancellation)
+        IEnumerable<string> corpus, TokenizerParts parts, int threads, long memoryLimit, IProgress<TokenizerTrainingProgress>? progress, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(corpus);
-        return CorpusWords.Count(corpus, new PipelineWordSplitter(parts.Normalizer, parts.PreTokenizer), threads, progress, cancellation);
+        return CorpusWords.Count(corpus, new PipelineWordSplitter(parts.Normalizer, parts.PreTokenizer), threads, progress, cancellation, memoryLimit);
     }
 
     private static PipelineTokenizer Create(TokenizerParts parts, ITokenModel model, IReadOnlyList<string> specials, string? unknown)

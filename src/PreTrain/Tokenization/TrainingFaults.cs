@@ -21,6 +21,12 @@ internal sealed class TrainingFaults
             Add($"Threads ({value}) must not be negative; use 0 for all processors.");
     }
 
+    public void CheckMemoryLimit(long value)
+    {
+        if (value is not 0 and < 1 << 20)
+            Add($"MemoryLimitBytes ({value}) must be at least {1 << 20}; use 0 for no limit.");
+    }
+
     public void CheckSpecialTokens(IReadOnlyList<string>? tokens, string? unknown)
     {
         if (tokens is null)

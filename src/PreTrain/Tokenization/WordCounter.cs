@@ -18,11 +18,27 @@ internal sealed class WordCounter
     /// <summary>The number of characters in different words.</summary>
     public long TotalLength { get; private set; }
 
+    /// <summary>About how much memory the words take.</summary>
+    public long Bytes => Count * BytesOf(0) + TotalLength * sizeof(char);
+
+    /// <summary>About how much memory a word of some length takes: its entry, its slots, its characters.</summary>
+    public static long BytesOf(int length) => 56 + length * (long)sizeof(char);
+
     /// <summary>Adds what another counter has counted.</summary>
     public void AddAll(WordCounter other)
     {
         for (int i = 0; i < other.Count; i++)
             Add(other.Word(i), other._entries[i].Count);
+    }
+
+    /// <summary>Forgets all words, and the memory of theirs.</summary>
+    public void Clear()
+    {
+        _blocks.Clear();
+        _entries = new Entry[1 << 12];
+        _slots = new int[1 << 13];
+        _used = BlockLength;
+        (Count, TotalLength) = (0, 0);
     }
 
     /// <summary>The word with this index.</summary>

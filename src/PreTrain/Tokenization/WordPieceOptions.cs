@@ -44,6 +44,11 @@ public sealed record WordPieceOptions
     /// <value>The default is 0: as many as the machine has processors.</value>
     public int Threads { get; init; }
 
+    /// <summary>How much memory the corpus's different words may take while they are counted, in bytes. More of them go to temporary files, and in the end
+    /// the rarest ones are left out if need be; so a corpus of any size can be trained on.</summary>
+    /// <value>The default is 0: no limit. Else at least 1048576.</value>
+    public long MemoryLimitBytes { get; init; }
+
     /// <summary>Checks all options together.</summary>
     /// <exception cref="ArgumentException">At least one of them is not valid; the message names each.</exception>
     public void Validate()
@@ -51,6 +56,7 @@ public sealed record WordPieceOptions
         var faults = new TrainingFaults();
         faults.CheckMinFrequency(MinFrequency);
         faults.CheckThreads(Threads);
+        faults.CheckMemoryLimit(MemoryLimitBytes);
         faults.CheckSpecialTokens(SpecialTokens, UnknownToken ?? "");
         faults.CheckAlphabet(InitialAlphabet, AlphabetLimit);
         if (ContinuingPrefix is null)

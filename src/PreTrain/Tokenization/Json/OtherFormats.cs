@@ -6,6 +6,7 @@ using PreTrain.Tokenization.Patterns;
 using PreTrain.Tokenization.Pipeline;
 using PreTrain.Tokenization.PostProcessors;
 using PreTrain.Tokenization.PreTokenizers;
+using PreTrain.Tokenization.Vocabularies;
 
 namespace PreTrain.Tokenization.Json;
 

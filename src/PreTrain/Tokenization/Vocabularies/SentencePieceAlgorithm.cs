@@ -1,4 +1,4 @@
-namespace PreTrain.Tokenization;
+namespace PreTrain.Tokenization.Vocabularies;
 
 /// <summary>How a SentencePiece model cuts; the values are those of its file.</summary>
 internal enum SentencePieceAlgorithm

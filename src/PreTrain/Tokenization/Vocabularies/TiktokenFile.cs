@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using PreTrain.Tokenization.Json;
 
-namespace PreTrain.Tokenization;
+namespace PreTrain.Tokenization.Vocabularies;
 
 /// <summary>
 /// Reads tiktoken's rank files: on each line the bytes of a token in base64, a blank, and its rank, which is its id too. Two tokens become one
@@ -39,7 +39,12 @@ internal static class TiktokenFile
 
         if (ranks.Count == 0)
             throw new TokenizerException(path, "The file is empty; it must hold tokens with their ranks.");
-        VocabularyJson.RequireBytes(ranks, fault => new TokenizerException(path, fault));
+        for (int b = 0; b < 256; b++)
+        {
+            if (!ranks.ContainsKey(ByteAlphabet.Spell([(byte)b])))
+                throw new TokenizerException(path, $"The token of the byte 0x{b:X2} is missing; all 256 must be there.");
+        }
+
         return new BpeModel(new TokenVocabulary(ranks), Merges(ranks, ranks), new BpeSettings { ByteLevel = true, IgnoreMerges = true });
     }
 

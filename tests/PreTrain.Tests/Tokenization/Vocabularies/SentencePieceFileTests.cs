@@ -1,8 +1,9 @@
 using System.Text.Json;
 using PreTrain.Tokenization;
+using PreTrain.Tokenization.Vocabularies;
 using static PreTrain.Tests.Tokenization.TrainedVocabularyFixture;
 
-namespace PreTrain.Tests.Tokenization;
+namespace PreTrain.Tests.Tokenization.Vocabularies;
 
 public class SentencePieceFileTests
 {

@@ -1,4 +1,4 @@
-namespace PreTrain.Tokenization;
+namespace PreTrain.Tokenization.Vocabularies;
 
 /// <summary>A piece of a SentencePiece model; its place in the list is its id.</summary>
 /// <param name="Text">The piece.</param>

@@ -1,7 +1,8 @@
 using System.Text;
 using PreTrain.Tokenization;
+using PreTrain.Tokenization.Vocabularies;
 
-namespace PreTrain.Tests.Tokenization;
+namespace PreTrain.Tests.Tokenization.Vocabularies;
 
 public class VocabularyTextTests
 {

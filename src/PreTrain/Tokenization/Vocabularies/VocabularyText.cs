@@ -1,7 +1,7 @@
 using System.Text;
 using PreTrain.Tokenization.Json;
 
-namespace PreTrain.Tokenization;
+namespace PreTrain.Tokenization.Vocabularies;
 
 /// <summary>Reads and writes <c>vocab.txt</c>, BERT's vocabulary: a token a line, whose number from 0 on is its id.</summary>
 internal static class VocabularyText

@@ -1,6 +1,6 @@
 using PreTrain.Tokenization.Json;
 
-namespace PreTrain.Tokenization;
+namespace PreTrain.Tokenization.Vocabularies;
 
 /// <summary>What a SentencePiece <c>.model</c> holds that matters for encoding and decoding (Kudo and Richardson 2018).</summary>
 internal sealed record SentencePieceFile

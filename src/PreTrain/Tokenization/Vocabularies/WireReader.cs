@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using PreTrain.Tokenization.Json;
 
-namespace PreTrain.Tokenization;
+namespace PreTrain.Tokenization.Vocabularies;
 
 /// <summary>Reads the fields of a protocol buffer's message, one after another.</summary>
 /// <param name="path">The file, for faults.</param>

@@ -2,7 +2,7 @@ using PreTrain.Tokenization;
 
 namespace PreTrain.Tests.Tokenization;
 
-public class TokenizerOptionsTests
+public class TrainingOptionsTests
 {
     [Fact]
     public void Validate_Defaults_AreValid()
@@ -16,11 +16,12 @@ public class TokenizerOptionsTests
     [Fact]
     public void Validate_SeveralFaultsOfBpe_AreReportedTogether()
     {
-        var options = new BpeOptions { VocabSize = 256, MinFrequency = -1, Threads = -2, SpecialTokens = ["<a>", "", "<a>"], AlphabetLimit = 0, InitialAlphabet = ["ab", "\ud800"], MaxTokenLength = 0, ContinuingPrefix = null!, EndOfWordSuffix = null!, ByteFallback = true };
+        var options = new BpeOptions { VocabSize = 256, MinFrequency = -1, Threads = -2, MemoryLimitBytes = 5, SpecialTokens = ["<a>", "", "<a>"], AlphabetLimit = 0, InitialAlphabet = ["ab", "\ud800"], MaxTokenLength = 0, ContinuingPrefix = null!, EndOfWordSuffix = null!, ByteFallback = true };
         Check(
             options.Validate,
             "MinFrequency (-1) must not be negative; use 0 for whatever occurs.",
             "Threads (-2) must not be negative; use 0 for all processors.",
+            "MemoryLimitBytes (5) must be at least 1048576; use 0 for no limit.",
             "SpecialTokens must not hold an empty token; remove it.",
             "SpecialTokens holds '<a>' more than once; remove one of them.",
             "UnknownToken ('<unk>') must be one of SpecialTokens; add it there.",

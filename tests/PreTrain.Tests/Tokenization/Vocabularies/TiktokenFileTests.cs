@@ -2,8 +2,9 @@ using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using PreTrain.Tokenization;
+using PreTrain.Tokenization.Vocabularies;
 
-namespace PreTrain.Tests.Tokenization;
+namespace PreTrain.Tests.Tokenization.Vocabularies;
 
 public class TiktokenFileTests
 {
@@ -46,7 +47,7 @@ public class TiktokenFileTests
         Check("YQ== 0\nY 1\n", ", line 2, column 1: 'Y' is not a token in base64.");
         Check("YQ== 0\nYQ== 1\n", ", line 2: The token 'YQ==' has the rank 0 already; each must be there once.");
         Check("YQ== 0\r\nYg== 0\r\n", ", line 2: The rank 0 is that of line 1 already; ranks must be different.");
-        Check("YQ== 0\n", ": The vocabulary lacks the token 'Ā' of the byte 0x00; a byte-level vocabulary holds all 256.");
+        Check("YQ== 0\n", ": The token of the byte 0x00 is missing; all 256 must be there.");
 
         void Check(string content, string fault)
         {

@@ -1,4 +1,4 @@
-namespace PreTrain.Tokenization;
+namespace PreTrain.Tokenization.Vocabularies;
 
 /// <summary>What a piece of a SentencePiece model is for; the values are those of its file.</summary>
 internal enum SentencePieceKind
