@@ -93,8 +93,9 @@ public abstract partial class TextTokenizer
                 continue;
             var draft = new EncodingDraft();
             Encode(part, parts.Count, draft);
-            if (options.Offsets == OffsetUnit.CodePoints)
-                Convert(draft, part, options.Offsets);
+            // Post-processors count characters.
+            if (HasPairs(part))
+                Convert(draft, OffsetConverter.ToCodePoints(part));
             parts.Add(draft);
         }
 
@@ -104,8 +105,9 @@ public abstract partial class TextTokenizer
         foreach (EncodingDraft part in parts)
         {
             int sequence = part.Sequences.Find(s => s >= 0);
-            if (options.Offsets == OffsetUnit.Utf8Bytes && part.Sequences.Exists(s => s >= 0))
-                Convert(part, sequence == 0 ? text : pair!, options.Offsets);
+            string source = sequence == 0 ? text : pair!;
+            if (options.Offsets == OffsetUnit.Utf8Bytes || (options.Offsets == OffsetUnit.Utf16 && HasPairs(source)))
+                Convert(part, OffsetConverter.FromCodePoints(source, options.Offsets));
         }
 
         var whole = new EncodingDraft();
@@ -114,11 +116,9 @@ public abstract partial class TextTokenizer
         return whole;
     }
 
-    private static void Convert(EncodingDraft draft, string text, OffsetUnit unit)
-    {
-        var converter = new OffsetConverter(text, unit);
-        draft.MapOffsets((_, _, span) => converter.Convert(span));
-    }
+    private static bool HasPairs(string text) => text.AsSpan().ContainsAnyInRange('\ud800', '\udfff');
+
+    private static void Convert(EncodingDraft draft, OffsetConverter converter) => draft.MapOffsets((_, _, span) => converter.Convert(span));
 
     private (int Id, string Token) Filler(PaddingOptions padding)
     {
