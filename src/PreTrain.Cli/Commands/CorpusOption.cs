@@ -20,9 +20,9 @@ internal static class CorpusOption
     };
 
     /// <summary>The corpus; files are checked now and read when it is enumerated.</summary>
-    public static TextCorpus Open(string[] data)
+    public static TextCorpus Open(string[] data, bool replaceInvalid = false)
     {
-        if (!data.Contains(SdkDocs)) return TextCorpus.FromFiles(data);
+        if (!data.Contains(SdkDocs)) return replaceInvalid ? TextCorpus.FromDamagedFiles(data) : TextCorpus.FromFiles(data);
         return data.Length == 1 ? new SdkDocumentation()
             : throw new UsageException($"--data takes either {SdkDocs} or files; it was given both ({string.Join(' ', data)}). A file of that name is written ./{SdkDocs}.");
     }

@@ -21,6 +21,12 @@ public abstract class TextCorpus : IEnumerable<string>
     /// </exception>
     public static TextCorpus FromFiles(params string[] filesOrGlobs) => new FileCorpus(FileSelection.Resolve(filesOrGlobs));
 
+    /// <summary>A corpus of files as <see cref="FromFiles"/> reads them, but for bytes that are not UTF-8: they become U+FFFD.</summary>
+    /// <param name="filesOrGlobs">Paths and patterns.</param>
+    /// <returns>A corpus; its files are read when it is enumerated.</returns>
+    /// <exception cref="CorpusException">A file does not exist or is empty, or a pattern matches none.</exception>
+    public static TextCorpus FromDamagedFiles(params string[] filesOrGlobs) => new FileCorpus(FileSelection.Resolve(filesOrGlobs), replaceInvalid: true);
+
     /// <summary>A corpus of documents that the program already has, or makes one by one.</summary>
     /// <param name="documents">The documents. A corpus is enumerated several times, so this must be possible for them too.</param>
     /// <returns>A corpus over <paramref name="documents"/>, without a copy.</returns>
@@ -50,12 +56,12 @@ public abstract class TextCorpus : IEnumerable<string>
         }
     }
 
-    private sealed class FileCorpus(IReadOnlyList<string> files) : TextCorpus
+    private sealed class FileCorpus(IReadOnlyList<string> files, bool replaceInvalid = false) : TextCorpus
     {
         public override IEnumerator<string> GetEnumerator()
         {
             foreach (var file in files)
-                yield return Utf8File.ReadAllText(file);
+                yield return Utf8File.ReadAllText(file, replaceInvalid);
         }
     }
 }

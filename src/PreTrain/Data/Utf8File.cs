@@ -4,7 +4,7 @@ using System.Text.Unicode;
 
 namespace PreTrain.Data;
 
-/// <summary>Reads text files as UTF-8 without repairing anything.</summary>
+/// <summary>Reads text files as UTF-8, without repairing anything unless that is asked for.</summary>
 internal static class Utf8File
 {
     // The longest string that .NET can hold, in UTF-16 code units.
@@ -12,7 +12,7 @@ internal static class Utf8File
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    public static string ReadAllText(string file)
+    public static string ReadAllText(string file, bool replaceInvalid = false)
     {
         byte[] bytes;
         try
@@ -34,13 +34,14 @@ internal static class Utf8File
             text = text[Encoding.UTF8.Preamble.Length..];
         try
         {
-            var length = Strict.GetCharCount(text);
+            var encoding = replaceInvalid ? Encoding.UTF8 : Strict;
+            var length = encoding.GetCharCount(text);
             if (length > MaxStringLength)
             {
                 throw new CorpusException(
                     $"The file '{file}' holds {length} characters; one document may hold at most {MaxStringLength}. Split it into several files.", file);
             }
-            return Strict.GetString(text);
+            return encoding.GetString(text);
         }
         catch (DecoderFallbackException)
         {

@@ -17,9 +17,18 @@ public sealed record ByteLevelBpeOptions
     /// <value>The default is <c>&lt;|endoftext|&gt;</c> alone.</value>
     public IReadOnlyList<string> SpecialTokens { get; init; } = ["<|endoftext|>"];
 
+    /// <summary>How long tokens stay, in bytes: pairs that would reach this length are not merged, except for those of two bytes.</summary>
+    /// <value>The default is <see langword="null"/>: no limit.</value>
+    public int? MaxTokenLength { get; init; }
+
     /// <summary>How many threads count words. The result does not depend on it.</summary>
     /// <value>The default is 0: as many as the machine has processors.</value>
     public int Threads { get; init; }
+
+    /// <summary>How much memory the corpus's different words may take while they are counted, in bytes. More of them go to temporary files, and in the end
+    /// the rarest ones are left out if need be; so a corpus of any size can be trained on.</summary>
+    /// <value>The default is 0: no limit. Else at least 1048576.</value>
+    public long MemoryLimitBytes { get; init; }
 
     /// <summary>Checks all options together.</summary>
     /// <exception cref="ArgumentException">At least one of them is not valid; the message names each.</exception>
@@ -28,8 +37,12 @@ public sealed record ByteLevelBpeOptions
         var faults = new List<string>();
         if (MinFrequency < 0)
             faults.Add($"MinFrequency ({MinFrequency}) must not be negative; use 0 to merge every pair that occurs.");
+        if (MaxTokenLength < 1)
+            faults.Add($"MaxTokenLength ({MaxTokenLength}) must be at least 1; use null for no limit.");
         if (Threads < 0)
             faults.Add($"Threads ({Threads}) must not be negative; use 0 for all processors.");
+        if (MemoryLimitBytes is not 0 and < 1 << 20)
+            faults.Add($"MemoryLimitBytes ({MemoryLimitBytes}) must be at least {1 << 20}; use 0 for no limit.");
         if (SpecialTokens is null)
         {
             faults.Add("SpecialTokens must not be null; use an empty list for none.");

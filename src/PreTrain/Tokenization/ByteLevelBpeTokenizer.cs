@@ -1,47 +1,38 @@
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.ML.Tokenizers;
+using PreTrain.Tokenization.Decoders;
+using PreTrain.Tokenization.Json;
+using PreTrain.Tokenization.Patterns;
+using PreTrain.Tokenization.Pipeline;
+using PreTrain.Tokenization.PostProcessors;
+using PreTrain.Tokenization.PreTokenizers;
 
 namespace PreTrain.Tokenization;
 
 /// <summary>
-/// GPT-2's tokenizer: byte-level byte-pair encoding (Radford et al. 2019; Sennrich et al. 2016). Every text can be encoded, and decodes to
-/// itself. Training, ids and files are those of Hugging Face's tokenizers with <c>ByteLevel(add_prefix_space=False)</c>. Safe for concurrent use.
+/// Byte-level byte-pair encoding (Radford et al. 2019; Sennrich et al. 2016): the tokenizer of GPT-2, RoBERTa, Llama 3 and Qwen 2. Every text can be encoded,
+/// and decodes to itself. A <see cref="PipelineTokenizer"/> whose ids come from a path of their own, several times as fast. Training, ids and files are
+/// those of Hugging Face's tokenizers with <c>ByteLevel(add_prefix_space=False)</c>. Safe for concurrent use.
 /// </summary>
-public sealed class ByteLevelBpeTokenizer : TextTokenizer
+public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
 {
-    private const string TokenizerJson = "tokenizer.json";
-    private const string ConfigurationJson = "tokenizer_config.json";
-
     private readonly BytePairModel _model;
-    private readonly AddedTokenFinder? _first;    // looked for first
-    private readonly AddedTokenFinder? _second;   // then, in what is left: those marked as normalized
-    private readonly BytePairEncoder?[] _idle = new BytePairEncoder?[Environment.ProcessorCount];
-    private readonly Lazy<string> _fingerprint;
+    private readonly ScannerPattern _pattern;
+    private readonly bool _addPrefixSpace;
+    private readonly BytePairEncoder?[] _idleEncoders = new BytePairEncoder?[Environment.ProcessorCount];
 
-    private ByteLevelBpeTokenizer(BytePairModel model)
+    private ByteLevelBpeTokenizer(BytePairModel model, TokenizerParts parts, ScannerPattern pattern, bool addPrefixSpace)
+        : base(parts)
     {
         _model = model;
-        _first = AddedTokenFinder.Create([.. model.AddedTokens.Where(token => !token.Normalized)]);
-        _second = AddedTokenFinder.Create([.. model.AddedTokens.Where(token => token.Normalized)]);
-        EndOfTextId = model.EndOfText is null ? null : model.IdOf(model.EndOfText);
-        _fingerprint = new Lazy<string>(() => Convert.ToHexStringLower(SHA256.HashData(BytePairJson.Write(_model))));
+        _pattern = pattern;
+        _addPrefixSpace = addPrefixSpace;
     }
 
-    /// <inheritdoc/>
-    public override int VocabSize => _model.Size;
-
-    /// <inheritdoc/>
-    public override int? EndOfTextId { get; }
-
-    /// <inheritdoc/>
-    public override string Fingerprint => _fingerprint.Value;
-
-    /// <summary>GPT-2's pattern.</summary>
-    public override PreTokenizer PreTokenizer => Gpt2PreTokenizer.Instance;
+    /// <summary>The pattern that cuts words.</summary>
+    public override PreTokenizer PreTokenizer => ReferenceEquals(_pattern, ScannerPattern.Gpt2) ? Gpt2PreTokenizer.Instance : new PatternPreTokenizer(_pattern);
 
     /// <summary>The merges in the order in which they were found, each as the two tokens that become one.</summary>
-    public IEnumerable<(string Left, string Right)> Merges => _model.MergeList.Select(m => (_model.TokenOf(m.Left)!, _model.TokenOf(m.Right)!));
+    public IEnumerable<(string Left, string Right)> Merges => _model.Model.MergeList.Select(m => (_model.Model.TokenOf(m.Left)!, _model.Model.TokenOf(m.Right)!));
 
     /// <summary>
     /// Trains a tokenizer. The ids are: special tokens, the 256 bytes in the order of their spelling, then the merges in the order in which
@@ -60,63 +51,30 @@ public sealed class ByteLevelBpeTokenizer : TextTokenizer
         ArgumentNullException.ThrowIfNull(corpus);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        WordCounter words = BytePairTrainer.CountWords(corpus, options.Threads, progress, cancellation);
+        WordCounter words = CorpusWords.Count(corpus, Gpt2WordSplitter.Instance, options.Threads, progress, cancellation, options.MemoryLimitBytes);
         if (words.Count == 0)
             throw new ArgumentException("The corpus holds no text; give at least one document that is not empty.", nameof(corpus));
-        return new ByteLevelBpeTokenizer(BytePairTrainer.Train(words, options, progress, cancellation));
+        BytePairModel model = BytePairTrainer.Train(words, options, progress, cancellation);
+        return TryCreate(PartsOf(model.Model, model.AddedTokens, options.SpecialTokens.FirstOrDefault(), addPrefixSpace: false))!;
     }
 
     /// <summary>
-    /// Loads a tokenizer of GPT-2's kind. Ids, and the added tokens that are recognised inside a text, are as in Hugging Face's tokenizers.
+    /// Loads a byte-level BPE tokenizer. Ids, and the added tokens that are recognised inside a text, are as in Hugging Face's tokenizers.
     /// </summary>
     /// <param name="path">A folder with <c>tokenizer.json</c>, or with <c>vocab.json</c> and <c>merges.txt</c>; or a <c>tokenizer.json</c>
     /// itself. A <c>tokenizer_config.json</c> beside it says which token ends a document.</param>
-    /// <exception cref="TokenizerException">A file is missing, broken, or of another kind.</exception>
-    public static ByteLevelBpeTokenizer Load(string path)
+    /// <exception cref="TokenizerException">A file is missing, broken, or of another kind, which <see cref="TextTokenizer.Load"/> reads.</exception>
+    public static new ByteLevelBpeTokenizer Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        bool isFolder = Directory.Exists(path);
-        string folder = isFolder ? path : Path.GetDirectoryName(Path.GetFullPath(path))!;
-        string configuration = Path.Combine(folder, ConfigurationJson);
-        string json = isFolder ? Path.Combine(path, TokenizerJson) : path;
-        if (!File.Exists(json) && !isFolder)
-            throw new TokenizerException(path, "There is no such file or folder.");
-        string? endOfText = File.Exists(configuration) ? BytePairJson.ReadEndOfText(configuration) : null;
-        if (File.Exists(json))
-            return new ByteLevelBpeTokenizer(BytePairJson.Read(json, endOfText));
-
-        string vocabulary = Path.Combine(path, "vocab.json"), merges = Path.Combine(path, "merges.txt");
-        if (File.Exists(vocabulary) && File.Exists(merges))
-            return new ByteLevelBpeTokenizer(BytePairJson.ReadPair(vocabulary, merges, endOfText));
-        throw new TokenizerException(path, "The folder holds neither tokenizer.json nor vocab.json with merges.txt.");
+        return TokenizerFolder.Load(path) as ByteLevelBpeTokenizer ?? throw new TokenizerException(
+            path, "The tokenizer is no byte-level BPE with the pattern of GPT-2, Llama 3 or Qwen 2; load it with TextTokenizer.Load.");
     }
-
-    /// <inheritdoc/>
-    public override void Save(string folder)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(folder);
-        Directory.CreateDirectory(folder);
-        WriteWhole(Path.Combine(folder, ConfigurationJson), BytePairJson.WriteConfiguration(_model));
-        WriteWhole(Path.Combine(folder, TokenizerJson), BytePairJson.Write(_model));
-    }
-
-    /// <inheritdoc/>
-    public override string? IdToToken(int id) => _model.TokenOf(id);
-
-    /// <inheritdoc/>
-    public override int? TokenToId(string token)
-    {
-        ArgumentNullException.ThrowIfNull(token);
-        return _model.IdOf(token);
-    }
-
-    /// <inheritdoc/>
-    public override bool IsSpecial(int id) => _model.AddedTokenOf(id) is { Special: true };
 
     /// <inheritdoc/>
     public override ReadOnlySpan<byte> GetTokenBytes(int id, bool isFirst)
     {
-        if (_model.TokenOf(id) is null)
+        if (IdToToken(id) is null)
             throw new ArgumentOutOfRangeException(nameof(id), id, $"The id {id} stands for no token; this vocabulary has the ids 0 to {VocabSize - 1}.");
         return _model.BytesOf(id);
     }
@@ -125,8 +83,41 @@ public sealed class ByteLevelBpeTokenizer : TextTokenizer
     public override void Encode(ReadOnlySpan<char> text, List<int> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        Encode(text, ids, cutWords: true);
+        Encode(text, ids, cutsWords: true);
     }
+
+    /// <summary>The parts of a byte-level BPE tokenizer of GPT-2's kind.</summary>
+    internal static TokenizerParts PartsOf(BpeModel model, IReadOnlyList<AddedToken> addedTokens, string? endOfText, bool addPrefixSpace)
+    {
+        var roles = new Dictionary<string, string>();
+        if (endOfText is not null)
+            (roles["bos_token"], roles["eos_token"]) = (endOfText, endOfText);
+        return new TokenizerParts
+        {
+            Model = model,
+            AddedTokens = addedTokens,
+            PreTokenizer = new ByteLevelSplitter(addPrefixSpace, trimOffsets: true, usesPattern: true, spells: false),
+            PostProcessor = new ByteLevelPostProcessor(addPrefixSpace, trimOffsets: true, usesPattern: true),
+            Decoder = new ByteLevelDecoder(addPrefixSpace, trimOffsets: true, usesPattern: true),
+            Settings = TokenizerSettings.Empty with { Roles = roles },
+        };
+    }
+
+    /// <summary>The fast tokenizer for parts that it does justice to; <see langword="null"/> for others.</summary>
+    internal static ByteLevelBpeTokenizer? TryCreate(TokenizerParts parts)
+    {
+        if (parts.Normalizer is not null || parts.Decoder is not (null or ByteLevelDecoder) || !BytePairModel.Fits(parts.Model))
+            return null;
+        (ScannerPattern? pattern, bool addPrefixSpace) = parts.PreTokenizer switch
+        {
+            ByteLevelSplitter { UsesPattern: true } words => (ScannerPattern.Gpt2, words.AddPrefixSpace),
+            SplitterSequence { Steps: [PatternSplitter { IsIsolated: true, Pattern: ScannerPattern known }, ByteLevelSplitter { UsesPattern: false, AddPrefixSpace: false }] } => (known, false),
+            _ => ((ScannerPattern?)null, false),
+        };
+        return pattern is null ? null : new ByteLevelBpeTokenizer(new BytePairModel((BpeModel)parts.Model, parts.AddedTokens), parts, pattern, addPrefixSpace);
+    }
+
+    internal override TokenDecoding BeginDecoding(bool skipSpecialTokens) => new ByteDecoding(this, skipSpecialTokens);
 
     /// <inheritdoc/>
     protected override int CountTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) =>
@@ -145,188 +136,46 @@ public sealed class ByteLevelBpeTokenizer : TextTokenizer
         return new EncodeResults<int> { Tokens = ids, CharsConsumed = span.Length };
     }
 
-    /// <summary>Encodes to tokens with the characters that they touch. A limit on their number never cuts within a character.</summary>
-    protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
+    private long Encode(ReadOnlySpan<char> text, List<int>? ids, bool cutsWords)
     {
-        if (settings.MaxTokenCount < 0)
-            throw new ArgumentOutOfRangeException(nameof(settings), settings.MaxTokenCount, $"The number of tokens ({settings.MaxTokenCount}) must not be negative.");
-        ReadOnlySpan<char> span = text ?? textSpan;
-        var tokens = new List<EncodedToken>();
-        var ids = new List<int>();
-        BytePairEncoder encoder = Rent();
-        int consumed = 0;
-        foreach (TextPart part in Parts(span))
-        {
-            if (part.Id is { } added)
-            {
-                if (tokens.Count >= settings.MaxTokenCount)
-                    break;
-                tokens.Add(new EncodedToken(added, _model.TokenOf(added)!, part.Start..part.End));
-                consumed = part.End;
-                continue;
-            }
-
-            bool prefixed = NeedsPrefix(span[part.Start..part.End]);
-            ReadOnlySpan<char> content = prefixed ? " " + span[part.Start..part.End].ToString() : span[part.Start..part.End];
-            int shift = part.Start - (prefixed ? 1 : 0);
-            for (int start = 0, end; start < content.Length && tokens.Count < settings.MaxTokenCount; start = end)
-            {
-                end = settings.ConsiderPreTokenization ? Gpt2PreTokenizer.EndOfWord(content, start) : content.Length;
-                ids.Clear();
-                encoder.Begin(ids);
-                encoder.MergeWord(content[start..end]);
-                encoder.End();
-                AddTokens(content, start, shift, part.Start, ids, tokens);
-            }
-
-            if (tokens.Count > settings.MaxTokenCount)
-                break;
-            consumed = tokens.Count == 0 ? consumed : Math.Max(consumed, tokens[^1].Offset.End.Value);
-        }
-
-        Return(encoder);
-        if (tokens.Count > settings.MaxTokenCount)
-        {
-            // Back to where a token ends and the next one does not begin within its last character.
-            int keep = settings.MaxTokenCount;
-            while (keep > 0 && tokens[keep].Offset.Start.Value < tokens[keep - 1].Offset.End.Value)
-                keep--;
-            tokens.RemoveRange(keep, tokens.Count - keep);
-            consumed = keep > 0 ? tokens[^1].Offset.End.Value : 0;
-        }
-
-        return new EncodeResults<EncodedToken> { Tokens = tokens, CharsConsumed = consumed };
-    }
-
-    private static void WriteWhole(string path, byte[] content)
-    {
-        // Beside it first, so that a reader never sees a part of it.
-        string draft = path + ".tmp";
-        try
-        {
-            using (var stream = new FileStream(draft, FileMode.Create, FileAccess.Write))
-            {
-                stream.Write(content);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(draft, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(draft);
-            throw;
-        }
-    }
-
-    private long Encode(ReadOnlySpan<char> text, List<int>? ids, bool cutWords)
-    {
-        BytePairEncoder encoder = Rent();
-        encoder.Begin(ids);
         if (HasAddedTokens(text))
         {
-            foreach (TextPart part in Parts(text))
-            {
-                if (part.Id is { } id)
-                    encoder.Add(id);
-                else
-                    EncodePart(encoder, text[part.Start..part.End], cutWords);
-            }
-        }
-        else if (!text.IsEmpty)
-        {
-            EncodePart(encoder, text, cutWords);
+            var sink = new IdSink(ids);
+            Run(text, ref sink, normalizes: true, cutsWords);
+            return sink.Count;
         }
 
+        if (text.IsEmpty)
+            return 0;
+        BytePairEncoder encoder = RentEncoder();
+        encoder.Begin(ids);
+        if (_addPrefixSpace && text[0] != ' ')
+            text = " " + text.ToString();
+        if (cutsWords)
+            _pattern.Encode(encoder, text);
+        else
+            encoder.MergeWord(text);
         long count = encoder.End();
-        Return(encoder);
+        ReturnEncoder(encoder);
         return count;
     }
 
-    private void EncodePart(BytePairEncoder encoder, ReadOnlySpan<char> text, bool cutWords)
+    private BytePairEncoder RentEncoder()
     {
-        if (NeedsPrefix(text))
-            text = " " + text.ToString();
-        if (cutWords)
-            encoder.EncodeText(text);
-        else
-            encoder.MergeWord(text);
-    }
-
-    private bool NeedsPrefix(ReadOnlySpan<char> text) => _model.AddPrefixSpace && text[0] != ' ';
-
-    private bool HasAddedTokens(ReadOnlySpan<char> text) => (_first is not null && _first.IsIn(text)) || (_second is not null && _second.IsIn(text));
-
-    private List<TextPart> Parts(ReadOnlySpan<char> text)
-    {
-        List<TextPart> parts = text.IsEmpty ? [] : [new TextPart(0, text.Length, null)];
-        foreach (AddedTokenFinder? finder in (AddedTokenFinder?[])[_first, _second])
+        for (int i = 0; i < _idleEncoders.Length; i++)
         {
-            if (finder is null)
-                continue;
-            var finer = new List<TextPart>();
-            foreach (TextPart part in parts)
-            {
-                if (part.Id is null)
-                    finder.Split(text, part, finer);
-                else
-                    finer.Add(part);
-            }
-
-            parts = finer;
-        }
-
-        return parts;
-    }
-
-    /// <summary>Adds the tokens of one word, each with the characters that its bytes belong to.</summary>
-    private void AddTokens(ReadOnlySpan<char> text, int start, int shift, int smallest, List<int> ids, List<EncodedToken> tokens)
-    {
-        int charAt = start, byteAt = 0;        // the character that the next byte belongs to, and the bytes before it
-        (int charWidth, int byteWidth) = Width(text, charAt);
-        int bytes = 0;
-        foreach (int id in ids)
-        {
-            while (byteAt + byteWidth <= bytes)
-                Advance(text);
-            int from = charAt;
-            bytes += _model.BytesOf(id).Length;
-            while (byteAt + byteWidth < bytes)
-                Advance(text);
-            int to = charAt + charWidth;
-            tokens.Add(new EncodedToken(id, _model.TokenOf(id)!, Math.Max(from + shift, smallest)..(to + shift)));
-        }
-
-        void Advance(ReadOnlySpan<char> text)
-        {
-            byteAt += byteWidth;
-            charAt += charWidth;
-            (charWidth, byteWidth) = Width(text, charAt);
-        }
-    }
-
-    private static (int Chars, int Bytes) Width(ReadOnlySpan<char> text, int at)
-    {
-        Rune.DecodeFromUtf16(text[at..], out Rune rune, out int chars);   // a lone surrogate gives U+FFFD, as encoding does
-        return (chars, rune.Utf8SequenceLength);
-    }
-
-    private BytePairEncoder Rent()
-    {
-        for (int i = 0; i < _idle.Length; i++)
-        {
-            if (_idle[i] is not null && Interlocked.Exchange(ref _idle[i], null) is { } encoder)
+            if (_idleEncoders[i] is not null && Interlocked.Exchange(ref _idleEncoders[i], null) is { } encoder)
                 return encoder;
         }
 
         return new BytePairEncoder(_model);
     }
 
-    private void Return(BytePairEncoder encoder)
+    private void ReturnEncoder(BytePairEncoder encoder)
     {
-        for (int i = 0; i < _idle.Length; i++)
+        for (int i = 0; i < _idleEncoders.Length; i++)
         {
-            if (Interlocked.CompareExchange(ref _idle[i], encoder, null) is null)
+            if (Interlocked.CompareExchange(ref _idleEncoders[i], encoder, null) is null)
                 return;
         }
     }

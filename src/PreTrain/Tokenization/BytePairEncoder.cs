@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Text;
+using PreTrain.Tokenization.Patterns;
 
 namespace PreTrain.Tokenization;
 
@@ -20,7 +21,7 @@ internal sealed class BytePairEncoder(BytePairModel model)
     private const int LongCacheBits = 13;
     private const int LongLength = 64;     // characters
     private const int LongIds = 24;
-    private const int ScanLength = 48;     // bytes; longer words use the heap
+    private const int ShortLength = SymbolMerger.ScanLength;   // bytes
     private const int FlushAt = 4096;
 
     private static readonly ushort[] s_masks = [.. Enumerable.Repeat(ushort.MaxValue, CachedLength), .. Enumerable.Repeat((ushort)0, CachedLength)];
@@ -60,11 +61,11 @@ internal sealed class BytePairEncoder(BytePairModel model)
     }
 
     /// <summary>Encodes a text, word for word.</summary>
-    public void EncodeText(ReadOnlySpan<char> text)
+    public void EncodeText<TScanner>(ReadOnlySpan<char> text) where TScanner : struct, IWordScanner
     {
         for (int start = 0, end; start < text.Length; start = end)
         {
-            end = Gpt2PreTokenizer.EndOfWord(text, start);
+            end = TScanner.EndOfWord(text, start);
             EncodeWord(text, start, end);
         }
     }
@@ -193,112 +194,48 @@ internal sealed class BytePairEncoder(BytePairModel model)
     /// <summary>Encodes a word of any length without the caches.</summary>
     public void MergeWord(ReadOnlySpan<char> word)
     {
-        if (model.IgnoreMerges && model.TryFindWord(word, out int whole))
+        if (model.Model.Settings.IgnoreMerges && model.Model.TryFindWhole(word, out int whole))
         {
             Add(whole);
             return;
         }
 
-        if (word.Length * 3 <= ScanLength)
+        if (word.Length * 3 <= ShortLength)
         {
-            Span<byte> bytes = stackalloc byte[ScanLength];
-            MergeByScanning(bytes[..Encoding.UTF8.GetBytes(word, bytes)]);
+            Span<byte> bytes = stackalloc byte[ShortLength];
+            MergeShort(bytes[..Encoding.UTF8.GetBytes(word, bytes)]);
             return;
         }
 
         byte[] rented = ArrayPool<byte>.Shared.Rent(Encoding.UTF8.GetByteCount(word));
-        Span<byte> all = rented.AsSpan(0, Encoding.UTF8.GetBytes(word, rented));
-        if (all.Length <= ScanLength)
-            MergeByScanning(all);
+        ReadOnlySpan<byte> all = rented.AsSpan(0, Encoding.UTF8.GetBytes(word, rented));
+        if (all.Length <= ShortLength)
+        {
+            MergeShort(all);
+        }
         else
-            MergeByHeap(all);
+        {
+            int[] symbols = ArrayPool<int>.Shared.Rent(all.Length);
+            Merge(all, symbols);
+            ArrayPool<int>.Shared.Return(symbols);
+        }
+
         ArrayPool<byte>.Shared.Return(rented);
     }
 
-    private void MergeByScanning(ReadOnlySpan<byte> bytes)
+    private void MergeShort(ReadOnlySpan<byte> bytes)
     {
-        Span<int> symbols = stackalloc int[ScanLength];
-        Span<int> ranks = stackalloc int[ScanLength];   // ranks[i]: that of the pair (i, i + 1)
-        Span<int> merged = stackalloc int[ScanLength];
-        MergeTable table = model.Merges;
-        int n = bytes.Length;
-        for (int i = 0; i < n; i++)
+        Span<int> symbols = stackalloc int[ShortLength];
+        Merge(bytes, symbols);
+    }
+
+    private void Merge(ReadOnlySpan<byte> bytes, Span<int> symbols)
+    {
+        for (int i = 0; i < bytes.Length; i++)
             symbols[i] = model.ByteIds[bytes[i]];
-        for (int i = 0; i + 1 < n; i++)
-            ranks[i] = table.Find(symbols[i], symbols[i + 1], out merged[i]);
-        while (n > 1)
-        {
-            int best = 0;
-            for (int i = 1; i < n - 1; i++)
-            {
-                if (ranks[i] < ranks[best])
-                    best = i;
-            }
-
-            if (ranks[best] == MergeTable.None)
-                break;
-            symbols[best] = merged[best];
-            symbols[(best + 2)..n].CopyTo(symbols[(best + 1)..]);
-            ranks[(best + 1)..(n - 1)].CopyTo(ranks[best..]);
-            merged[(best + 1)..(n - 1)].CopyTo(merged[best..]);
-            n--;
-            if (best > 0)
-                ranks[best - 1] = table.Find(symbols[best - 1], symbols[best], out merged[best - 1]);
-            if (best + 1 < n)
-                ranks[best] = table.Find(symbols[best], symbols[best + 1], out merged[best]);
-        }
-
-        for (int i = 0; i < n; i++)
-            Add(symbols[i]);
-    }
-
-    private void MergeByHeap(ReadOnlySpan<byte> bytes)
-    {
-        int n = bytes.Length;
-        MergeTable table = model.Merges;
-        int[] links = ArrayPool<int>.Shared.Rent(checked(n * 3));
-        Span<int> symbols = links.AsSpan(0, n);   // −1: merged into the one before
-        Span<int> previous = links.AsSpan(n, n);
-        Span<int> next = links.AsSpan(2 * n, n);
-        // Lowest rank first, then leftmost. Entries are not removed when their pair changes; they are recognised by their rank.
-        var queue = new PriorityHeap(n);
-        for (int i = 0; i < n; i++)
-            (symbols[i], previous[i], next[i]) = (model.ByteIds[bytes[i]], i - 1, i + 1);
-        for (int i = 0; i + 1 < n; i++)
-            Push(ref queue, table, symbols, i, i + 1);
-        while (queue.TryPop(out ulong top))
-        {
-            int at = (int)(uint)top;
-            int right = next[at];
-            if (symbols[at] < 0 || right >= n)
-                continue;
-            int rank = table.Find(symbols[at], symbols[right], out int id);
-            if (rank != (int)(top >> 32) || rank == MergeTable.None)
-                continue;
-            symbols[at] = id;
-            symbols[right] = -1;
-            next[at] = next[right];
-            if (next[at] < n)
-            {
-                previous[next[at]] = at;
-                Push(ref queue, table, symbols, at, next[at]);
-            }
-
-            if (previous[at] >= 0)
-                Push(ref queue, table, symbols, previous[at], at);
-        }
-
-        queue.Dispose();
-        for (int i = 0; i < n; i = next[i])
-            Add(symbols[i]);
-        ArrayPool<int>.Shared.Return(links);
-    }
-
-    private static void Push(ref PriorityHeap queue, MergeTable table, ReadOnlySpan<int> symbols, int left, int right)
-    {
-        int rank = table.Find(symbols[left], symbols[right], out _);
-        if (rank != MergeTable.None)
-            queue.Push(((ulong)(uint)rank << 32) | (uint)left);
+        int count = SymbolMerger.Merge(model.Model.Merges, symbols[..bytes.Length], []);
+        foreach (int symbol in symbols[..count])
+            Add(symbol);
     }
 
     [InlineArray(CachedIds)]
@@ -333,62 +270,5 @@ internal sealed class BytePairEncoder(BytePairModel model)
         public int Count;
         public LongKey Key;
         public LongWord Ids;
-    }
-
-    /// <summary>A binary min-heap of numbers in rented memory.</summary>
-    private struct PriorityHeap(int capacity)
-    {
-        private ulong[] _items = ArrayPool<ulong>.Shared.Rent(capacity);
-        private int _count;
-
-        public void Push(ulong item)
-        {
-            if (_count == _items.Length)
-            {
-                ulong[] larger = ArrayPool<ulong>.Shared.Rent(checked(_count * 2));
-                _items.AsSpan(0, _count).CopyTo(larger);
-                ArrayPool<ulong>.Shared.Return(_items);
-                _items = larger;
-            }
-
-            int i = _count++;
-            while (i > 0 && _items[(i - 1) / 2] > item)
-            {
-                _items[i] = _items[(i - 1) / 2];
-                i = (i - 1) / 2;
-            }
-
-            _items[i] = item;
-        }
-
-        public bool TryPop(out ulong top)
-        {
-            if (_count == 0)
-            {
-                top = 0;
-                return false;
-            }
-
-            top = _items[0];
-            ulong last = _items[--_count];
-            int i = 0;
-            while (true)
-            {
-                int child = 2 * i + 1;
-                if (child >= _count)
-                    break;
-                if (child + 1 < _count && _items[child + 1] < _items[child])
-                    child++;
-                if (_items[child] >= last)
-                    break;
-                _items[i] = _items[child];
-                i = child;
-            }
-
-            _items[i] = last;
-            return true;
-        }
-
-        public readonly void Dispose() => ArrayPool<ulong>.Shared.Return(_items);
     }
 }

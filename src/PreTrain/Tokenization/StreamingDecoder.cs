@@ -1,4 +1,5 @@
 using System.Text;
+using PreTrain.Tokenization.Pipeline;
 
 namespace PreTrain.Tokenization;
 
@@ -10,13 +11,11 @@ namespace PreTrain.Tokenization;
 /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
 public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecialTokens = false)
 {
-    private readonly TextTokenizer _tokenizer = tokenizer ?? throw new ArgumentNullException(nameof(tokenizer));
-    private readonly Decoder _utf8 = new UTF8Encoding(false, throwOnInvalidBytes: false).GetDecoder();
-    private char[] _chars = new char[64];
-    private bool _isFirst = true;
+    private readonly TokenDecoding _decoding = (tokenizer ?? throw new ArgumentNullException(nameof(tokenizer))).BeginDecoding(skipSpecialTokens);
+    private readonly StringBuilder _text = new();
 
-    /// <summary>Whether the bytes of an unfinished character are held back.</summary>
-    public bool HasPendingBytes { get; private set; }
+    /// <summary>Whether something is held back: the bytes of an unfinished character, or a token that the next one decides about.</summary>
+    public bool HasPendingBytes => _decoding.IsPending;
 
     /// <summary>Adds a token.</summary>
     /// <param name="id">Its id.</param>
@@ -24,45 +23,24 @@ public sealed class StreamingDecoder(TextTokenizer tokenizer, bool skipSpecialTo
     /// <exception cref="ArgumentOutOfRangeException">No token has this id.</exception>
     public string Push(int id)
     {
-        if (skipSpecialTokens && _tokenizer.IsSpecial(id))
-            return string.Empty;
-        ReadOnlySpan<byte> bytes = _tokenizer.GetTokenBytes(id, _isFirst);
-        _isFirst = false;
-        return Convert(bytes, flush: false);
+        _decoding.Push(id, _text);
+        return Take();
     }
 
     /// <summary>Ends the text: an unfinished character becomes U+FFFD. The decoder can then begin another text.</summary>
     /// <returns>What was held back; empty if nothing was.</returns>
     public string Flush()
     {
-        _isFirst = true;
-        return Convert([], flush: true);
+        _decoding.Flush(_text);
+        return Take();
     }
 
-    private string Convert(ReadOnlySpan<byte> bytes, bool flush)
+    private string Take()
     {
-        // Three held-back bytes may turn into as many U+FFFD before the new bytes count.
-        if (_chars.Length < bytes.Length + 4)
-            _chars = new char[bytes.Length * 2 + 4];
-        _utf8.Convert(bytes, _chars, flush, out _, out int length, out _);
-        HasPendingBytes = !flush && HasUnfinishedCharacter(bytes, HasPendingBytes && length == 0);
-        return length == 0 ? string.Empty : new string(_chars, 0, length);
-    }
-
-    private static bool HasUnfinishedCharacter(ReadOnlySpan<byte> bytes, bool stillPending)
-    {
-        if (bytes.IsEmpty)
-            return stillPending;
-        // A lead byte among the last three that announces more bytes than follow; continuation bytes alone prolong what was held back.
-        for (int back = 1; back <= Math.Min(3, bytes.Length); back++)
-        {
-            byte b = bytes[^back];
-            if (b < 0x80)
-                return false;
-            if (b >= 0xC2)
-                return (b < 0xE0 ? 2 : b < 0xF0 ? 3 : b < 0xF5 ? 4 : 0) > back && Rune.DecodeFromUtf8(bytes[^back..], out _, out _) == System.Buffers.OperationStatus.NeedMoreData;
-        }
-
-        return stillPending;
+        if (_text.Length == 0)
+            return string.Empty;
+        string text = _text.ToString();
+        _text.Clear();
+        return text;
     }
 }

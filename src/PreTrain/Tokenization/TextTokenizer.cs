@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Text;
 using Microsoft.ML.Tokenizers;
+using PreTrain.Tokenization.Json;
+using PreTrain.Tokenization.Pipeline;
 
 namespace PreTrain.Tokenization;
 
@@ -8,12 +10,13 @@ namespace PreTrain.Tokenization;
 /// A tokenizer that a model can be trained with. To what every tokenizer of <c>Microsoft.ML.Tokenizers</c> offers it adds the vocabulary,
 /// an encoding path that allocates nothing per token, streaming decoding, saving, and a fingerprint. Safe for concurrent use.
 /// </summary>
-public abstract class TextTokenizer : Tokenizer
+public abstract partial class TextTokenizer : Tokenizer
 {
-    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: false);
-
     /// <summary>The number of rows that an embedding for this tokenizer needs: the highest id plus one.</summary>
     public abstract int VocabSize { get; }
+
+    /// <summary>The tokens that have a role.</summary>
+    public virtual SpecialTokenIds SpecialTokens => new() { EndOfText = EndOfTextId };
 
     /// <summary>The id that ends a document; <see langword="null"/> if the vocabulary has none.</summary>
     public abstract int? EndOfTextId { get; }
@@ -46,6 +49,19 @@ public abstract class TextTokenizer : Tokenizer
     /// <param name="folder">The folder; created if it does not exist.</param>
     public abstract void Save(string folder);
 
+    /// <summary>Loads any tokenizer: the fast class where it applies, the general one otherwise.</summary>
+    /// <param name="path">A folder with <c>tokenizer.json</c>, or with <c>vocab.json</c> and <c>merges.txt</c>; or a <c>tokenizer.json</c> itself.
+    /// <c>tokenizer_config.json</c> and <c>special_tokens_map.json</c> beside it say which tokens have a role.</param>
+    /// <exception cref="TokenizerException">A file is missing, broken, or holds what is not known here.</exception>
+    public static TextTokenizer Load(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return TokenizerFolder.Load(path);
+    }
+
+    /// <summary>What the tokenizer is made of, in the terms of <c>tokenizer.json</c>.</summary>
+    public virtual TokenizerDescription Describe() => new(GetType().Name, null, null, null, null);
+
     /// <summary>Encodes a text to its ids. Special tokens inside the text are recognised; none is added.</summary>
     /// <param name="text">The text; a lone surrogate counts as U+FFFD.</param>
     public int[] Encode(ReadOnlySpan<char> text)
@@ -61,11 +77,12 @@ public abstract class TextTokenizer : Tokenizer
     /// <exception cref="ArgumentOutOfRangeException">No token has one of the ids.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
     {
-        var bytes = new ArrayBufferWriter<byte>(Math.Max(16, ids.Length * 4));
-        bool isFirst = true;
+        var text = new StringBuilder(Math.Max(16, ids.Length * 4));
+        TokenDecoding decoding = BeginDecoding(skipSpecialTokens);
         foreach (int id in ids)
-            Append(bytes, id, skipSpecialTokens, ref isFirst);
-        return Utf8.GetString(bytes.WrittenSpan);
+            decoding.Push(id, text);
+        decoding.Flush(text);
+        return text.ToString();
     }
 
     /// <inheritdoc/>
@@ -73,11 +90,12 @@ public abstract class TextTokenizer : Tokenizer
     public override string Decode(IEnumerable<int> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        var bytes = new ArrayBufferWriter<byte>(256);
-        bool isFirst = true;
+        var text = new StringBuilder();
+        TokenDecoding decoding = BeginDecoding(skipSpecialTokens: false);
         foreach (int id in ids)
-            Append(bytes, id, skipSpecialTokens: false, ref isFirst);
-        return Utf8.GetString(bytes.WrittenSpan);
+            decoding.Push(id, text);
+        decoding.Flush(text);
+        return text.ToString();
     }
 
     /// <summary>Decodes ids to text in <paramref name="destination"/>, whole characters only.</summary>
@@ -111,11 +129,6 @@ public abstract class TextTokenizer : Tokenizer
         return OperationStatus.Done;
     }
 
-    private void Append(ArrayBufferWriter<byte> bytes, int id, bool skipSpecialTokens, ref bool isFirst)
-    {
-        if (skipSpecialTokens && IsSpecial(id))
-            return;
-        bytes.Write(GetTokenBytes(id, isFirst));
-        isFirst = false;
-    }
+    /// <summary>Begins to decode.</summary>
+    internal virtual TokenDecoding BeginDecoding(bool skipSpecialTokens) => new ByteDecoding(this, skipSpecialTokens);
 }

@@ -8,4 +8,7 @@ public enum TokenizerTrainingStage
 
     /// <summary>Finding merges.</summary>
     Merging,
+
+    /// <summary>Leaving out candidates for tokens.</summary>
+    Pruning,
 }

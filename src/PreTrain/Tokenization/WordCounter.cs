@@ -18,21 +18,27 @@ internal sealed class WordCounter
     /// <summary>The number of characters in different words.</summary>
     public long TotalLength { get; private set; }
 
-    /// <summary>Counts the words of a text.</summary>
-    public void AddText(ReadOnlySpan<char> text)
-    {
-        for (int start = 0, end; start < text.Length; start = end)
-        {
-            end = Gpt2PreTokenizer.EndOfWord(text, start);
-            Add(text[start..end], 1);
-        }
-    }
+    /// <summary>About how much memory the words take.</summary>
+    public long Bytes => Count * BytesOf(0) + TotalLength * sizeof(char);
+
+    /// <summary>About how much memory a word of some length takes: its entry, its slots, its characters.</summary>
+    public static long BytesOf(int length) => 56 + length * (long)sizeof(char);
 
     /// <summary>Adds what another counter has counted.</summary>
     public void AddAll(WordCounter other)
     {
         for (int i = 0; i < other.Count; i++)
             Add(other.Word(i), other._entries[i].Count);
+    }
+
+    /// <summary>Forgets all words, and the memory of theirs.</summary>
+    public void Clear()
+    {
+        _blocks.Clear();
+        _entries = new Entry[1 << 12];
+        _slots = new int[1 << 13];
+        _used = BlockLength;
+        (Count, TotalLength) = (0, 0);
     }
 
     /// <summary>The word with this index.</summary>
@@ -45,7 +51,8 @@ internal sealed class WordCounter
     /// <summary>How often it occurred.</summary>
     public long CountOf(int index) => _entries[index].Count;
 
-    private void Add(ReadOnlySpan<char> word, long count)
+    /// <summary>Counts a word so many times more.</summary>
+    public void Add(ReadOnlySpan<char> word, long count)
     {
         uint hash = Hash(word);
         int mask = _slots.Length - 1;
