@@ -74,7 +74,9 @@ public class GenerateCommandTests
 
         ToolResult result = ToolRunner.Run("generate", "--model", folder.Path, "--prompt", "The");
 
-        Assert.Equal((3, $"error: {folder.Path}: The folder holds neither tokenizer.json nor vocab.json with merges.txt.\n"), (result.ExitCode, result.Error));
+        Assert.Equal(
+            (3, $"error: {folder.Path}: The folder holds neither tokenizer.json nor vocab.json with merges.txt, nor tokenizer.model, spiece.model, sentencepiece.bpe.model, tokenizer.tiktoken, vocab.txt.\n"),
+            (result.ExitCode, result.Error));
     }
 
     [Fact]
