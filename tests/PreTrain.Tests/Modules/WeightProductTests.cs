@@ -8,6 +8,7 @@ using static TorchSharp.torch;
 
 namespace PreTrain.Tests.Modules;
 
+[Collection(nameof(RunsAlone))]
 public sealed class WeightProductTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();
