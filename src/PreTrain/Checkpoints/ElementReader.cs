@@ -14,7 +14,7 @@ internal sealed class ElementReader : IDisposable
     private const long ChunkBytes = 1L << 28;
 
     /// <summary>Elements that are converted at a time, where the target has another type or device.</summary>
-    private const long ConvertedElements = 1L << 22;
+    private const long ConvertedElements = 1L << 20;
 
     /// <summary>Elements that are widened at a time.</summary>
     private const int WidenedElements = 1 << 16;
