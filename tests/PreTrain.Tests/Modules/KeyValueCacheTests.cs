@@ -51,7 +51,7 @@ public sealed class KeyValueCacheTests : IDisposable
     [Fact]
     public void Dispose_InAnyScope_FreesItsMemory()
     {
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Count();
         KeyValueCache cache;
         using (NewDisposeScope()) cache = Create();
         Assert.Equal(before + 4, Tensor.TotalCount);

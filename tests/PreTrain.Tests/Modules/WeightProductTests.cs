@@ -99,7 +99,7 @@ public sealed class WeightProductTests : IDisposable
             map.Product(x).sum().backward();
         }
         Step();
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Count();
         for (int i = 0; i < 3; i++) Step();
         Assert.Equal(before, Tensor.TotalCount);
     }

@@ -313,7 +313,7 @@ public sealed class GptModelTests : IDisposable
         }
         Step();
         foreach (Parameter p in model.parameters()) _ = p.grad;
-        long before = Tensor.TotalCount;
+        long before = LiveTensors.Count();
 
         for (int i = 0; i < 7; i++) Step();
 

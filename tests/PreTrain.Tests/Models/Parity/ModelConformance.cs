@@ -180,7 +180,7 @@ internal static class ModelConformance
         {
             model.RecomputeActivations = recompute;
             Step();
-            long before = Tensor.TotalCount;
+            long before = LiveTensors.Count();
             for (int i = 0; i < 3; i++) Step();
             Assert.Equal(before, Tensor.TotalCount);
         }
