@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using PreTrain.Models.Gpt;
@@ -64,25 +63,11 @@ internal static class Contest
     {
         string common = string.Create(CultureInfo.InvariantCulture,
             $"--model {model} --precision {contender.Precision} --device {options.Device} --steps {options.Steps} --warmup {options.Warmup} --threads {options.Threads}");
-        string[] command = contender.Ours
-            ? [.. Self(), "step", .. common.Split(' ')]
-            : [.. options.Python.Split(' ', StringSplitOptions.RemoveEmptyEntries), "train_step.py", .. common.Split(' '), .. contender.Arguments.Split(' ')];
-        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["OMP_NUM_THREADS"] = options.Threads.ToString(CultureInfo.InvariantCulture);
-        using Process process = Process.Start(start)!;
-        Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode == 0) return JsonNode.Parse(output.Trim().Split('\n')[^1]);
-        Console.Error.WriteLine($"{contender.Who} {contender.Mode} failed ({process.ExitCode}): {errors.Result.Trim().Split('\n')[^1]}");
-        return null;
-    }
-
-    /// <summary>The command that started this program: a native host, or dotnet with the assembly.</summary>
-    private static string[] Self()
-    {
-        string host = Environment.ProcessPath!;
-        return Path.GetFileNameWithoutExtension(host) == "dotnet" ? [host, Environment.GetCommandLineArgs()[0]] : [host];
+        string who = $"{contender.Who} {contender.Mode}";
+        (string, string) threads = ("OMP_NUM_THREADS", options.Threads.ToString(CultureInfo.InvariantCulture));
+        return contender.Ours
+            ? ContenderProcess.RunSelf(who, ["step", .. common.Split(' ')], threads)
+            : ContenderProcess.RunPython(who, options.Python, ["train_step.py", .. common.Split(' '), .. contender.Arguments.Split(' ')], threads);
     }
 
     private static void Print(string name, string version, List<Contender> contenders, ContestOptions options)

@@ -1,4 +1,4 @@
-// Side by side with PyTorch: run.sh says how it is called.
+// Side by side with PyTorch and with Hugging Face's tokenizers: run.sh says how it is called.
 using System.CommandLine;
 using PreTrain.Compare;
 
@@ -25,4 +25,26 @@ memory.SetAction(p => TrainingSteps.Memory(p.GetValue(model)!, p.GetValue(precis
 var call = new Command("call", "Times the addition of two 1×1 tensors");
 call.SetAction(_ => OperatorCalls.Time());
 
-return new RootCommand("Compares PreTrain with PyTorch") { step, run, memory, call }.Parse(args).Invoke();
+var folder = new Option<string>("--folder") { DefaultValueFactory = _ => Path.Combine("bin", "tokenizers"), Description = "Where corpus and tokenizers are put" };
+var passes = new Option<int>("--passes") { DefaultValueFactory = _ => 3, Description = "Timed passes of one process" };
+var part = new Option<string>("--part") { DefaultValueFactory = _ => "encode,train,limits", Description = "encode, train, limits; several separated by commas" };
+var tokenizers = new Command("tokenizers", "Encodes and trains beside Hugging Face's tokenizers, in turn, and prints tables") { folder, part, rounds, passes, python };
+tokenizers.SetAction(p => TokenizerContest.Run(new TokenizerContestOptions(p.GetValue(folder)!, p.GetValue(part)!.Split(','), p.GetValue(rounds), p.GetValue(passes), p.GetValue(python)!)));
+
+var tokenizer = new Option<string>("--tokenizer") { Description = "The tokenizer's folder" };
+var documents = new Option<string>("--documents") { Description = "A JSON array of strings" };
+var algorithm = new Option<string>("--algorithm") { Description = "byte-bpe, wordpiece or unigram" };
+var vocabSize = new Option<int>("--vocab-size");
+var encodings = new Option<bool>("--encodings") { Description = "Whole encodings with places, not ids alone" };
+var encode = new Command("encode", "Times encoding here and prints one JSON object") { tokenizer, documents, passes, threads, encodings };
+encode.SetAction(p => TokenizerTimes.Encode(p.GetValue(tokenizer)!, p.GetValue(documents)!, p.GetValue(passes), p.GetValue(threads), p.GetValue(encodings)));
+var train = new Command("train", "Times training here and prints one JSON object") { algorithm, vocabSize, documents, passes, threads };
+train.SetAction(p => TokenizerTimes.Train(p.GetValue(algorithm)!, p.GetValue(vocabSize), p.GetValue(documents)!, p.GetValue(passes), p.GetValue(threads)));
+var trainLarge = new Command("train-large", "Trains on 100 MB and prints time and memory as one JSON object") { vocabSize, threads };
+trainLarge.SetAction(p => TokenizerTimes.TrainLarge(p.GetValue(vocabSize), p.GetValue(threads)));
+var load = new Command("load", "Times loading here and prints one JSON object") { tokenizer };
+load.SetAction(p => TokenizerTimes.Load(p.GetValue(tokenizer)!));
+var word = new Command("long-word", "Encodes words of a megabyte and prints one JSON object") { tokenizer };
+word.SetAction(p => TokenizerTimes.LongWords(p.GetValue(tokenizer)!));
+
+return new RootCommand("Compares PreTrain with PyTorch and Hugging Face's tokenizers") { step, run, memory, call, tokenizers, encode, train, trainLarge, load, word }.Parse(args).Invoke();

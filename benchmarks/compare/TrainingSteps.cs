@@ -72,7 +72,7 @@ internal static class TrainingSteps
             _onCuda = device == "cuda";
             Device where = _onCuda ? CUDA : CPU;
             using Generator generator = new(1);
-            _model = new GptModel(config, generator).to(where);
+            _model = new GptModel(config, generator: generator).to(where);
             _model.train();
             _parameters = new FlatParameters(_model, precision == "bf16" ? Precision.BFloat16 : Precision.Float32);
             _optimizer = new AdamW(_parameters, new AdamWOptions());

@@ -37,7 +37,7 @@ try
 
     // 2. A model that knows nothing.
     var config = GptPresets.Nano with { VocabSize = tokenizer.VocabSize, ContextLength = 128 };
-    using var model = new GptModel(config, new RandomStreams(seed: 0).CreateGenerator("init"));
+    using var model = new GptModel(config, generator: new RandomStreams(seed: 0).CreateGenerator("init"));
     long parameters = model.parameters().Sum(parameter => parameter.numel());
     AnsiConsole.MarkupLine($"{tokens.Count:N0} tokens of {tokenizer.VocabSize:N0} kinds; a model of {parameters:N0} parameters, {config.LayerCount} layers × {config.EmbeddingDim}.\n");
     string prompt = files.Count == 0 ? "Returns the" : "The";

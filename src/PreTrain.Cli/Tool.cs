@@ -17,6 +17,7 @@ internal static class Tool
     /// <returns>The exit code.</returns>
     public static int Run(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
+        using var libtorch = new LibtorchLoading(arguments);
         var options = new GlobalOptions();
         var root = new RootCommand("Pre-trains, fine-tunes, distils, prunes and quantizes Transformers.");
         options.AddTo(root);

@@ -26,7 +26,7 @@ internal static class TinyModel
     {
         ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Train([Text(50)], new() { VocabSize = 283 });
         var config = new GptConfig { VocabSize = tokenizer.VocabSize, ContextLength = ContextLength, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15 };
-        using var model = new GptModel(config, new RandomStreams(seed).CreateGenerator("init"));
+        using var model = new GptModel(config, generator: new RandomStreams(seed).CreateGenerator("init"));
         model.SavePretrained(folder);
         tokenizer.Save(folder);
         return config;

@@ -89,7 +89,7 @@ internal sealed class GptCommand
             CheckLength(tokens.Store, validationFraction, config.ContextLength);
 
             config = config with { VocabSize = tokens.Tokenizer.VocabSize };
-            using GptModel model = new GptModel(config, new RandomStreams(session.Seed).CreateGenerator("init")).to(device);
+            using GptModel model = new GptModel(config, generator: new RandomStreams(session.Seed).CreateGenerator("init")).to(device);
             session.Log($"A GPT of {config.LayerCount} layers × {config.EmbeddingDim}, {config.HeadCount} heads, context {config.ContextLength}, {config.VocabSize} tokens.");
             TrainingResult result = TrainingDisplay.Run(session, training with { Tokenizer = tokens.Tokenizer }, options =>
                 new Trainer(options).Run(model, new CausalLanguageModeling(tokens.Store, validationFraction), session.Cancellation));

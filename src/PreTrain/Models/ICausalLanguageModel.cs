@@ -6,27 +6,12 @@ using static TorchSharp.torch;
 namespace PreTrain.Models;
 
 /// <summary>A model that predicts each token from those before it.</summary>
-public interface ICausalLanguageModel
+public interface ICausalLanguageModel : ITokenPredictor
 {
-    /// <summary>The number of different tokens, V.</summary>
-    int VocabSize { get; }
-
-    /// <summary>The longest sequence, in tokens.</summary>
-    int ContextLength { get; }
-
-    /// <summary>The device of the weights.</summary>
-    Device Device { get; }
-
     /// <summary>The scores of every token at every position.</summary>
     /// <param name="ids">(B, T) of 64-bit integers.</param>
     /// <returns>(B, T, V), in the type of the weights.</returns>
     Tensor Logits(Tensor ids);
-
-    /// <summary>The scores of the token that follows, given the tokens in the cache and these.</summary>
-    /// <param name="ids">(B, T) of 64-bit integers: the tokens that the cache has not seen.</param>
-    /// <param name="cache">From <see cref="CreateCache"/>; takes up the tokens.</param>
-    /// <returns>(B, V) in 32 bits.</returns>
-    Tensor NextLogits(Tensor ids, KeyValueCache cache);
 
     /// <summary>The cross entropy summed over the positions with a target, divided by <paramref name="normalizer"/>.</summary>
     /// <param name="ids">(B, T) of 64-bit integers.</param>
@@ -35,8 +20,8 @@ public interface ICausalLanguageModel
     /// <returns>A 32-bit scalar.</returns>
     Tensor Loss(Tensor ids, Tensor targets, double normalizer);
 
-    /// <summary>An empty cache for <see cref="NextLogits"/>.</summary>
+    /// <summary>An empty cache for <see cref="ITokenPredictor.NextLogits"/>.</summary>
     /// <param name="batch">B.</param>
-    /// <param name="capacity">The most tokens it is to hold; at most <see cref="ContextLength"/>.</param>
+    /// <param name="capacity">The most tokens it is to hold; at most <see cref="ITokenPredictor.ContextLength"/>.</param>
     KeyValueCache CreateCache(long batch, int capacity);
 }

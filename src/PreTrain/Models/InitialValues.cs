@@ -12,13 +12,20 @@ internal static class InitialValues
     /// <param name="deviation">Of matrices.</param>
     /// <param name="chosen">Which parameters are set.</param>
     /// <param name="generator">Where values are drawn from; torch's default generator if null.</param>
-    internal static void Set(nn.Module model, double deviation, Func<string, bool> chosen, Generator? generator)
+    internal static void Set(nn.Module model, double deviation, Func<string, bool> chosen, Generator? generator) => Set(model, _ => deviation, chosen, generator);
+
+    /// <summary>Sets parameters.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="deviation">Of the matrix of a name.</param>
+    /// <param name="chosen">Which parameters are set.</param>
+    /// <param name="generator">Where values are drawn from; torch's default generator if null.</param>
+    internal static void Set(nn.Module model, Func<string, double> deviation, Func<string, bool> chosen, Generator? generator)
     {
         using IDisposable mode = no_grad();
         foreach (var (name, p) in model.named_parameters())
         {
             if (!chosen(name)) continue;
-            if (p.ndim >= 2) p.normal_(0, deviation, generator);
+            if (p.ndim >= 2) p.normal_(0, deviation(name), generator);
             else if (name.EndsWith("norm.weight", StringComparison.Ordinal)) p.fill_(1);
             else p.zero_();
         }

@@ -52,6 +52,21 @@ public sealed class KeyValueCache : IDisposable
     /// <summary>Counts tokens that every layer has appended.</summary>
     public void Advance(int tokens) => Length += tokens;
 
+    /// <summary>Takes other sequences in the place of these, as beams do that go on from the best ones.</summary>
+    /// <param name="rows">For each sequence the one that it goes on from, (B) of 64-bit integers.</param>
+    public void Reorder(Tensor rows)
+    {
+        foreach (Tensor[] all in new[] { _keys, _values })
+        {
+            foreach (Tensor held in all)
+            {
+                using DisposeScope scope = NewDisposeScope();
+                Tensor used = held.narrow(2, 0, Length);
+                used.copy_(used.index_select(0, rows));
+            }
+        }
+    }
+
     /// <summary>Forgets all tokens and keeps the memory.</summary>
     public void Clear() => Length = 0;
 

@@ -15,38 +15,52 @@ public static class Recomputation
     public static Tensor Apply(Func<IReadOnlyList<Tensor>, Tensor> part, params Tensor[] inputs)
     {
         ArgumentNullException.ThrowIfNull(part);
+        return ApplyAll(given => [part(given)], inputs)[0];
+    }
+
+    /// <summary>Runs a <paramref name="part"/> with several results.</summary>
+    /// <param name="part">From the inputs to tensors. All tensors but parameters must be among the inputs; gradients of parameters are accumulated as usual.</param>
+    /// <param name="inputs">Its inputs.</param>
+    public static List<Tensor> ApplyAll(Func<IReadOnlyList<Tensor>, List<Tensor>> part, params Tensor[] inputs)
+    {
+        ArgumentNullException.ThrowIfNull(part);
         ArgumentNullException.ThrowIfNull(inputs);
         return is_grad_enabled() && inputs.Any(x => x.requires_grad) ? Function.apply([part, .. inputs]) : part(inputs);
     }
 
-    private sealed class Function : autograd.SingleTensorFunction<Function>
+    private sealed class Function : autograd.MultiTensorFunction<Function>
     {
         public override string Name => nameof(Recomputation);
 
-        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        public override List<Tensor> forward(autograd.AutogradContext ctx, params object[] vars)
         {
-            var part = (Func<IReadOnlyList<Tensor>, Tensor>)vars[0];
+            var part = (Func<IReadOnlyList<Tensor>, List<Tensor>>)vars[0];
             List<Tensor> inputs = [.. vars.Skip(1).Cast<Tensor>()];
             ctx.save_for_backward(inputs);
             ctx.save_data("part", part);
             ctx.save_data("wanted", inputs.ConvertAll(x => x.requires_grad));
             ctx.save_data("random", RandomState.Save(inputs[0].device));
+            ctx.set_materialize_grads(false);
             using IDisposable mode = no_grad();
             return part(inputs);
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        public override List<Tensor> backward(autograd.AutogradContext ctx, List<Tensor> grad_outputs)
         {
             var wanted = (List<bool>)ctx.get_data("wanted");
             using var random = (RandomState)ctx.get_data("random");
-            using RandomState current = RandomState.Save(grad_output.device);
-            Tensor[] inputs = [.. ctx.get_saved_variables().Select((x, i) => wanted[i] ? x.detach().requires_grad_() : x.detach())];
+            List<Tensor> saved = ctx.get_saved_variables();
+            using RandomState current = RandomState.Save(saved[0].device);
+            Tensor[] inputs = [.. saved.Select((x, i) => wanted[i] ? x.detach().requires_grad_() : x.detach())];
             random.Restore();
             try
             {
                 using IDisposable mode = enable_grad();
-                using Tensor y = ((Func<IReadOnlyList<Tensor>, Tensor>)ctx.get_data("part"))(inputs);
-                y.backward([grad_output]);
+                List<Tensor> results = ((Func<IReadOnlyList<Tensor>, List<Tensor>>)ctx.get_data("part"))(inputs);
+                // The gradient of a result that nothing used is an invalid tensor.
+                int[] used = [.. Enumerable.Range(0, results.Count).Where(i => !grad_outputs[i].IsInvalid && results[i].requires_grad)];
+                autograd.backward([.. used.Select(i => results[i])], [.. used.Select(i => grad_outputs[i])]);
+                foreach (Tensor result in results) result.Dispose();
             }
             finally
             {

@@ -18,7 +18,7 @@ public sealed class TextGenerationTests
     private static GptModel Create(GptConfig config)
     {
         using var generator = new Generator(3);
-        return new GptModel(config, generator);
+        return new GptModel(config, generator: generator);
     }
 
     private static string Write(ICausalLanguageModel model, TextTokenizer tokenizer, string prompt, GenerationOptions? options = null) =>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
+using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Optimization;
 using PreTrain.Tests.Checkpoints;
@@ -113,10 +114,10 @@ public sealed class AdamWTests
         }
 
         // The key bias has no gradient but rounding noise, which Adam blows up to full steps.
-        foreach (var (ours, theirs, transposed, _) in GptWeights.Table(model.Config).Where(row => !row.Ours.EndsWith("qkv.bias", StringComparison.Ordinal)))
+        foreach (WeightRow row in GptWeights.Table(model.Config).Where(row => !row.Ours.EndsWith("qkv.bias", StringComparison.Ordinal)))
         {
-            Tensor expected = dump.Read($"trained.{theirs}");
-            Assert.True((flat.Masters[ours] - (transposed ? expected.t() : expected)).abs().max().item<float>() < 1e-4, theirs);
+            Tensor expected = dump.Read($"trained.{row.Theirs}");
+            Assert.True((flat.Masters[row.Ours] - (row.Transposed ? expected.t() : expected)).abs().max().item<float>() < 1e-4, row.Theirs);
         }
     }
 

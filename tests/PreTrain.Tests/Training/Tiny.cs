@@ -18,7 +18,7 @@ internal static class Tiny
     internal static GptModel Model(GptConfig config, ulong seed = 3)
     {
         using var generator = new Generator(seed, CPU);
-        return new GptModel(config, generator);
+        return new GptModel(config, generator: generator);
     }
 
     internal static TrainingOptions Options(string output, int steps = 12) => new()

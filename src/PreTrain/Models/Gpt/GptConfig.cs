@@ -39,6 +39,10 @@ public sealed record GptConfig
     /// <value>The default is 0.02.</value>
     public double InitializerRange { get; init; } = 0.02;
 
+    /// <summary>The classes of the classification head.</summary>
+    /// <value>The default is 2.</value>
+    public int LabelCount { get; init; } = 2;
+
     /// <summary>Width of a head, D.</summary>
     public int HeadDim => EmbeddingDim / HeadCount;
 
@@ -49,21 +53,14 @@ public sealed record GptConfig
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
     public void Validate()
     {
-        var faults = new List<string>();
-        foreach (var (name, value) in new[]
-        {
-            (nameof(VocabSize), VocabSize), (nameof(ContextLength), ContextLength), (nameof(LayerCount), LayerCount), (nameof(HeadCount), HeadCount),
-            (nameof(EmbeddingDim), EmbeddingDim),
-        })
-        {
-            if (value <= 0) faults.Add($"{name} ({value}) must be positive.");
-        }
-        if (HeadCount > 0 && EmbeddingDim > 0 && EmbeddingDim % HeadCount != 0)
-            faults.Add($"{nameof(EmbeddingDim)} ({EmbeddingDim}) must be divisible by {nameof(HeadCount)} ({HeadCount}).");
-        if (FeedForwardDim < 0) faults.Add($"{nameof(FeedForwardDim)} ({FeedForwardDim}) must be positive, or 0 for four times {nameof(EmbeddingDim)}.");
-        if (!(Dropout >= 0 && Dropout < 1)) faults.Add($"{nameof(Dropout)} ({Dropout}) must be at least 0 and below 1.");
-        if (!(NormEpsilon > 0)) faults.Add($"{nameof(NormEpsilon)} ({NormEpsilon}) must be positive.");
-        if (!(InitializerRange > 0)) faults.Add($"{nameof(InitializerRange)} ({InitializerRange}) must be positive.");
-        if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
+        var rules = new ConfigRules();
+        rules.Positive((nameof(VocabSize), VocabSize), (nameof(ContextLength), ContextLength), (nameof(LayerCount), LayerCount), (nameof(HeadCount), HeadCount),
+            (nameof(EmbeddingDim), EmbeddingDim));
+        rules.Divisible(nameof(EmbeddingDim), EmbeddingDim, nameof(HeadCount), HeadCount);
+        rules.Require(FeedForwardDim >= 0, $"{nameof(FeedForwardDim)} ({FeedForwardDim}) must be positive, or 0 for four times {nameof(EmbeddingDim)}.");
+        rules.Probability((nameof(Dropout), Dropout));
+        rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));
+        rules.Positive((nameof(LabelCount), LabelCount));
+        rules.Finish();
     }
 }

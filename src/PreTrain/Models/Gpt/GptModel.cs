@@ -42,11 +42,13 @@ internal sealed class GptBlock : nn.Module
 
     private double Dropout => training ? _dropout : 0;
 
-    /// <summary>(B·T, C) twice → (B·T, C) twice. The last block's stream ends in the final norm, so it is not given on.</summary>
-    internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, long batch)
+    /// <summary>(N, C) twice → (N, C) twice. The last block's stream ends in the final norm, so it is not given on.</summary>
+    internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, PackedSequences sequences, LayerTrace trace)
     {
         using DisposeScope scope = NewDisposeScope();   // what the backward pass needs, autograd keeps
-        Tensor attended = CausalAttention.Apply(qkv.Product(normed), qkv.bias!, batch, _heads, Dropout);
+        Tensor attended = sequences.IsFull && !trace.WantsAttentions
+            ? CausalAttention.Apply(qkv.Product(normed), qkv.bias!, sequences.Count, _heads, Dropout)
+            : Attend(qkv.forward(normed), sequences, trace);
         (Tensor? after, normed) = FeedForward(x, attended, next, last);
         after?.MoveToOuterDisposeScope();
         return (after, normed.MoveToOuterDisposeScope());
@@ -61,6 +63,16 @@ internal sealed class GptBlock : nn.Module
         return FeedForward(x, attended, next, last);
     }
 
+    /// <summary>Sequences of different lengths, or weights that somebody wants to see.</summary>
+    private Tensor Attend(Tensor projected, PackedSequences sequences, LayerTrace trace)
+    {
+        Tensor[] parts = projected.chunk(3, dim: 1);   // (N, C) each
+        var options = new AttentionOptions { HeadCount = _heads, Dropout = Dropout, WantWeights = trace.WantsAttentions };
+        var (attended, weights) = Attention.Apply(parts[0], parts[1], parts[2], sequences, sequences, AttentionMask.Causal, options);
+        trace.Attention(weights);
+        return attended;
+    }
+
     private (Tensor? X, Tensor Normed) FeedForward(Tensor x, Tensor attended, Norm next, bool last)
     {
         (x, Tensor normed) = feed_forward_norm.Join(x, attended, attention_output, Dropout);
@@ -69,36 +81,47 @@ internal sealed class GptBlock : nn.Module
     }
 }
 
-/// <summary>A GPT-2 language model: pre-norm blocks, learned positions, and a head that shares the token embedding's weight.</summary>
-public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, IPretrainedModel
+/// <summary>GPT-2: pre-norm blocks, learned positions, and for language a head that shares the token embedding's weight. Padding is not computed.</summary>
+public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, ITransformerModel
 {
     internal readonly Parameter token_embedding;
     internal readonly Parameter position_embedding;
     internal readonly ModuleList<GptBlock> blocks;
     internal readonly Norm final_norm;
+    internal readonly Projection? classifier;
 
     /// <summary>Creates a model with GPT-2's initial values.</summary>
     /// <param name="config">The architecture.</param>
+    /// <param name="head">What is computed from the last hidden states.</param>
     /// <param name="generator">Where initial values are drawn from; torch's default generator if null.</param>
-    /// <exception cref="ArgumentException">The architecture is not valid; the message names each fault.</exception>
-    public GptModel(GptConfig config, Generator? generator = null) : this(config, initialize: true, generator)
+    /// <exception cref="ArgumentException">The architecture is not valid, and the message names each fault; or GPT-2 has no such head.</exception>
+    public GptModel(GptConfig config, ModelHead head = ModelHead.CausalLanguageModel, Generator? generator = null) : this(config, head, initialize: true, generator)
     {
     }
 
-    internal GptModel(GptConfig config, bool initialize, Generator? generator = null) : base(nameof(GptModel))
+    internal GptModel(GptConfig config, ModelHead head, bool initialize, Generator? generator = null) : base(nameof(GptModel))
     {
         config.Validate();
-        Config = config;
+        if (GptWeights.Architectures.All(a => a.Head != head))
+            throw new ArgumentException($"A GptModel has no head {head}; it has {string.Join(", ", GptWeights.Architectures.Select(a => a.Head))}.", nameof(head));
+        (Config, Head) = (config, head);
         token_embedding = new Parameter(empty([config.VocabSize, config.EmbeddingDim], dtype: ScalarType.Float32));
         position_embedding = new Parameter(empty([config.ContextLength, config.EmbeddingDim], dtype: ScalarType.Float32));
         blocks = new ModuleList<GptBlock>(Enumerable.Range(0, config.LayerCount).Select(_ => new GptBlock(config)).ToArray());
         final_norm = new Norm(config.EmbeddingDim, config.NormEpsilon);
+        if (head == ModelHead.SequenceClassification) classifier = new Projection(config.EmbeddingDim, config.LabelCount, hasBias: false);
         RegisterComponents();
-        if (initialize) Initialize(generator);
+        if (initialize) Initialize(_ => true, generator);
     }
 
     /// <summary>The architecture.</summary>
     public GptConfig Config { get; }
+
+    /// <inheritdoc/>
+    public string ModelType => "gpt2";
+
+    /// <inheritdoc/>
+    public ModelHead Head { get; }
 
     /// <inheritdoc/>
     public int VocabSize => Config.VocabSize;
@@ -106,46 +129,86 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     /// <inheritdoc/>
     public int ContextLength => Config.ContextLength;
 
-    /// <inheritdoc/>
+    /// <inheritdoc cref="ITransformerModel.Device"/>
     public Device Device => token_embedding.device;
+
+    /// <inheritdoc/>
+    public bool RecomputeActivations { get; set; }
 
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
+    /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
+    /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static GptModel FromPretrained(string folder) => GptWeights.Load(folder);
+    public static GptModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    {
+        ConfigReader json = ConfigReader.OfFolder(folder);
+        GptConfig config = GptWeights.ToConfig(json);
+        ModelHead chosen = head ?? json.HeadOf(GptWeights.Architectures, ModelHead.CausalLanguageModel);
+        return PretrainedFolder.Load(folder, [.. GptWeights.Table(config, chosen)], GptWeights.IsIgnored, missing =>
+        {
+            var model = new GptModel(config, chosen, initialize: false);
+            model.Initialize(missing.Contains, generator);
+            return model;
+        }, GptWeights.IsOfHead);
+    }
 
     /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => GptWeights.Save(this, folder, weights);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, GptWeights.Table(Config, Head), ToConfigJson(), folder, weights);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => GptWeights.LoadInto(this, folder);
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. GptWeights.Table(Config, Head)], GptWeights.IsIgnored);
 
     /// <inheritdoc/>
-    public JsonObject ToConfigJson() => GptWeights.ToConfigJson(Config);
+    public JsonObject ToConfigJson() => GptWeights.ToConfigJson(Config, Head);
+
+    /// <inheritdoc/>
+    public ModelOutput Forward(ModelInput input)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor ids = InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false);
+        PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        Tensor rows = Hidden(ids, sequences, trace);
+        Tensor logits = Head switch
+        {
+            ModelHead.CausalLanguageModel => sequences.Unpack(Scores(rows)),                                                      // (B, T, V)
+            ModelHead.SequenceClassification => classifier!.forward(rows.index_select(0, sequences.LastRows(rows.device))),       // (B, labels)
+            _ => sequences.Unpack(rows),                                                                                          // (B, T, C)
+        };
+        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+    }
 
     /// <summary>The logits of every position.</summary>
     public override Tensor forward(Tensor ids) => Logits(ids);
 
     /// <inheritdoc/>
-    public Tensor Logits(Tensor ids) => Head(Hidden(ids)).view(ids.size(0), ids.size(1), VocabSize);   // (B, T, V)
+    public Tensor Logits(Tensor ids)
+    {
+        RequireTokens();
+        return Scores(Hidden(ids)).view(ids.size(0), ids.size(1), VocabSize);   // (B, T, V)
+    }
 
     /// <inheritdoc/>
     public Tensor Loss(Tensor ids, Tensor targets, double normalizer)
     {
+        RequireTokens();
         using DisposeScope scope = NewDisposeScope();
-        return scope.MoveToOuter(CrossEntropy.Apply(Head(Hidden(ids)), targets.reshape(-1), normalizer));
+        return scope.MoveToOuter(CrossEntropy.Apply(Scores(Hidden(ids)), targets.reshape(-1), normalizer));
     }
 
     /// <inheritdoc/>
     public Tensor NextLogits(Tensor ids, KeyValueCache cache)
     {
+        RequireTokens();
         var (batch, length) = (ids.size(0), ids.size(1));
         Tensor? x = TokenEmbedding.Apply(ids, token_embedding, position_embedding, cache.Length);   // (B·T, C)
         Tensor normed = blocks[0].attention_norm.forward(x);
         for (int layer = 0; layer < blocks.Count; layer++)
             (x, normed) = blocks[layer].Forward(x!, normed, NormAfter(layer), IsLast(layer), batch, cache, layer);
         cache.Advance((int)length);
-        return Head(normed.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32);   // (B, V)
+        return Scores(normed.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32);   // (B, V)
     }
 
     /// <inheritdoc/>
@@ -155,16 +218,44 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         return new KeyValueCache(Config.LayerCount, batch, Config.HeadCount, Config.HeadDim, capacity, token_embedding.dtype, Device);
     }
 
-    /// <summary>(B, T) → the normalized residual stream behind the last block, (B·T, C).</summary>
     private Tensor Hidden(Tensor ids)
     {
-        Tensor? x = TokenEmbedding.Apply(ids, token_embedding, position_embedding);
+        InputRules.Tokens(ids, VocabSize, ContextLength);
+        return Hidden(ids, PackedSequences.Full(ids.size(0), ids.size(1)), new LayerTrace(false, false));
+    }
+
+    /// <summary>(B, T) → the normalized residual stream behind the last block, of the tokens that are there, (N, C).</summary>
+    private Tensor Hidden(Tensor ids, PackedSequences sequences, LayerTrace trace)
+    {
+        Tensor? x = sequences.IsFull
+            ? TokenEmbedding.Apply(ids, token_embedding, position_embedding)
+            : token_embedding.index_select(0, sequences.Pack(ids)) + position_embedding.index_select(0, sequences.Positions(ids.device));
         if (training && Config.Dropout > 0) x = nn.functional.dropout(x, Config.Dropout, training: true);
+        trace.Hidden(x, sequences);
         Tensor normed = blocks[0].attention_norm.forward(x);
         for (int layer = 0; layer < blocks.Count; layer++)
         {
-            using Tensor before = x!, normedBefore = normed;
-            (x, normed) = blocks[layer].Forward(before, normed, NormAfter(layer), IsLast(layer), ids.size(0));
+            Tensor before = x!, normedBefore = normed;
+            GptBlock block = blocks[layer];
+            Norm next = NormAfter(layer);
+            bool last = IsLast(layer);
+            if (RecomputeActivations && !trace.WantsAttentions)
+            {
+                List<Tensor> after = Recomputation.ApplyAll(inputs =>
+                {
+                    var (stream, rows) = block.Forward(inputs[0], inputs[1], next, last, sequences, trace);
+                    return stream is null ? [rows] : [rows, stream];
+                }, before, normedBefore);
+                (x, normed) = (last ? null : after[1], after[0]);
+            }
+            else
+            {
+                (x, normed) = block.Forward(before, normedBefore, next, last, sequences, trace);
+            }
+            // What the backward pass needs, autograd keeps, and what was shown belongs to who asked for it.
+            if (trace.HiddenStates is null) before.Dispose();
+            normedBefore.Dispose();
+            trace.Hidden(last ? normed : x!, sequences);   // as transformers does, the last one normalized
         }
         return normed;
     }
@@ -174,33 +265,17 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     private Norm NormAfter(int layer) => IsLast(layer) ? final_norm : blocks[layer + 1].attention_norm;
 
     /// <summary>The head is the token embedding, transposed (Press and Wolf 2017). (N, C) → (N, V)</summary>
-    private Tensor Head(Tensor hidden) => WeightProduct.Apply(hidden, token_embedding);
+    private Tensor Scores(Tensor hidden) => WeightProduct.Apply(hidden, token_embedding);
+
+    private void RequireTokens()
+    {
+        if (Head != ModelHead.CausalLanguageModel) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+    }
 
     /// <summary>Normal values of the configured deviation, the residual maps' scaled by 1/√(2·layers), no biases (Radford et al. 2019, section 2.3).</summary>
-    private void Initialize(Generator? generator)
+    private void Initialize(Func<string, bool> chosen, Generator? generator)
     {
-        using IDisposable mode = no_grad();
         double deviation = Config.InitializerRange, residual = deviation / Math.Sqrt(2 * Config.LayerCount);
-        token_embedding.normal_(0, deviation, generator);
-        position_embedding.normal_(0, deviation, generator);
-        foreach (GptBlock block in blocks)
-        {
-            foreach (var (map, std) in new[]
-            {
-                (block.qkv, deviation), (block.attention_output, residual), (block.feed_forward_input, deviation), (block.feed_forward_output, residual),
-            })
-            {
-                map.weight.normal_(0, std, generator);
-                map.bias!.zero_();
-            }
-            foreach (Norm norm in new[] { block.attention_norm, block.feed_forward_norm }) Reset(norm);
-        }
-        Reset(final_norm);
-
-        static void Reset(Norm norm)
-        {
-            norm.weight.fill_(1);
-            norm.bias!.zero_();
-        }
+        InitialValues.Set(this, name => name.EndsWith("_output.weight", StringComparison.Ordinal) ? residual : deviation, chosen, generator);
     }
 }

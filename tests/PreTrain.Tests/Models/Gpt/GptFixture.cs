@@ -1,5 +1,6 @@
 using System.Text.Json;
 using PreTrain.Checkpoints;
+using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -38,7 +39,7 @@ internal sealed class GptFixture : IDisposable
         Math.Max(8 * Facts.GetProperty("float64_distance").GetProperty(quantity).GetDouble(), 4 * scale / (1 << 24));
 
     /// <summary>The values of a tensor in the file's layout, brought into the model's.</summary>
-    internal Tensor ReadAsOurs(string prefix, GptWeights.Row row)
+    internal Tensor ReadAsOurs(string prefix, WeightRow row)
     {
         Tensor t = Read(prefix + row.Theirs);
         return row.Transposed ? t.t() : t;

@@ -1,5 +1,7 @@
+using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules;
+using PreTrain.Tests.Models.Parity;
 using TorchSharp;
 using TorchSharp.Modules;
 using static PreTrain.Tests.Modules.Values;
@@ -14,6 +16,11 @@ public sealed class GptModelTests : IDisposable
     private static readonly GptConfig s_composed = new() { VocabSize = 41, ContextLength = 17, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 53 };
     private static readonly GptConfig s_fused = new() { VocabSize = 43, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 48, FeedForwardDim = 80 };
 
+    public static TheoryData<string> Fixtures => [.. FamilyFixture.NamesOf("Gpt")];
+
+    public static TheoryData<ModelHead, bool> Heads =>
+        new(from head in new[] { ModelHead.CausalLanguageModel, ModelHead.SequenceClassification, ModelHead.None } from fused in new[] { false, true } select (head, fused));
+
     public static TheoryData<string> Shapes => [GptFixture.ThreeLayers, GptFixture.TwoLayers, GptFixture.OneWideLayer];
 
     private readonly DisposeScope _scope = NewDisposeScope();
@@ -23,7 +30,7 @@ public sealed class GptModelTests : IDisposable
     private static GptModel Create(GptConfig config, ulong seed = 3)
     {
         using var generator = new Generator(seed);
-        return new GptModel(config, generator);
+        return new GptModel(config, generator: generator);
     }
 
     private static Tensor Ids(GptConfig config, long batch, long length, ulong seed = 5)
@@ -37,6 +44,23 @@ public sealed class GptModelTests : IDisposable
         Assert.Equal(expected.shape, actual.shape);
         double worst = (expected - actual).abs().max().item<float>();
         Assert.True(worst <= tolerance, $"{what} is off by {worst:E2}; {tolerance:E2} is allowed.");
+    }
+
+    [Theory]
+    [MemberData(nameof(Fixtures))]
+    public void Forward_ReferenceWeights_GivesTheReferencesLogitsGradientsAndLosses(string fixture) =>
+        FamilyParity.Check("Gpt", fixture, folder => GptModel.FromPretrained(folder), model => GptWeights.Table(model.Config, model.Head));
+
+    [Theory]
+    [MemberData(nameof(Heads))]
+    public void Model_OfEveryHead_Conforms(ModelHead head, bool fused)
+    {
+        GptConfig config = (fused ? s_fused : s_composed) with { InitializerRange = 0.2 };
+        ModelConformance.Check(
+            seed => new GptModel(config, head, new Generator(seed)),
+            folder => GptModel.FromPretrained(folder),
+            (batch, length, seed) => new ModelInput { Ids = Ids(config, batch, length, seed) },
+            config.VocabSize);
     }
 
     [Theory]
@@ -56,7 +80,7 @@ public sealed class GptModelTests : IDisposable
         double expected = fixture.Facts.GetProperty("loss").GetDouble();
         Assert.Equal(expected, loss.item<float>(), fixture.Tolerance("loss", expected));
         Dictionary<string, Parameter> parameters = model.named_parameters().ToDictionary(p => p.name, p => p.parameter);
-        foreach (GptWeights.Row row in GptWeights.Table(model.Config))
+        foreach (WeightRow row in GptWeights.Table(model.Config))
         {
             Tensor gradient = fixture.ReadAsOurs("gradients.", row);
             // Absolute, against the model's largest gradients: that of the key bias is zero but for rounding.
@@ -93,7 +117,7 @@ public sealed class GptModelTests : IDisposable
 
         Dictionary<string, Parameter> parameters = model.named_parameters().ToDictionary(p => p.name, p => p.parameter);
         long width = model.Config.EmbeddingDim;
-        foreach (GptWeights.Row row in GptWeights.Table(model.Config))
+        foreach (WeightRow row in GptWeights.Table(model.Config))
         {
             Tensor expected = fixture.ReadAsOurs("trained.", row), actual = parameters[row.Ours];
             if (row.Ours.EndsWith("qkv.bias", StringComparison.Ordinal))
@@ -343,7 +367,7 @@ public sealed class GptModelTests : IDisposable
 
         Assert.Equal("The token id 41 at row 0, column 0 is outside the vocabulary (0 to 40). (Parameter 'ids')",
             Assert.Throws<ArgumentException>(() => model.Logits(full([1, 1], 41, dtype: ScalarType.Int64))).Message);
-        Assert.Equal("The sequence reaches position 18, beyond the context length (17). Shorten it, or cut it into windows. (Parameter 'ids')",
+        Assert.Equal("The sequence has 18 tokens, more than the context length (17). Shorten it, or cut it into windows. (Parameter 'ids')",
             Assert.Throws<ArgumentException>(() => model.Logits(zeros([1, 18], dtype: ScalarType.Int64))).Message);
         Assert.Throws<ArgumentException>(() => model.Logits(zeros([5], dtype: ScalarType.Int64)));
         Assert.Throws<ArgumentException>(() => model.Loss(zeros([2, 5], dtype: ScalarType.Int64), zeros([2, 7], dtype: ScalarType.Int64), 1));

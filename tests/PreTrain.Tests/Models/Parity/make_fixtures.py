@@ -36,6 +36,12 @@ def decoder(shape, **more):
     return {**DECODERS[shape], "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "num_labels": LABELS, **more}
 
 
+def gpt(shape):
+    names = dict(vocab_size="vocab_size", hidden_size="n_embd", num_hidden_layers="n_layer", num_attention_heads="n_head", intermediate_size="n_inner", max_position_embeddings="n_positions")
+    sizes = {names[name]: value for name, value in ENCODERS[shape].items()}
+    return {**sizes, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "num_labels": LABELS}
+
+
 def llama_rotary(shape):
     return {"rope_theta": 10000.0, "rope_type": "default"} if shape == "two-layers" else {
         "rope_theta": 500.0, "rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
@@ -59,6 +65,7 @@ FAMILIES = {
         "masked-lm": "ErnieForMaskedLM", "next-sentence": "ErnieForNextSentencePrediction", "pre-training": "ErnieForPreTraining",
         "classify": "ErnieForSequenceClassification", "tokens": "ErnieForTokenClassification", "qa": "ErnieForQuestionAnswering", "none": "ErnieModel",
     }),
+    "Gpt": ("GPT2Config", lambda shape: gpt(shape), {"causal-lm": "GPT2LMHeadModel", "classify": "GPT2ForSequenceClassification", "none": "GPT2Model"}),
     "Llama": ("LlamaConfig", lambda shape: decoder(shape, rope_parameters=llama_rotary(shape), tie_word_embeddings=shape == "two-layers"), {
         "causal-lm": "LlamaForCausalLM", "classify": "LlamaForSequenceClassification", "none": "LlamaModel",
     }),
@@ -79,7 +86,7 @@ FAMILIES = {
 
 
 # Families that share an implementation.
-FOLDERS = {"Llama": "Llama", "Mistral": "Llama", "Qwen2": "Llama", "Qwen3": "Llama"}
+FOLDERS = {"Gpt": "Gpt", "Llama": "Llama", "Mistral": "Llama", "Qwen2": "Llama", "Qwen3": "Llama"}
 
 
 def values(name, count):
