@@ -133,7 +133,7 @@ internal static class TokenizerTimes
         {
             for (int i; (i = Interlocked.Increment(ref next)) < texts.Length;) encodings[i] = tokenizer.Tokenize(texts[i], options: options);
         });
-        return encodings.Sum(encoding => (long)encoding.Ids.Count);
+        return encodings.Sum(encoding => (long)encoding.Ids.Length);
     }
 
     private static void OnThreads(int threads, Action<int> action)

@@ -20,13 +20,15 @@ internal sealed class BpeAlphabet
         {
             _pages[kind] = new int[]?[0x110000 >> PageBits];
             (bool isFirst, bool isLast) = (kind is 0 or 1, kind is 0 or 3);
-            foreach ((string token, int id) in vocabulary.InOrder)
+            for (int id = 0; id < vocabulary.Size; id++)
             {
-                ReadOnlySpan<char> rest = token;
+                ReadOnlySpan<char> rest = vocabulary.CharsOf(id);
                 if (!isFirst && !TryCut(ref rest, prefix, atEnd: false))
                     continue;
                 if (isLast && !TryCut(ref rest, suffix, atEnd: true))
                     continue;
+                if (rest.Length > 2)
+                    continue;   // no single character
                 if (Rune.DecodeFromUtf16(rest, out Rune rune, out int length) != System.Buffers.OperationStatus.Done || length != rest.Length)
                     continue;
                 ref int[]? page = ref _pages[kind][rune.Value >> PageBits];

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace PreTrain.Tokenization;
@@ -27,9 +28,10 @@ internal sealed class BpeModel : ISamplingTokenModel
         if (!(settings.Dropout >= 0 && settings.Dropout <= 1))
             throw new ArgumentException($"Dropout ({settings.Dropout}) must be from 0 to 1.", nameof(settings));
         Vocabulary = vocabulary;
-        MergeList = merges;
         Settings = settings;
-        Merges = new MergeTable([.. merges]);
+        Merges = new MergeTable(merges is List<Merge> list ? CollectionsMarshal.AsSpan(list) : [.. merges]);
+        // Of two of one pair the earlier has no effect, and is not kept.
+        MergeList = Merges.HasDuplicates ? [.. merges.Reverse().DistinctBy(merge => (merge.Left, merge.Right)).Reverse()] : merges;
         _alphabet = new BpeAlphabet(vocabulary, settings.ContinuingPrefix ?? "", settings.EndOfWordSuffix ?? "");
         _unknownId = settings.UnknownToken is null ? null : vocabulary.IdOf(settings.UnknownToken);
         for (int b = 0; b < 256; b++)

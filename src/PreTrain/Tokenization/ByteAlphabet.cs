@@ -47,15 +47,21 @@ internal static class ByteAlphabet
     /// <summary>The bytes that a token spells; the UTF-8 of the token itself if it holds a character that spells none.</summary>
     public static byte[] Unspell(string token)
     {
-        byte[] bytes = new byte[token.Length];
-        for (int i = 0; i < bytes.Length; i++)
+        byte[] bytes = new byte[Encoding.UTF8.GetMaxByteCount(token.Length)];
+        return bytes[..Unspell(token, bytes)];
+    }
+
+    /// <summary>Writes the bytes that a token spells, and returns how many; room for its UTF-8 is enough.</summary>
+    public static int Unspell(ReadOnlySpan<char> token, Span<byte> bytes)
+    {
+        for (int i = 0; i < token.Length; i++)
         {
             int b = ToByte(token[i]);
             if (b < 0)
-                return Encoding.UTF8.GetBytes(token);
+                return Encoding.UTF8.GetBytes(token, bytes);
             bytes[i] = (byte)b;
         }
 
-        return bytes;
+        return token.Length;
     }
 }

@@ -16,21 +16,28 @@ internal sealed class BytePairModel
         AddedTokens = addedTokens;
         Dictionary<int, string> added = addedTokens.ToDictionary(token => token.Id, token => token.Content);
         int size = Math.Max(model.Size, added.Keys.Append(-1).Max() + 1);
-        var bytes = new MemoryStream();
+        int length = 0;
+        for (int id = 0; id < size; id++)
+            length = checked(length + Encoding.UTF8.GetByteCount(Token(id, out _)));   // at least as many as it spells
+        _bytes = new byte[length];
         _ends = new int[size];
+        int end = 0;
         for (int id = 0; id < size; id++)
         {
             // An added token is text as it stands, while the others spell bytes.
-            if (added.TryGetValue(id, out string? content))
-                bytes.Write(Encoding.UTF8.GetBytes(content));
-            else if (model.TokenOf(id) is { } token)
-                bytes.Write(ByteAlphabet.Unspell(token));
-            _ends[id] = checked((int)bytes.Length);
+            ReadOnlySpan<char> token = Token(id, out bool isAdded);
+            end += isAdded ? Encoding.UTF8.GetBytes(token, _bytes.AsSpan(end)) : ByteAlphabet.Unspell(token, _bytes.AsSpan(end));
+            _ends[id] = end;
         }
 
-        _bytes = bytes.ToArray();
         for (int b = 0; b < 256; b++)
             ByteIds[b] = model.IdOf(ByteAlphabet.ToChar((byte)b).ToString())!.Value;
+
+        ReadOnlySpan<char> Token(int id, out bool isAdded)
+        {
+            isAdded = added.TryGetValue(id, out string? content);
+            return isAdded ? content : model.Vocabulary.CharsOf(id);
+        }
     }
 
     /// <summary>The model.</summary>

@@ -25,9 +25,13 @@ internal sealed class MergeTable
             int i = Home(key);
             while (_slots[i].Key != Empty && _slots[i].Key != key)
                 i = (i + 1) & (size - 1);
+            HasDuplicates |= _slots[i].Key == key;
             _slots[i] = new Slot { Key = key, Rank = rank, Id = merges[rank].Id };
         }
     }
+
+    /// <summary>Whether two merges had the same pair.</summary>
+    public bool HasDuplicates { get; }
 
     /// <summary>The rank of a pair, or <see cref="None"/>; and the id that replaces it.</summary>
     public int Find(int left, int right, out int id)

@@ -12,7 +12,8 @@ internal sealed class UnigramModel : ISamplingTokenModel
     private const double UnknownPenalty = 10;
     private const int ShortLength = 128;   // bytes
     private readonly string[] _tokens;
-    private readonly double[] _scores;
+    private readonly double[] _kept;     // the scores as they were given
+    private readonly double[] _scores;   // and as they are added up
     private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
     private readonly TokenTrie _trie;
     private readonly int[]? _fallbackIds;   // of the bytes
@@ -21,20 +22,22 @@ internal sealed class UnigramModel : ISamplingTokenModel
     /// <param name="pieces">The tokens in the order of their ids, with the logarithms of their probabilities. Of two equal ones the later counts.</param>
     /// <param name="unknownId">The token of characters that no other covers.</param>
     /// <param name="byteFallback">Whether such characters become the tokens of their bytes instead, <c>&lt;0x00&gt;</c> to <c>&lt;0xFF&gt;</c>.</param>
+    /// <param name="isOfText">Whether the scores come from a <c>tokenizer.json</c> or go to one, which changes their last bit.</param>
     /// <exception cref="ArgumentException">There are no tokens, the id is not one of them, or a score is not a number.</exception>
-    public UnigramModel(IReadOnlyList<(string Token, double Score)> pieces, int? unknownId, bool byteFallback = false)
+    public UnigramModel(IReadOnlyList<(string Token, double Score)> pieces, int? unknownId, bool byteFallback = false, bool isOfText = false)
     {
         if (pieces.Count == 0)
             throw new ArgumentException("The vocabulary is empty; it needs the unknown token at least.", nameof(pieces));
         if (unknownId is { } unknown && (uint)unknown >= (uint)pieces.Count)
             throw new ArgumentException($"The unknown id ({unknown}) must be one of the {pieces.Count} tokens.", nameof(unknownId));
         _tokens = [.. pieces.Select(p => p.Token)];
-        _scores = [.. pieces.Select(p => p.Score)];
+        _kept = [.. pieces.Select(p => p.Score)];
+        _scores = isOfText ? Array.ConvertAll(_kept, Json.ScoreText.Reread) : _kept;
         double lowest = double.PositiveInfinity;
         for (int id = 0; id < _tokens.Length; id++)
         {
-            if (!double.IsFinite(_scores[id]))
-                throw new ArgumentException($"The score of token {id}, '{_tokens[id]}', is {_scores[id]}; it must be a number.", nameof(pieces));
+            if (!double.IsFinite(_kept[id]))
+                throw new ArgumentException($"The score of token {id}, '{_tokens[id]}', is {_kept[id]}; it must be a number.", nameof(pieces));
             _ids[_tokens[id]] = id;
             lowest = Math.Min(lowest, _scores[id]);
         }
@@ -48,7 +51,7 @@ internal sealed class UnigramModel : ISamplingTokenModel
     }
 
     /// <summary>The tokens in the order of their ids, with their scores.</summary>
-    public IReadOnlyList<(string Token, double Score)> Pieces => [.. _tokens.Zip(_scores)];
+    public IReadOnlyList<(string Token, double Score)> Pieces => [.. _tokens.Zip(_kept)];
 
     /// <summary>The id of characters that no token covers.</summary>
     public int? UnknownId { get; }

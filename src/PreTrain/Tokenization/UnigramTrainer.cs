@@ -169,7 +169,7 @@ internal sealed class UnigramTrainer
         }
 
         return new UnigramModel(
-            [.. special.Select(token => (token, 0.0)), .. pieces.OrderByDescending(p => p.Score)], Array.IndexOf(special, _options.UnknownToken), _options.ByteFallback);
+            [.. special.Select(token => (token, 0.0)), .. pieces.OrderByDescending(p => p.Score)], Array.IndexOf(special, _options.UnknownToken), _options.ByteFallback, isOfText: true);
     }
 
     private delegate void AddWord(ReadOnlySpan<byte> word, double count, double[] sums, UnigramCandidates.Lattice lattice);

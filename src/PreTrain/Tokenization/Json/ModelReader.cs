@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace PreTrain.Tokenization.Json;
@@ -7,8 +8,9 @@ internal sealed class ModelReader(TokenizerFile file)
 {
     private readonly Dictionary<string, JsonPart> _properties = new(StringComparer.Ordinal);
     private readonly List<(string Left, string Right, long At)> _unresolved = [];   // merges that came before the vocabulary
-    private readonly List<(int Left, int Right, long At)> _merges = [];
-    private Dictionary<string, int>? _vocabulary;
+    private readonly List<Merge> _merges = [];   // with the id −1 where it is yet to be found
+    private readonly List<int> _places = [];     // of the merges in the file
+    private TokenVocabulary? _vocabulary;
     private List<(string Token, double Score)>? _pieces;
     private bool _hasMerges;
 
@@ -72,10 +74,15 @@ internal sealed class ModelReader(TokenizerFile file)
         TokenVocabulary vocabulary = Vocabulary();
         string? prefix = Find("continuing_subword_prefix")?.Text();
         foreach ((string left, string right, long at) in _unresolved)
-            _merges.Add((VocabularyJson.IdOf(file, _vocabulary!, left, left, right, at), VocabularyJson.IdOf(file, _vocabulary!, right, left, right, at), at));
+        {
+            _merges.Add(new Merge(VocabularyJson.IdOf(file, _vocabulary!, left, left, right, at), VocabularyJson.IdOf(file, _vocabulary!, right, left, right, at), -1));
+            _places.Add((int)at);
+        }
+
+        Resolve(vocabulary, prefix?.Length ?? 0);
         bool fallsBack = Find("byte_fallback")?.Boolean() ?? false;
         double dropout = Find("dropout") is { } part ? (part.Real() is >= 0 and <= 1 and var chance ? chance : throw part.Fault("must be from 0 to 1.")) : 0;
-        return new BpeModel(vocabulary, Resolve(vocabulary, prefix?.Length ?? 0), new BpeSettings
+        return new BpeModel(vocabulary, _merges, new BpeSettings
         {
             UnknownToken = Find("unk_token")?.Text(),
             FuseUnknown = Find("fuse_unk")?.Boolean() ?? false,
@@ -88,30 +95,20 @@ internal sealed class ModelReader(TokenizerFile file)
         });
     }
 
-    /// <summary>The merges with what each pair becomes. Of two of one pair the later counts, so that the other is left out.</summary>
-    private List<Merge> Resolve(TokenVocabulary vocabulary, int prefixLength)
+    /// <summary>Finds what each pair becomes. What was found by the way takes no prefix into account.</summary>
+    private void Resolve(TokenVocabulary vocabulary, int prefixLength)
     {
-        var merges = new List<Merge>(_merges.Count);
-        var seen = new HashSet<(int, int)>(_merges.Count);
-        Span<char> small = stackalloc char[256];
-        for (int i = _merges.Count - 1; i >= 0; i--)
+        for (int i = 0; i < _merges.Count; i++)
         {
-            (int left, int right, long at) = _merges[i];
-            if (!seen.Add((left, right)))
+            (int left, int right, int id) = _merges[i];
+            if (id >= 0 && prefixLength == 0)
                 continue;
-            string first = vocabulary.TokenOf(left)!, second = vocabulary.TokenOf(right)!;
-            ReadOnlySpan<char> rest = second.AsSpan(Math.Min(prefixLength, second.Length));
-            int length = first.Length + rest.Length;
-            Span<char> whole = length <= small.Length ? small[..length] : new char[length];
-            first.CopyTo(whole);
-            rest.CopyTo(whole[first.Length..]);
-            if (!vocabulary.TryFind(whole, out int id))
-                throw VocabularyJson.Lacks(file, first, second, whole.ToString(), at);
-            merges.Add(new Merge(left, right, id));
+            ReadOnlySpan<char> rest = vocabulary.CharsOf(right);
+            string whole = string.Concat(vocabulary.CharsOf(left), rest[Math.Min(prefixLength, rest.Length)..]);
+            if (!vocabulary.TryFind(whole, out id))
+                throw VocabularyJson.Lacks(file, vocabulary.TokenOf(left)!, vocabulary.TokenOf(right)!, whole, _places[i]);
+            _merges[i] = new Merge(left, right, id);
         }
-
-        merges.Reverse();
-        return merges;
     }
 
     private UnigramModel BuildUnigram()
@@ -121,7 +118,7 @@ internal sealed class ModelReader(TokenizerFile file)
         JsonPart? unknown = Find("unk_id");
         try
         {
-            return new UnigramModel(_pieces, unknown?.Number(), Find("byte_fallback")?.Boolean() ?? false);
+            return new UnigramModel(_pieces, unknown?.Number(), Find("byte_fallback")?.Boolean() ?? false, isOfText: true);
         }
         catch (ArgumentException fault)
         {
@@ -129,12 +126,7 @@ internal sealed class ModelReader(TokenizerFile file)
         }
     }
 
-    private TokenVocabulary Vocabulary()
-    {
-        if (_vocabulary is null)
-            throw file.Fault(Position, "The file holds no model with a vocabulary.");
-        return new TokenVocabulary(_vocabulary);
-    }
+    private TokenVocabulary Vocabulary() => _vocabulary ?? throw file.Fault(Position, "The file holds no model with a vocabulary.");
 
     private JsonPart? Find(string name) => _properties.Remove(name, out JsonPart? part) && !part.IsNull ? part : null;
 
@@ -158,9 +150,12 @@ internal sealed class ModelReader(TokenizerFile file)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ReadMerges(ref Utf8JsonReader reader)
     {
         file.Require(ref reader, JsonTokenType.StartArray, "The list of merges");
+        _merges.EnsureCapacity(_vocabulary?.Count ?? 0);
+        _places.EnsureCapacity(_vocabulary?.Count ?? 0);
         var left = new StringSpan();
         var right = new StringSpan();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
@@ -190,6 +185,7 @@ internal sealed class ModelReader(TokenizerFile file)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Add(ReadOnlySpan<char> left, ReadOnlySpan<char> right, long at)
     {
         if (_vocabulary is null)
@@ -198,12 +194,25 @@ internal sealed class ModelReader(TokenizerFile file)
             return;
         }
 
-        var spans = _vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
-        if (!spans.TryGetValue(left, out int first))
+        if (!_vocabulary.TryFind(left, out int first))
             throw VocabularyJson.Lacks(file, left.ToString(), right.ToString(), left.ToString(), at);
-        if (!spans.TryGetValue(right, out int second))
+        if (!_vocabulary.TryFind(right, out int second))
             throw VocabularyJson.Lacks(file, left.ToString(), right.ToString(), right.ToString(), at);
-        _merges.Add((first, second, at));
+        _merges.Add(new Merge(first, second, Whole(left, right)));
+        _places.Add((int)at);
+    }
+
+    /// <summary>The id of two tokens' characters as one; −1 if there is none. In most files it is the next one, which saves a look-up far away in memory.</summary>
+    private int Whole(ReadOnlySpan<char> left, ReadOnlySpan<char> right)
+    {
+        int next = _merges.Count == 0 ? -1 : _merges[^1].Id + 1, length = left.Length + right.Length;
+        ReadOnlySpan<char> token = _vocabulary!.CharsOf(next);
+        if (token.Length == length && length > 0 && token.StartsWith(left) && token[left.Length..].SequenceEqual(right))
+            return next;
+        Span<char> whole = length <= 128 ? stackalloc char[length] : new char[length];
+        left.CopyTo(whole);
+        right.CopyTo(whole[left.Length..]);
+        return _vocabulary.TryFind(whole, out int id) ? id : -1;
     }
 
     /// <summary>Room for the characters of a string, used again for many.</summary>

@@ -21,6 +21,9 @@ internal sealed class TokenizerFile
 
     public string Path { get; }
 
+    /// <summary>Its bytes.</summary>
+    public int Length => _data.Length;
+
     /// <summary>UTF-8 that refuses what is not valid.</summary>
     public static UTF8Encoding StrictUtf8 { get; } = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 

@@ -78,10 +78,9 @@ internal static class TokenizerFolder
     private static TokenizerParts ReadPair(string vocabularyPath, string mergesPath, TokenizerSettings settings)
     {
         var file = new TokenizerFile(vocabularyPath);
-        Dictionary<string, int> tokens = [];
-        file.Read((ref reader) => tokens = VocabularyJson.Read(file, ref reader, "The vocabulary"));
-        VocabularyJson.RequireBytes(tokens, fault => new TokenizerException(vocabularyPath, fault));
-        var vocabulary = new TokenVocabulary(tokens);
+        var vocabulary = new TokenVocabulary();
+        file.Read((ref reader) => vocabulary = VocabularyJson.Read(file, ref reader, "The vocabulary"));
+        VocabularyJson.RequireBytes(vocabulary, fault => new TokenizerException(vocabularyPath, fault));
         var merges = new List<Merge>();
         string text = Encoding.UTF8.GetString(TokenizerFile.ReadAll(mergesPath));
         string[] lines = text.TrimStart('\uFEFF').TrimEnd('\r', '\n').Split('\n');
@@ -104,7 +103,7 @@ internal static class TokenizerFolder
         }
 
         string special = settings["eos_token"] ?? EndOfText;
-        bool hasSpecial = tokens.TryGetValue(special, out int id);
+        bool hasSpecial = vocabulary.TryFind(special, out int id);
         var roles = new Dictionary<string, string>(settings.Roles);
         if (hasSpecial)
             roles["eos_token"] = special;
