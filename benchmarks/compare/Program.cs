@@ -47,4 +47,19 @@ load.SetAction(p => TokenizerTimes.Load(p.GetValue(tokenizer)!));
 var word = new Command("long-word", "Encodes words of a megabyte and prints one JSON object") { tokenizer };
 word.SetAction(p => TokenizerTimes.LongWords(p.GetValue(tokenizer)!));
 
-return new RootCommand("Compares PreTrain with PyTorch and Hugging Face's tokenizers") { step, run, memory, call, tokenizers, encode, train, trainLarge, load, word }.Parse(args).Invoke();
+var padding = new Command("padding", "Encoders with and without computing padding, in turn, and a table") { rounds, threads };
+padding.SetAction(p => ModelTimes.Padding(p.GetValue(rounds), p.GetValue(threads)));
+var recompute = new Option<bool>("--recompute");
+var recomputeStep = new Command("recompute-step", "Times a step with or without recomputation and prints one JSON object") { recompute, passes, threads };
+recomputeStep.SetAction(p => ModelTimes.Step(p.GetValue(recompute), p.GetValue(passes), p.GetValue(threads)));
+var recomputation = new Command("recomputation", "Time and memory with and without recomputation, in turn, and a table") { rounds, threads };
+recomputation.SetAction(p => ModelTimes.Recomputation(p.GetValue(rounds), p.GetValue(threads)));
+var prompt = new Option<int>("--prompt") { DefaultValueFactory = _ => 32 };
+var newTokens = new Option<int>("--new-tokens") { DefaultValueFactory = _ => 128 };
+var generate = new Command("generate", "Times greedy generation here and prints one JSON object") { precision, prompt, newTokens, passes, threads };
+generate.SetAction(p => ModelTimes.Generate(p.GetValue(precision)!, p.GetValue(prompt), p.GetValue(newTokens), p.GetValue(passes), p.GetValue(threads)));
+var generation = new Command("generation", "Generation beside transformers, in turn, and a table") { rounds, passes, threads, python };
+generation.SetAction(p => ModelTimes.Generation(p.GetValue(rounds), p.GetValue(passes), p.GetValue(threads), p.GetValue(python)!));
+
+return new RootCommand("Compares PreTrain with PyTorch and Hugging Face's tokenizers") { step, run, memory, call, tokenizers, encode, train, trainLarge, load, word,
+    padding, recomputation, recomputeStep, generation, generate }.Parse(args).Invoke();

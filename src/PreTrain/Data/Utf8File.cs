@@ -17,7 +17,7 @@ internal static class Utf8File
         byte[] bytes;
         try
         {
-            bytes = File.ReadAllBytes(file);
+            bytes = ReadUnchanged(file);
         }
         catch (FileNotFoundException e)
         {
@@ -48,6 +48,19 @@ internal static class Utf8File
             var offset = FirstInvalidByte(text);
             throw Invalid(file, bytes, offset + (bytes.Length - text.Length));
         }
+    }
+
+    /// <summary>Reads all bytes, and makes sure that they are of one state of the file.</summary>
+    private static byte[] ReadUnchanged(string file)
+    {
+        var info = new FileInfo(file);
+        var before = (info.Length, info.LastWriteTimeUtc);
+        var bytes = File.ReadAllBytes(file);
+        info.Refresh();
+        // A pipe has no length.
+        if (before.Length > 0 && (before != (info.Length, info.LastWriteTimeUtc) || bytes.Length != info.Length))
+            throw new CorpusException($"The file '{file}' was changed while it was read. Do not change a corpus while it is read; read it again when it is whole.", file);
+        return bytes;
     }
 
     public static CorpusException Empty(string file) =>

@@ -137,6 +137,26 @@ public partial class PipelineTokenizer : TextTokenizer
         Run(text, ref sink, normalizes: true, cuts: true);
     }
 
+    /// <summary>
+    /// Encodes a text in one of the ways in which its words can be cut, at random: BPE dropout (Provilkov et al. 2020) or subword regularization (Kudo 2018).
+    /// The same text, options and seed give the same ids; another seed for each epoch shows a model the same words in other parts.
+    /// </summary>
+    /// <param name="text">The text; a lone surrogate counts as U+FFFD.</param>
+    /// <param name="ids">Where the ids are appended.</param>
+    /// <param name="options">How much is left to chance, and the seed.</param>
+    /// <exception cref="ArgumentException">An option is not valid.</exception>
+    /// <exception cref="InvalidOperationException">The model knows one way to cut a word: it is neither BPE nor Unigram.</exception>
+    public void Sample(ReadOnlySpan<char> text, List<int> ids, SubwordSamplingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        if (Parts.Model is not ISamplingTokenModel)
+            throw new InvalidOperationException($"A {Describe().Model} model cuts a word in one way only; sampling needs BPE or Unigram.");
+        var sink = new IdSink(ids);
+        Run(text, ref sink, normalizes: true, cuts: true, new Sampling(options, new SampleStream(options.Seed)));
+    }
+
     internal override void Encode(string text, int sequence, EncodingDraft draft)
     {
         var sink = new DraftSink(draft, sequence, int.MaxValue, Parts.Model);
@@ -191,11 +211,12 @@ public partial class PipelineTokenizer : TextTokenizer
     /// <summary>Whether the text holds an added token.</summary>
     private protected bool HasAddedTokens(ReadOnlySpan<char> text) => (_first is not null && _first.IsIn(text)) || (_second is not null && _second.IsIn(text));
 
-    private protected void Run<TSink>(ReadOnlySpan<char> text, ref TSink sink, bool normalizes, bool cuts) where TSink : struct, ITokenSink
+    private protected void Run<TSink>(ReadOnlySpan<char> text, ref TSink sink, bool normalizes, bool cuts, Sampling? sampling = null) where TSink : struct, ITokenSink
     {
         if (text.IsEmpty)
             return;
         PipelineState state = Rent();
+        state.Sampling = sampling;
         if (_first is null || !_first.IsIn(text))
         {
             RunPart(state, text, 0, ref sink, normalizes, cuts);
@@ -257,7 +278,11 @@ public partial class PipelineTokenizer : TextTokenizer
         foreach (Piece piece in pieces.Pieces)
         {
             tokens.Clear();
-            Parts.Model.Encode(pieces.Text.Chars[piece.Start..piece.End], tokens);
+            ReadOnlySpan<char> chars = pieces.Text.Chars[piece.Start..piece.End];
+            if (state.Sampling is { } sampling)
+                ((ISamplingTokenModel)Parts.Model).Sample(chars, tokens, sampling.Options, sampling.Random);
+            else
+                Parts.Model.Encode(chars, tokens);
             sink.AddPiece(pieces.Text, piece, tokens);
             if (sink.IsFull)
                 break;

@@ -147,6 +147,37 @@ public sealed class TextCorpusTests : IDisposable
     }
 
     [Fact]
+    public async Task FromFiles_FileThatChangesWhileItIsRead_SaysSo()
+    {
+        var path = folder.Write("growing.txt", new string('a', 1 << 22));
+        var corpus = TextCorpus.FromFiles(path);
+        using var done = new CancellationTokenSource();
+        Task writer = Task.Run(() =>
+        {
+            using var stream = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+            while (!done.IsCancellationRequested) stream.WriteByte((byte)'b');
+        }, TestContext.Current.CancellationToken);
+
+        // The writer may rest for as long as one reading takes, but not for all of them.
+        CorpusException? fault = null;
+        for (int i = 0; i < 200 && fault is null; i++)
+        {
+            try
+            {
+                Assert.Single(corpus);
+            }
+            catch (CorpusException e)
+            {
+                fault = e;
+            }
+        }
+
+        await done.CancelAsync();
+        await writer;
+        Assert.Equal($"The file '{path}' was changed while it was read. Do not change a corpus while it is read; read it again when it is whole.", fault?.Message);
+    }
+
+    [Fact]
     public void FromFiles_Nothing_IsAnArgumentError()
     {
         Assert.Throws<ArgumentException>(() => TextCorpus.FromFiles());

@@ -12,5 +12,8 @@ internal sealed class PipelineState
 
     public TokenBuffer Tokens { get; } = new();
 
+    /// <summary>How words are cut at random; <see langword="null"/> for the best way.</summary>
+    public Sampling? Sampling { get; set; }
+
     private PieceList? _wholePieces;
 }
