@@ -32,7 +32,7 @@ internal static class InspectCommand
         {
             json.WriteString("path", path);
             json.WriteString("format", Word(checkpoint.Format));
-            json.WriteString("model_type", family);
+            json.WriteString("modelType", family);
             json.WriteStartArray("architectures");
             foreach (string architecture in architectures) json.WriteStringValue(architecture);
             json.WriteEndArray();
@@ -45,7 +45,7 @@ internal static class InspectCommand
                 json.WriteEndObject();
             }
             json.WriteEndArray();
-            json.WriteNumber("tensor_count", tensors.Length);
+            json.WriteNumber("tensorCount", tensors.Length);
             json.WriteNumber("parameters", parameters);
             json.WriteNumber("bytes", bytes);
             json.WriteStartObject("memory");
@@ -76,7 +76,7 @@ internal static class InspectCommand
         json.WriteNumber("elements", tensor.ElementCount);
         json.WriteNumber("bytes", tensor.ByteCount);
         json.WriteString("file", Path.GetFileName(tensor.File));
-        json.WriteString("shared_with", tensor.SharedWith);
+        json.WriteString("sharedWith", tensor.SharedWith);
         json.WriteEndObject();
     }
 

@@ -15,11 +15,11 @@ public class InspectCommandTests
 
         ToolResult result = ToolRunner.Run("inspect", folder.Path, "--json");
 
-        Assert.Equal(["path", "format", "model_type", "architectures", "files", "tensor_count", "parameters", "bytes", "memory", "tensors"], result.Keys());
+        Assert.Equal(["path", "format", "modelType", "architectures", "files", "tensorCount", "parameters", "bytes", "memory", "tensors"], result.Keys());
         JsonElement json = result.Json();
         using GptModel model = GptModel.FromPretrained(folder.Path);
         long parameters = model.parameters().Sum(parameter => parameter.NumberOfElements);
-        Assert.Equal(("safetensors", "gpt2", parameters), (json.GetProperty("format").GetString(), json.GetProperty("model_type").GetString(), json.GetProperty("parameters").GetInt64()));
+        Assert.Equal(("safetensors", "gpt2", parameters), (json.GetProperty("format").GetString(), json.GetProperty("modelType").GetString(), json.GetProperty("parameters").GetInt64()));
         Assert.Equal("GPT2LMHeadModel", json.GetProperty("architectures")[0].GetString());
         Assert.Equal((4 * parameters, 4 * parameters, 2 * parameters, parameters), (json.GetProperty("bytes").GetInt64(), json.GetProperty("memory").GetProperty("float32").GetInt64(),
             json.GetProperty("memory").GetProperty("bfloat16").GetInt64(), json.GetProperty("memory").GetProperty("int8").GetInt64()));
@@ -27,7 +27,7 @@ public class InspectCommandTests
         Assert.Equal("F32", embedding.GetProperty("dtype").GetString());
         Assert.Equal([config.VocabSize, config.EmbeddingDim], embedding.GetProperty("shape").EnumerateArray().Select(length => length.GetInt32()));
         Assert.Equal("model.safetensors", embedding.GetProperty("file").GetString());
-        Assert.Equal(JsonValueKind.Null, embedding.GetProperty("shared_with").ValueKind);
+        Assert.Equal(JsonValueKind.Null, embedding.GetProperty("sharedWith").ValueKind);
     }
 
     [Fact]
@@ -62,7 +62,7 @@ public class InspectCommandTests
         using var folder = new TemporaryFolder();
         TinyModel.Save(Path.Combine(folder.Path, "model"));
 
-        Assert.Equal("gpt2", ToolRunner.Run("inspect", folder.Path, "--json").Json().GetProperty("model_type").GetString());
+        Assert.Equal("gpt2", ToolRunner.Run("inspect", folder.Path, "--json").Json().GetProperty("modelType").GetString());
     }
 
     [Fact]
