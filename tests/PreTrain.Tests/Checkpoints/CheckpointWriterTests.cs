@@ -72,6 +72,25 @@ public sealed class CheckpointWriterTests : IDisposable
         Assert.Equal([0f, 0, 0], checkpoint.Read("a").data<float>().ToArray());
     }
 
+    /// <summary>Large enough to be read by several threads, and to be converted in several pieces.</summary>
+    [Theory]
+    [InlineData(CheckpointFormat.Safetensors)]
+    [InlineData(CheckpointFormat.PyTorch)]
+    public void Write_LargeTensor_IsReadBack(CheckpointFormat format)
+    {
+        using var scope = NewDisposeScope();
+        var values = arange(3 * 1_048_583, dtype: ScalarType.Int32).view(3, -1);
+        CheckpointWriter.Write(folder.Root, [("large", values)], new CheckpointWriterOptions { Format = format });
+
+        using var checkpoint = CheckpointTensors.Open(folder.Root);
+        var target = zeros(values.shape, dtype: ScalarType.Int64);
+        checkpoint.ReadInto("large", target);
+
+        Assert.Equal(values.bytes, checkpoint.Read("large").bytes);
+        Assert.Equal(values.bytes, checkpoint.View("large").bytes);
+        Assert.True(values.to(ScalarType.Int64).equal(target).all().item<bool>());
+    }
+
     [Fact]
     public void Write_NameInTwoShards_IsRefused()
     {
