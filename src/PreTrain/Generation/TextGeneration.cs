@@ -119,7 +119,7 @@ public static class TextGeneration
         try
         {
             using DisposeScope scope = NewDisposeScope();
-            using IDisposable mode = no_grad();
+            using IDisposable mode = inference_mode();
             var ids = new long[history.Count - from];
             for (int i = 0; i < ids.Length; i++) ids[i] = history[from + i];
             return model.NextLogits(tensor(ids, [1, ids.Length]).to(model.Device), cache).cpu().data<float>().ToArray();   // (V)

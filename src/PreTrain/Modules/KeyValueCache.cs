@@ -1,4 +1,5 @@
 // B batch, H heads, T tokens, D width of a head
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -19,6 +20,7 @@ public sealed class KeyValueCache : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(layers);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
+        ProcessHeap.KeepFreedMemory();   // each token's tensors go to where those of the token before were
         Capacity = capacity;
         _keys = Create();
         _values = Create();

@@ -1,5 +1,6 @@
 // N rows (tokens), I inputs, O outputs
 using PreTrain.Torch;
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,8 +14,11 @@ internal static class WeightProduct
     /// <param name="weight">(O, I).</param>
     /// <param name="bias">(O), or null.</param>
     /// <returns>(N, O).</returns>
-    internal static Tensor Apply(Tensor x, Tensor weight, Tensor? bias = null) =>
-        x.ndim == 2 && weight.requires_grad && is_grad_enabled() && GradientBuffers.Has(weight) ? Function.apply(x, weight, bias!) : nn.functional.linear(x, weight, bias!);
+    internal static Tensor Apply(Tensor x, Tensor weight, Tensor? bias = null)
+    {
+        if (x.ndim == 2 && weight.requires_grad && is_grad_enabled() && GradientBuffers.Has(weight)) return Function.apply(x, weight, bias!);
+        return FewRowsProduct.Fits(x, weight, bias) ? FewRowsProduct.Apply(x, weight, bias) : nn.functional.linear(x, weight, bias!);
+    }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
     {
