@@ -57,6 +57,9 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
 
     internal int Whole(string name, int fallback) => Read(name, fallback, "a whole number of 32 bits");
 
+    /// <summary>A token's id; null where the file says so, or says less than 0.</summary>
+    internal int? IdOf(string name, int? fallback) => !Names(name) ? fallback : Has(name) && Whole(name, 0) is var id and >= 0 ? id : null;
+
     /// <summary>A list of texts; null where it is missing.</summary>
     internal string[]? Texts(string name)
     {

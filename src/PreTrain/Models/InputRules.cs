@@ -1,3 +1,4 @@
+using PreTrain.Modules;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,6 +19,28 @@ internal static class InputRules
         return ids;
     }
 
+    /// <summary>The source's and the decoder's ids of an input, after all checks.</summary>
+    internal static (Tensor Ids, Tensor DecoderIds) Pair(ModelInput input, string modelType, int vocabSize, int decoderVocabSize, int contextLength)
+    {
+        Tensor? decoder = input.DecoderIds;
+        Tensor ids = Ids(input with { DecoderIds = null, DecoderAttentionMask = null }, modelType, vocabSize, contextLength, knowsTypes: false);
+        if (decoder is null)
+            throw new ArgumentException($"A {modelType} model needs the decoder's tokens too, {nameof(ModelInput.DecoderIds)}; in training, Loss makes them from the targets.", nameof(input));
+        Tokens(decoder, decoderVocabSize, contextLength, nameof(ModelInput.DecoderIds), "decoder's sequence");
+        if (decoder.size(0) != ids.size(0))
+            throw new ArgumentException($"There are {ids.size(0)} sources and {decoder.size(0)} sequences of the decoder; there must be as many.", nameof(input));
+        return (ids, decoder);
+    }
+
+    /// <summary>What a cache remembers of a source, for the next tokens of its sequences.</summary>
+    internal static SourceMemory Source(KeyValueCache cache, Tensor ids, string modelType, int vocabSize, int contextLength)
+    {
+        Tokens(ids, vocabSize, contextLength);
+        if (cache.Source is not { } source) throw new ArgumentException($"The cache holds no source; Read of the {modelType} model makes one that does.", nameof(cache));
+        if (source.Count != ids.size(0)) throw new ArgumentException($"The cache holds {source.Count} sources, and there are {ids.size(0)} sequences of ids.", nameof(ids));
+        return source;
+    }
+
     /// <summary>Requires an input that the model does not know to be absent.</summary>
     internal static void Unknown(Tensor? given, string name, string modelType)
     {
@@ -25,11 +48,11 @@ internal static class InputRules
     }
 
     /// <summary>Requires (B, T) of tokens of the vocabulary, T at most the context.</summary>
-    internal static void Tokens(Tensor ids, int vocabSize, int contextLength)
+    internal static void Tokens(Tensor ids, int vocabSize, int contextLength, string name = "ids", string sequence = "sequence")
     {
-        if (ids.ndim != 2) throw new ArgumentException($"ids must be (B, T), not ({string.Join(", ", ids.shape)}).", nameof(ids));
+        if (ids.ndim != 2) throw new ArgumentException($"{name} must be (B, T), not ({string.Join(", ", ids.shape)}).", nameof(ids));
         if (ids.size(1) > contextLength)
-            throw new ArgumentException($"The sequence has {ids.size(1)} tokens, more than the context length ({contextLength}). Shorten it, or cut it into windows.", nameof(ids));
+            throw new ArgumentException($"The {sequence} has {ids.size(1)} tokens, more than the context length ({contextLength}). Shorten it, or cut it into windows.", nameof(ids));
         Range(ids, vocabSize, "token id", "the vocabulary");
     }
 

@@ -1,4 +1,4 @@
-// B sequences, T tokens, C embedding, H heads
+// B sequences, T tokens, S tokens of a source, C embedding, H heads
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -22,10 +22,20 @@ public sealed record ModelOutput
     /// <summary>Each layer's attention weights, (B, H, T, T); null unless asked for.</summary>
     public IReadOnlyList<Tensor>? Attentions { get; init; }
 
+    /// <summary>Each decoder layer's weights of the attention to the source, (B, H, T, S), of models with a source; null unless asked for. <see cref="HiddenStates"/> and <see cref="Attentions"/> are the decoder's there.</summary>
+    public IReadOnlyList<Tensor>? CrossAttentions { get; init; }
+
+    /// <summary>The encoder's embeddings and each of its layers' output, (B, S, C), of models with a decoder too; null unless asked for.</summary>
+    public IReadOnlyList<Tensor>? EncoderHiddenStates { get; init; }
+
+    /// <summary>Each encoder layer's attention weights, (B, H, S, S), of models with a decoder too; null unless asked for.</summary>
+    public IReadOnlyList<Tensor>? EncoderAttentions { get; init; }
+
     /// <summary>Moves all tensors out of a scope that is about to end.</summary>
     internal static ModelOutput Leave(DisposeScope scope, ModelOutput output)
     {
-        foreach (Tensor? t in new[] { output.Logits, output.SecondLogits, output.Pooled }.Concat(output.HiddenStates ?? []).Concat(output.Attentions ?? []))
+        IEnumerable<IReadOnlyList<Tensor>?> lists = [output.HiddenStates, output.Attentions, output.CrossAttentions, output.EncoderHiddenStates, output.EncoderAttentions];
+        foreach (Tensor? t in new[] { output.Logits, output.SecondLogits, output.Pooled }.Concat(lists.SelectMany(list => list ?? [])))
         {
             if (t is not null) scope.MoveToOuter(t);
         }

@@ -15,13 +15,24 @@ public sealed class KeyValueCache : IDisposable
     private readonly Tensor[] _values;
 
     /// <summary>Creates an empty cache.</summary>
-    public KeyValueCache(int layers, long batch, int heads, int headDim, int capacity, ScalarType dtype, Device device)
+    /// <param name="layers">The decoder's layers.</param>
+    /// <param name="batch">B.</param>
+    /// <param name="heads">H.</param>
+    /// <param name="headDim">D.</param>
+    /// <param name="capacity">The most tokens that it is to hold.</param>
+    /// <param name="dtype">The type of keys and values.</param>
+    /// <param name="device">Where they are to lie.</param>
+    /// <param name="source">What the decoder remembers of a source, for models that have one; the cache disposes it.</param>
+    /// <exception cref="ArgumentException">The source is that of another batch.</exception>
+    public KeyValueCache(int layers, long batch, int heads, int headDim, int capacity, ScalarType dtype, Device device, SourceMemory? source = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(layers);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
+        if (source is not null && source.Count != batch) throw new ArgumentException($"The source has {source.Count} sequences, and the cache {batch}.", nameof(source));
         ProcessHeap.KeepFreedMemory();   // each token's tensors go to where those of the token before were
         Capacity = capacity;
+        Source = source;
         _keys = Create();
         _values = Create();
 
@@ -34,6 +45,9 @@ public sealed class KeyValueCache : IDisposable
 
     /// <summary>The most tokens that it can hold.</summary>
     public int Capacity { get; }
+
+    /// <summary>What the decoder remembers of the source; null where there is none.</summary>
+    public SourceMemory? Source { get; }
 
     /// <summary>Puts a layer's new keys and values behind the held ones; <see cref="Advance"/> follows once all layers have done so.</summary>
     /// <param name="layer">The layer's number.</param>
@@ -54,7 +68,7 @@ public sealed class KeyValueCache : IDisposable
     /// <summary>Counts tokens that every layer has appended.</summary>
     public void Advance(int tokens) => Length += tokens;
 
-    /// <summary>Takes other sequences in the place of these, as beams do that go on from the best ones.</summary>
+    /// <summary>Takes other sequences in the place of these, with their sources, as beams do that go on from the best ones.</summary>
     /// <param name="rows">For each sequence the one that it goes on from, (B) of 64-bit integers.</param>
     public void Reorder(Tensor rows)
     {
@@ -67,9 +81,10 @@ public sealed class KeyValueCache : IDisposable
                 used.copy_(used.index_select(0, rows));
             }
         }
+        Source?.Reorder(rows);
     }
 
-    /// <summary>Forgets all tokens and keeps the memory.</summary>
+    /// <summary>Forgets all tokens, and keeps the memory and the source.</summary>
     public void Clear() => Length = 0;
 
     /// <inheritdoc/>
@@ -77,5 +92,6 @@ public sealed class KeyValueCache : IDisposable
     {
         foreach (Tensor t in _keys) t.Dispose();
         foreach (Tensor t in _values) t.Dispose();
+        Source?.Dispose();
     }
 }

@@ -58,6 +58,7 @@ public sealed class PostNormBlock : nn.Module
         trace.Attention(weights);
         Tensor middle = attention_norm.JoinNormed(x, attended, attention_output, dropout);
         Tensor inner = Activations.Apply(_options.Activation, feed_forward_input.Product(middle), feed_forward_input.bias);   // (N, inner)
+        if (training && _options.ActivationDropout > 0) inner = nn.functional.dropout(inner, _options.ActivationDropout, training: true);
         return scope.MoveToOuter(feed_forward_norm.JoinNormed(middle, inner, feed_forward_output, dropout));
     }
 }

@@ -1,6 +1,6 @@
 namespace PreTrain.Modules;
 
-/// <summary>The sizes of a <see cref="PostNormBlock"/>.</summary>
+/// <summary>The sizes of a <see cref="PostNormBlock"/> or <see cref="PostNormDecoderBlock"/>.</summary>
 public sealed record PostNormBlockOptions
 {
     /// <summary>C.</summary>
@@ -23,4 +23,8 @@ public sealed record PostNormBlockOptions
 
     /// <summary>The probability with which an attention weight is dropped in training.</summary>
     public double AttentionDropout { get; init; }
+
+    /// <summary>The probability with which an element between the two maps of the feed-forward layer is dropped in training.</summary>
+    /// <value>The default is 0.</value>
+    public double ActivationDropout { get; init; }
 }

@@ -96,6 +96,7 @@ internal static class FamilyParity
         var left = parameters.Keys.ToHashSet();
         foreach (WeightRow row in table)
         {
+            if (row.IsBuffer) continue;
             Assert.True(left.Remove(row.Ours), $"{row.Ours} is no parameter.");
             Tensor? grad = parameters[row.Ours].grad;
             // A parameter that is tied to another is named after one of them there.

@@ -35,6 +35,7 @@ internal static class ModelConformance
         Steps_LeaveNoTensor(create, input);
         EveryParameter_HasAGradient(create, input);
         using TModel probe = create(3);
+        if (probe is ISequenceToSequenceModel && probe.Head == ModelHead.SequenceToSequence) SequenceToSequenceConformance.Check(create, vocabSize);
         if (probe is ICausalLanguageModel) Future_IsNotSeen_AndCacheChangesNothing(create, vocabSize);
     }
 

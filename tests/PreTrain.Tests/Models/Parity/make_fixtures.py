@@ -51,6 +51,23 @@ def encoder(shape, **more):
     return {**ENCODERS[shape], **NO_DROPOUT, **more}
 
 
+def pair(shape, **more):
+    """An encoder and a decoder, in the first shape of different depths and widths, as BART and Marian name them."""
+    sizes = {
+        "two-layers": dict(vocab_size=41, d_model=24, encoder_layers=2, decoder_layers=3, encoder_attention_heads=3, decoder_attention_heads=2, encoder_ffn_dim=37, decoder_ffn_dim=53),
+        "wide-heads": dict(vocab_size=43, d_model=48, encoder_layers=1, decoder_layers=1, encoder_attention_heads=3, decoder_attention_heads=3, encoder_ffn_dim=67, decoder_ffn_dim=67),
+    }[shape]
+    return {**sizes, "max_position_embeddings": 23, "dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0, **more}
+
+
+def t5(shape):
+    sizes = {
+        "two-layers": dict(vocab_size=41, d_model=24, d_kv=6, num_heads=3, d_ff=37, num_layers=2, num_decoder_layers=3),
+        "wide-heads": dict(vocab_size=43, d_model=48, d_kv=16, num_heads=2, d_ff=67, num_layers=1, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
+    }[shape]
+    return {**sizes, "relative_attention_num_buckets": 8, "relative_attention_max_distance": 9, "dropout_rate": 0.0, "decoder_start_token_id": 0}
+
+
 # family -> (configuration class, shape -> its arguments, head -> model class)
 FAMILIES = {
     "Bert": ("BertConfig", lambda shape: encoder(shape, type_vocab_size=2, num_labels=LABELS), {
@@ -82,11 +99,18 @@ FAMILIES = {
         "masked-lm": "ElectraForMaskedLM", "replaced-tokens": "ElectraForPreTraining", "classify": "ElectraForSequenceClassification",
         "tokens": "ElectraForTokenClassification", "qa": "ElectraForQuestionAnswering", "none": "ElectraModel",
     }),
+    "T5": ("T5Config", t5, {"seq2seq": "T5ForConditionalGeneration", "none": "T5EncoderModel"}),
+    "Bart": ("BartConfig", lambda shape: pair(shape, scale_embedding=shape == "two-layers", num_labels=LABELS, decoder_start_token_id=2), {
+        "seq2seq": "BartForConditionalGeneration", "classify": "BartForSequenceClassification",
+    }),
+    "Marian": ("MarianConfig", lambda shape: pair(shape, scale_embedding=True, activation_function="swish" if shape == "two-layers" else "relu", pad_token_id=0, eos_token_id=2,
+                                                  forced_eos_token_id=2, decoder_start_token_id=0,
+                                                  **({} if shape == "two-layers" else {"share_encoder_decoder_embeddings": False, "decoder_vocab_size": 47})), {"seq2seq": "MarianMTModel"}),
 }
 
 
 # Families that share an implementation.
-FOLDERS = {"Gpt": "Gpt", "Llama": "Llama", "Mistral": "Llama", "Qwen2": "Llama", "Qwen3": "Llama"}
+FOLDERS = {"Gpt": "Gpt", "Llama": "Llama", "Mistral": "Llama", "Qwen2": "Llama", "Qwen3": "Llama", "Marian": "Transformer"}
 
 
 def values(name, count):
@@ -118,6 +142,14 @@ def inputs_of(family, head, config, rng):
     inputs = {"input_ids": ids.masked_fill(mask == 0, config.pad_token_id) if family in FOLDERS else ids, "attention_mask": mask}
     if getattr(config, "type_vocab_size", 0) > 1:
         inputs["token_type_ids"] = torch.from_numpy(rng.integers(0, config.type_vocab_size, (2, 11)))
+    if head == "seq2seq":
+        decoder_ids = torch.from_numpy(rng.integers(5, getattr(config, "decoder_vocab_size", None) or config.vocab_size, (2, 7)))
+        decoder_ids[:, 0] = config.decoder_start_token_id
+        inputs["decoder_input_ids"] = decoder_ids
+        inputs["decoder_attention_mask"] = torch.ones_like(decoder_ids)
+        inputs["decoder_attention_mask"][1, 5:] = 0
+    elif family == "Bart":
+        ids[0, 10] = ids[1, 6] = config.eos_token_id   # a class is read from it
     return inputs
 
 
@@ -138,7 +170,7 @@ def loss_of(head, output, inputs, targets):
 
 
 def targets_of(head, first, inputs, rng):
-    mask = inputs["attention_mask"]
+    mask = inputs["decoder_attention_mask" if head == "seq2seq" else "attention_mask"]
     lengths = mask.sum(1).numpy()
     if head == "qa":
         return {"positions": torch.tensor([[1, int(n) - 2] for n in lengths])}
@@ -162,8 +194,14 @@ def write(family, head, shape):
     transformers.utils.logging.disable_progress_bar()
     model = getattr(transformers, heads[head])._from_config(config, attn_implementation="eager") if head != "none" else getattr(transformers, heads[head])(config)
     with torch.no_grad():
+        if family == "T5" and head == "seq2seq" and not config.scale_decoder_outputs:
+            model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())   # which the class ties, although 1.1 does not
         for name, parameter in model.named_parameters():
-            parameter.copy_(fill(name, parameter))
+            if parameter.requires_grad:
+                parameter.copy_(fill(name, parameter))
+        for name, buffer in model.named_buffers():
+            if name == "final_logits_bias":
+                buffer.copy_(fill(name, buffer))
     model.train()   # no dropout anywhere
     inputs = inputs_of(family, head, config, rng)
     first = loss_free(model, inputs, head)
