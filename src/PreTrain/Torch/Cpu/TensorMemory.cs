@@ -24,4 +24,7 @@ internal static unsafe class TensorMemory
         nint storage = t.storage<long>().data_ptr();
         return (byte*)storage + t.storage_offset() * t.element_size();
     }
+
+    /// <summary>The address of the first element of a tensor whose rows need not lie side by side.</summary>
+    internal static byte* AddressOfView(Tensor t) => t.is_contiguous() ? Address(t) : (byte*)t.storage<long>().data_ptr() + t.storage_offset() * t.element_size();
 }
