@@ -20,8 +20,11 @@ public static class CachedAttention
         ArgumentNullException.ThrowIfNull(mask);
         using DisposeScope scope = NewDisposeScope();
         int length = checked((int)query.size(2)), all = checked((int)keys.size(2));
+        (int First, int End)[] intervals = mask.Intervals(0, length, all);
+        if (bias is null && NextTokenAttention.Fits(query, keys, values) && intervals[0].First < all)
+            return scope.MoveToOuter(NextTokenAttention.Apply(query, keys, values, scale ?? 1 / Math.Sqrt(query.size(3)), Enumerable.Repeat(intervals[0].First, (int)query.size(0)).ToArray()));
         Tensor? seen = null;
-        if (mask.Intervals(0, length, all).Any(i => i.First > 0 || i.End < all))
+        if (intervals.Any(i => i.First > 0 || i.End < all))
             seen = mask.ToTensor(PackedSequences.Full(1, length), PackedSequences.Full(1, all), query.device);   // (1, 1, T, S)
         return scope.MoveToOuter(Attend(query, keys, values, scale, bias, seen));
     }

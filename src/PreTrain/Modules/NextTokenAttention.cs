@@ -1,10 +1,10 @@
 // B sequences, H query heads, G key-value heads, S tokens in all, D width of a head
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace PreTrain.Modules;
 
