@@ -59,7 +59,7 @@ internal sealed class GptBlock : nn.Module
     {
         Tensor split = qkv.forward(normed).view(batch, normed.size(0) / batch, 3, _heads, -1).permute(2, 0, 3, 1, 4);   // (3, B, H, T, D)
         var (keys, values) = cache.Append(layer, split[1], split[2]);
-        Tensor attended = CachedAttention.Apply(split[0], keys, values, AttentionMask.Causal);   // (B·T, C)
+        Tensor attended = normed.size(0) == batch ? CachedAttention.Apply(split[0], keys, values, AttentionMask.Causal) : CausalAttention.Continue(split[0], keys, values);   // (B·T, C)
         return FeedForward(x, attended, next, last);
     }
 

@@ -19,12 +19,14 @@ internal static unsafe class TensorMemory
     {
         if (!t.is_contiguous()) throw new ArgumentException("A kernel needs a contiguous tensor.", nameof(t));
         if (t.numel() == 0) return null;
-        if (t.numel() * t.element_size() <= int.MaxValue) return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(t.bytes));
-        // Beyond 2 GiB there is no span; a storage gives its first byte's address whatever its element type is taken for.
-        nint storage = t.storage<long>().data_ptr();
-        return (byte*)storage + t.storage_offset() * t.element_size();
+        // Beyond 2 GiB there is no span.
+        return t.numel() * t.element_size() <= int.MaxValue ? (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(t.bytes)) : AddressOfView(t);
     }
 
-    /// <summary>The address of the first element of a tensor whose rows need not lie side by side.</summary>
-    internal static byte* AddressOfView(Tensor t) => t.is_contiguous() ? Address(t) : (byte*)t.storage<long>().data_ptr() + t.storage_offset() * t.element_size();
+    /// <summary>The address of the first element of a tensor whose rows need not lie side by side: that of a view of it alone, since a storage of another element type is a copy.</summary>
+    internal static byte* AddressOfView(Tensor t)
+    {
+        using Tensor first = t.as_strided([1], [1], t.storage_offset());
+        return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(first.bytes));
+    }
 }

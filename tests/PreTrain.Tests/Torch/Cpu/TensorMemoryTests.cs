@@ -39,4 +39,17 @@ public sealed unsafe class TensorMemoryTests : IDisposable
     [InlineData(ScalarType.BFloat16)]
     public void HasKernelsFor_KernelTypes_IsTrueWhereThereAre16Lanes(ScalarType type) =>
         Assert.Equal(System.Runtime.Intrinsics.Vector512.IsHardwareAccelerated, TensorMemory.HasKernelsFor(zeros([3], dtype: type)));
+
+    [Fact]
+    public unsafe void AddressOfView_RowsApart_IsThatOfTheFirstElement()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        foreach (ScalarType type in new[] { ScalarType.Float32, ScalarType.Float64, ScalarType.Int64 })
+        {
+            Tensor whole = arange(210, dtype: type).view(5, 6, 7), view = whole.narrow(0, 2, 2).narrow(1, 3, 2);
+            Assert.False(view.is_contiguous());
+            Assert.Equal((nint)TensorMemory.Address(whole) + (2 * 42 + 3 * 7) * (nint)whole.element_size(), (nint)TensorMemory.AddressOfView(view));
+            Assert.Equal((nint)TensorMemory.Address(whole), (nint)TensorMemory.AddressOfView(whole));
+        }
+    }
 }
