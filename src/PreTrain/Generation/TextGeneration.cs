@@ -19,7 +19,7 @@ public static class TextGeneration
     /// <returns>The prompt and its continuation.</returns>
     /// <exception cref="ArgumentException">An option is out of range, or the tokenizer is not the model's.</exception>
     public static string Generate(this ICausalLanguageModel model, TextTokenizer tokenizer, string prompt, GenerationOptions? options = null,
-        CancellationToken cancellationToken = default) => prompt + string.Concat(Pieces(model, tokenizer, prompt, options ?? new(), cancellationToken));
+        CancellationToken cancellationToken = default) => prompt + string.Concat(model.GeneratePieces(tokenizer, prompt, options, cancellationToken).Select(piece => piece.Text));
 
     /// <summary>Answers a source: translates it, sums it up, whatever the model was trained for.</summary>
     /// <param name="model">The model; its mode (training or not) is left as it was.</param>
@@ -30,7 +30,29 @@ public static class TextGeneration
     /// <returns>The answer, without special tokens.</returns>
     /// <exception cref="ArgumentException">An option is out of range, or the tokenizer is not the model's.</exception>
     public static string Generate(this ISequenceToSequenceModel model, TextTokenizer tokenizer, string source, GenerationOptions? options = null,
-        CancellationToken cancellationToken = default) => string.Concat(Pieces(model, tokenizer, source, options ?? new(), cancellationToken));
+        CancellationToken cancellationToken = default) => string.Concat(model.GeneratePieces(tokenizer, source, options, cancellationToken).Select(piece => piece.Text));
+
+    /// <summary>Continues a prompt token by token, on the calling thread.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">The tokenizer that the model was trained with.</param>
+    /// <param name="prompt">The text to continue.</param>
+    /// <param name="options">How to choose tokens; the defaults if null. A search with beams gives its text in one piece.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    /// <returns>Each new token, with the text that became certain with it; together they are the continuation.</returns>
+    /// <exception cref="ArgumentException">An option is out of range, or the tokenizer is not the model's.</exception>
+    public static IEnumerable<GeneratedPiece> GeneratePieces(this ICausalLanguageModel model, TextTokenizer tokenizer, string prompt, GenerationOptions? options = null,
+        CancellationToken cancellationToken = default) => Pieces(model, tokenizer, prompt, options ?? new(), cancellationToken);
+
+    /// <summary>Answers a source token by token, on the calling thread.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">The tokenizer that the model was trained with.</param>
+    /// <param name="source">The text to read.</param>
+    /// <param name="options">How to choose tokens; the defaults if null. A search with beams gives its text in one piece.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    /// <returns>Each new token, with the text that became certain with it; together they are the answer.</returns>
+    /// <exception cref="ArgumentException">An option is out of range, or the tokenizer is not the model's.</exception>
+    public static IEnumerable<GeneratedPiece> GeneratePieces(this ISequenceToSequenceModel model, TextTokenizer tokenizer, string source, GenerationOptions? options = null,
+        CancellationToken cancellationToken = default) => Pieces(model, tokenizer, source, options ?? new(), cancellationToken);
 
     /// <summary>Continues a prompt piece by piece. A piece never ends within a character.</summary>
     /// <param name="model">The model.</param>
@@ -40,7 +62,7 @@ public static class TextGeneration
     /// <param name="cancellationToken">Ends the writing.</param>
     /// <returns>The continuation, without the prompt.</returns>
     public static IAsyncEnumerable<string> GenerateAsync(this ICausalLanguageModel model, TextTokenizer tokenizer, string prompt, GenerationOptions? options = null,
-        CancellationToken cancellationToken = default) => OnThreads(Pieces(model, tokenizer, prompt, options ?? new(), cancellationToken), cancellationToken);
+        CancellationToken cancellationToken = default) => OnThreads(model.GeneratePieces(tokenizer, prompt, options, cancellationToken), cancellationToken);
 
     /// <summary>Answers a source piece by piece. A piece never ends within a character.</summary>
     /// <param name="model">The model.</param>
@@ -50,7 +72,7 @@ public static class TextGeneration
     /// <param name="cancellationToken">Ends the writing.</param>
     /// <returns>The answer, without special tokens.</returns>
     public static IAsyncEnumerable<string> GenerateAsync(this ISequenceToSequenceModel model, TextTokenizer tokenizer, string source, GenerationOptions? options = null,
-        CancellationToken cancellationToken = default) => OnThreads(Pieces(model, tokenizer, source, options ?? new(), cancellationToken), cancellationToken);
+        CancellationToken cancellationToken = default) => OnThreads(model.GeneratePieces(tokenizer, source, options, cancellationToken), cancellationToken);
 
     /// <summary>Continues a sequence of tokens.</summary>
     /// <param name="model">The model.</param>
@@ -128,7 +150,7 @@ public static class TextGeneration
         GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
         new Writer(model, null, options ?? new()).WriteAll(sources, cancellationToken);
 
-    private static IEnumerable<string> Pieces(ITokenPredictor model, TextTokenizer tokenizer, string prompt, GenerationOptions options, CancellationToken cancellationToken)
+    private static IEnumerable<GeneratedPiece> Pieces(ITokenPredictor model, TextTokenizer tokenizer, string prompt, GenerationOptions options, CancellationToken cancellationToken)
     {
         var writer = new Writer(model, tokenizer, options);
         writer.RequireOne();
@@ -142,10 +164,13 @@ public static class TextGeneration
         return writer.Tokens(prompt, cancellationToken);
     }
 
-    private static async IAsyncEnumerable<string> OnThreads(IEnumerable<string> all, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<string> OnThreads(IEnumerable<GeneratedPiece> all, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         // Torch's grad mode and dispose scopes belong to a thread, so each piece is computed whole on one.
-        using IEnumerator<string> pieces = all.GetEnumerator();
-        while (await Task.Run(pieces.MoveNext, cancellationToken).ConfigureAwait(false)) yield return pieces.Current;
+        using IEnumerator<GeneratedPiece> pieces = all.GetEnumerator();
+        while (await Task.Run(pieces.MoveNext, cancellationToken).ConfigureAwait(false))
+        {
+            if (pieces.Current.Text.Length > 0) yield return pieces.Current.Text;
+        }
     }
 }

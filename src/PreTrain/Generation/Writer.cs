@@ -20,7 +20,7 @@ internal sealed class Writer
         if (tokenizer is null && options.StopTexts.Count > 0)
             throw new ArgumentException($"{nameof(GenerationOptions.StopTexts)} ({options.StopTexts.Count}) needs a tokenizer; give the method one, or leave them out.", nameof(options));
         (_model, _tokenizer, _options) = (model, tokenizer, options);
-        int? end = model is ISequenceToSequenceModel reader ? reader.EndId : endOfTextId ?? tokenizer?.EndOfTextId;
+        int? end = model is ISequenceToSequenceModel reader ? reader.EndId : endOfTextId ?? tokenizer?.DocumentEndId;
         _endId = options.StopAtEndOfText ? end : null;
     }
 
@@ -36,7 +36,7 @@ internal sealed class Writer
         if (_tokenizer.SpecialTokens.BeginOfText is { } begin && (ids.Length == 0 || ids[0] != begin) && _tokenizer.Tokenize("").Ids is [var first, ..] && first == begin)
             return [begin, .. ids];
         return ids.Length > 0 ? ids
-            : [_tokenizer.EndOfTextId ?? throw new ArgumentException("The prompt is empty, and the tokenizer has no end-of-text token to start from.", "prompt")];
+            : [_tokenizer.DocumentEndId ?? throw new ArgumentException("The prompt is empty, and the tokenizer has no end-of-text token to start from.", "prompt")];
     }
 
     /// <summary>Requires at least one token of each prompt.</summary>
@@ -66,22 +66,21 @@ internal sealed class Writer
     }
 
     /// <summary>One text in pieces.</summary>
-    internal IEnumerable<string> Pieces(IReadOnlyList<int> prompt, CancellationToken cancellationToken)
+    internal IEnumerable<GeneratedPiece> Pieces(IReadOnlyList<int> prompt, CancellationToken cancellationToken)
     {
         if (_options.BeamCount > 1)
         {
-            if (WriteAll([prompt], cancellationToken)[0][0].Text is { Length: > 0 } all) yield return all;
+            yield return new(null, WriteAll([prompt], cancellationToken)[0][0].Text);
             yield break;
         }
         TextWriting text = Text(prompt);
         using WritingRows rows = Begin([prompt]);
         foreach (var (_, token) in SequenceWriter.Draw(rows, _options, _endId, cancellationToken))
         {
-            string piece = text.Push(token);
-            if (piece.Length > 0) yield return piece;
+            yield return new(token, text.Push(token));
             if (text.IsStopped) break;
         }
-        if (text.Flush() is { Length: > 0 } rest) yield return rest;
+        if (text.Flush() is { Length: > 0 } rest) yield return new(null, rest);
     }
 
     /// <summary>All texts of all prompts.</summary>

@@ -57,7 +57,7 @@ public sealed class KeyValueCacheTests : IDisposable
 
         Assert.Equal([0, 0, 0, 0, 1, 2, 0, 0, 1], cache.Positions(3).data<long>().ToArray());
         // Empty places are hidden from all but themselves.
-        Assert.Equal("010 110 110 / 000 000 000 / 000 100 100", Hidden(3));
+        Assert.Equal("010 100 110 / 000 000 000 / 000 100 100", Hidden(3));
         cache.Advance(3);
         Assert.Equal([1, 3, 2], cache.Positions(1).data<long>().ToArray());
         Assert.Equal("1100 / 0000 / 1000", Hidden(1));
