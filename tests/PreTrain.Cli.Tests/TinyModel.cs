@@ -39,7 +39,7 @@ internal static class TinyModel
     public static BertConfig SaveBert(string folder, ModelHead head = ModelHead.MaskedLanguageModel, int seed = 3)
     {
         PipelineTokenizer tokenizer = PipelineTokenizer.TrainWordPiece([Text(50)], new() { VocabSize = 97 });
-        var config = new BertConfig { VocabSize = tokenizer.VocabSize, ContextLength = 17, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 37, LabelCount = 5, InitializerRange = 0.3 };
+        var config = new BertConfig { VocabSize = tokenizer.VocabSize, ContextLength = 29, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 37, LabelCount = 5, InitializerRange = 0.3 };
         using var model = new BertModel(config, head, new RandomStreams(seed).CreateGenerator("init"));
         model.SavePretrained(folder);
         tokenizer.Save(folder);
@@ -49,7 +49,7 @@ internal static class TinyModel
     /// <summary>A random Llama with a tokenizer of Llama's kind.</summary>
     public static LlamaConfig SaveLlama(string folder, ModelHead head = ModelHead.CausalLanguageModel, int seed = 3)
     {
-        PipelineTokenizer tokenizer = PipelineTokenizer.TrainBpe([Text(50)], new() { VocabSize = 101 });
+        PipelineTokenizer tokenizer = PipelineTokenizer.TrainBpe([Text(50)], new() { VocabSize = 101, SpecialTokens = ["<unk>", "<s>", "</s>"] });
         var config = new LlamaConfig
         {
             VocabSize = tokenizer.VocabSize, ContextLength = 43, LayerCount = 2, HeadCount = 6, KeyValueHeadCount = 3, EmbeddingDim = 24, HeadWidth = 6, FeedForwardDim = 37, InitializerRange = 0.3,

@@ -82,7 +82,7 @@ public class EmbedCommandTests
         ToolResult result = ToolRunner.Run("embed", "--model", folder.Path, "--text", TinyModel.Text(5), "--json");
 
         Assert.Equal("[1,15]", result.Json().GetProperty("shape").GetRawText());
-        Assert.Equal("A text was cut to the model's context of 17 tokens.\n", result.Error);
+        Assert.Equal("A text was cut to the model's context of 29 tokens.\n", result.Error);
     }
 
     [Theory]
