@@ -52,7 +52,15 @@ internal static class TinyModel
         PipelineTokenizer tokenizer = PipelineTokenizer.TrainBpe([Text(50)], new() { VocabSize = 101, SpecialTokens = ["<unk>", "<s>", "</s>"] });
         var config = new LlamaConfig
         {
-            VocabSize = tokenizer.VocabSize, ContextLength = 43, LayerCount = 2, HeadCount = 6, KeyValueHeadCount = 3, EmbeddingDim = 24, HeadWidth = 6, FeedForwardDim = 37, InitializerRange = 0.3,
+            VocabSize = tokenizer.VocabSize,
+            ContextLength = 43,
+            LayerCount = 2,
+            HeadCount = 6,
+            KeyValueHeadCount = 3,
+            EmbeddingDim = 24,
+            HeadWidth = 6,
+            FeedForwardDim = 37,
+            InitializerRange = 0.3,
             IsHeadTied = true,
         };
         using var model = new LlamaModel(config, head, new RandomStreams(seed).CreateGenerator("init"));

@@ -140,8 +140,16 @@ public class LogitsCommandTests
             _ => new LlamaModel(
                 new()
                 {
-                    Variant = Enum.Parse<LlamaVariant>(family, ignoreCase: true), VocabSize = 41, ContextLength = 13, LayerCount = 2, HeadCount = 6, KeyValueHeadCount = 3, EmbeddingDim = 24,
-                    HeadWidth = 6, FeedForwardDim = 37, LabelCount = 3,
+                    Variant = Enum.Parse<LlamaVariant>(family, ignoreCase: true),
+                    VocabSize = 41,
+                    ContextLength = 13,
+                    LayerCount = 2,
+                    HeadCount = 6,
+                    KeyValueHeadCount = 3,
+                    EmbeddingDim = 24,
+                    HeadWidth = 6,
+                    FeedForwardDim = 37,
+                    LabelCount = 3,
                 },
                 head, generator),
         };
