@@ -1,4 +1,5 @@
 using PreTrain.Checkpoints;
+using PreTrain.Models.Bart;
 using PreTrain.Models.Bert;
 using PreTrain.Models.Electra;
 using PreTrain.Models.Ernie;
@@ -6,6 +7,8 @@ using PreTrain.Models.Gpt;
 using PreTrain.Models.Llama;
 using PreTrain.Models.ModernBert;
 using PreTrain.Models.Roberta;
+using PreTrain.Models.T5;
+using PreTrain.Models.Transformer;
 using static TorchSharp.torch;
 
 namespace PreTrain.Models;
@@ -29,6 +32,9 @@ public static class AutoModel
         ("mistral", LlamaModel.FromPretrained),
         ("qwen2", LlamaModel.FromPretrained),
         ("qwen3", LlamaModel.FromPretrained),
+        ("t5", (folder, head, _) => T5Model.FromPretrained(folder, head)),
+        ("bart", BartModel.FromPretrained),
+        ("marian", (folder, head, _) => TransformerModel.FromPretrained(folder, head)),
     ];
 
     /// <summary>The families that are known, as <c>config.json</c> calls them in <c>model_type</c>.</summary>

@@ -22,7 +22,7 @@ public static class CachedAttention
         using DisposeScope scope = NewDisposeScope();
         int length = checked((int)query.size(2)), all = checked((int)keys.size(2));
         (int First, int End)[] intervals = mask.Intervals(0, length, all);
-        if (bias is null && NextTokenAttention.Fits(query, keys, values) && intervals[0].First < all)
+        if (bias is null && hidden is null && NextTokenAttention.Fits(query, keys, values) && intervals[0].First < all)
             return scope.MoveToOuter(NextTokenAttention.Apply(query, keys, values, scale ?? 1 / Math.Sqrt(query.size(3)), Enumerable.Repeat(intervals[0].First, (int)query.size(0)).ToArray()));
         Tensor? seen = null;
         if (intervals.Any(i => i.First > 0 || i.End < all))
