@@ -36,6 +36,8 @@ internal static class Tool
         root.Subcommands.Add(evaluate);
         PerplexityCommand.AddTo(evaluate, Add);
         LogitsCommand.AddTo(root, Add);
+        EmbedCommand.AddTo(root, Add);
+        FillMaskCommand.AddTo(root, Add);
         InspectCommand.AddTo(root, Add);
         ConvertCommand.AddTo(root, Add);
 

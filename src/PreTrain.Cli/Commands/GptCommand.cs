@@ -42,7 +42,7 @@ internal sealed class GptCommand
     private readonly Option<int?> _embedding = Options.Positive("--embedding", "Width of the residual stream, a multiple of --heads.");
     private readonly Option<int?> _context = Options.Positive("--context", "The longest sequence, in tokens.");
     private readonly Option<int?> _vocabSize = Options.Positive("--vocab-size", $"Tokens of the tokenizer that is trained on the data, at least {SmallestVocabulary}.");
-    private readonly Option<string?> _tokenizer = Options.Text("--tokenizer", "DIR", "A byte-level BPE tokenizer (tokenizer.json) to use instead of training one.");
+    private readonly Option<string?> _tokenizer = Options.Text("--tokenizer", "DIR", "A tokenizer to use instead of training one: any that pretrain tokenizer reads.");
     private readonly Option<int?> _batch = Options.Positive("--batch", $"Sequences of a micro-batch: what is in memory at once. The default is {s_defaults.BatchSize}.");
     private readonly Option<int?> _accumulate = Options.Positive("--accumulate", $"Micro-batches of a step. The default is {s_defaults.AccumulationSteps}.");
     private readonly Option<int?> _steps = Options.Positive("--steps", $"Updates of the weights. The default is {s_defaults.Steps}.");
@@ -82,7 +82,7 @@ internal sealed class GptCommand
         try
         {
             TextCorpus corpus = CorpusOption.Open(parsed.GetRequiredValue(_data));
-            ByteLevelBpeTokenizer? given = parsed.GetValue(_tokenizer) is { } folder ? ByteLevelBpeTokenizer.Load(folder) : null;
+            TextTokenizer? given = parsed.GetValue(_tokenizer) is { } folder ? TextTokenizer.Load(folder) : null;
             using RunTokens tokens = training.Resume && RunTokens.Exist(output)
                 ? RunTokens.Open(session, output, corpus, given, parsed.GetValue(_vocabSize))
                 : RunTokens.Build(session, output, corpus, given, config.VocabSize, store => CheckLength(store, validationFraction, config.ContextLength));

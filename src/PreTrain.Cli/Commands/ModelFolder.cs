@@ -1,7 +1,8 @@
 using PreTrain.Checkpoints;
 using PreTrain.Cli.Hosting;
-using PreTrain.Models.Gpt;
+using PreTrain.Models;
 using PreTrain.Tokenization;
+using PreTrain.Torch;
 using TorchSharp;
 
 namespace PreTrain.Cli.Commands;
@@ -30,18 +31,58 @@ internal static class ModelFolder
     }
 
     /// <summary>Loads the model of a folder for evaluation.</summary>
-    public static GptModel LoadModel(string folder, torch.Device device)
+    /// <param name="session">The call of the tool, whose seed decides the values of a head that the folder lacks.</param>
+    /// <param name="folder">What <c>--model</c> says.</param>
+    /// <param name="device">Where to.</param>
+    /// <param name="head">The head; null for the one that the folder was saved with.</param>
+    public static ITransformerModel LoadModel(Session session, string folder, torch.Device device, ModelHead? head = null)
     {
-        GptModel model = GptModel.FromPretrained(Resolve(folder));
-        model.eval();
-        return model.to(device);
+        using torch.Generator generator = new RandomStreams(session.Seed).CreateGenerator("init");
+        ITransformerModel model = AutoModel.FromPretrained(Resolve(folder), head, generator);
+        var module = (torch.nn.Module)model;
+        module.eval();
+        module.to(device);
+        return model;
+    }
+
+    /// <summary>Loads a model that writes: one that goes on from a prompt, or one that answers a source.</summary>
+    public static ITransformerModel LoadWriter(Session session, string folder, torch.Device device)
+    {
+        ITransformerModel model = LoadModel(session, folder, device);
+        ModelHead? wanted = model switch
+        {
+            ISequenceToSequenceModel => ModelHead.SequenceToSequence,
+            ICausalLanguageModel => ModelHead.CausalLanguageModel,
+            _ => null,
+        };
+        if (model.Head == wanted) return model;
+        model.Dispose();
+        if (wanted is { } head) return LoadModel(session, folder, device, head);
+        throw new UsageException($"--model ({folder}) holds a {model.ModelType} model, which predicts no next token; take a model that does, such as gpt2 or llama.");
+    }
+
+    /// <summary>Loads a causal language model.</summary>
+    public static ITransformerModel LoadCausal(Session session, string folder, torch.Device device)
+    {
+        ITransformerModel model = LoadWriter(session, folder, device);
+        if (model is ICausalLanguageModel) return model;
+        model.Dispose();
+        throw new UsageException($"--model ({folder}) holds a {model.ModelType} model, which answers texts; take one that goes on from a text, such as gpt2 or llama.");
     }
 
     /// <summary>Loads the tokenizer of a folder, and checks that it fits the model.</summary>
-    public static ByteLevelBpeTokenizer LoadTokenizer(string folder, GptModel model)
+    public static TextTokenizer LoadTokenizer(string folder, ITransformerModel model)
     {
-        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Load(Resolve(folder));
-        return tokenizer.VocabSize <= model.VocabSize ? tokenizer : throw new CheckpointException(Resolve(folder),
-            $"the tokenizer has {tokenizer.VocabSize} tokens and the model {model.VocabSize}; they do not belong together.");
+        TextTokenizer tokenizer = TextTokenizer.Load(Resolve(folder));
+        return Sizes(model) is not { } sizes || tokenizer.VocabSize <= sizes.Vocabulary ? tokenizer : throw new CheckpointException(Resolve(folder),
+            $"the tokenizer has {tokenizer.VocabSize} tokens and the model {sizes.Vocabulary}; they do not belong together.");
     }
+
+    /// <summary>The vocabulary and the longest sequence of a model that reads tokens; null for others.</summary>
+    public static (int Vocabulary, int Context)? Sizes(ITransformerModel model) => model switch
+    {
+        ITokenPredictor writer => (writer.VocabSize, writer.ContextLength),
+        IMaskedLanguageModel reader => (reader.VocabSize, reader.ContextLength),
+        _ => null,
+    };
 }

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using PreTrain.Cli.Hosting;
 using PreTrain.Data;
-using PreTrain.Models.Gpt;
+using PreTrain.Models;
 using PreTrain.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -30,8 +30,9 @@ internal static class PerplexityCommand
     private static void Run(Session session, string folder, TextCorpus corpus, int batch)
     {
         Device device = session.Start();
-        using GptModel model = ModelFolder.LoadModel(folder, device);
-        ByteLevelBpeTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
+        using ITransformerModel loaded = ModelFolder.LoadCausal(session, folder, device);
+        var model = (ICausalLanguageModel)loaded;
+        TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, loaded);
 
         // The text may be larger than memory, so its tokens go to the disk.
         string scratch = Directory.CreateTempSubdirectory("pretrain-perplexity-").FullName;
@@ -51,7 +52,7 @@ internal static class PerplexityCommand
         }
     }
 
-    private static double MeanLoss(GptModel model, Device device, EvaluationWindows windows, int batch, CancellationToken cancellation)
+    private static double MeanLoss(ICausalLanguageModel model, Device device, EvaluationWindows windows, int batch, CancellationToken cancellation)
     {
         using IDisposable mode = no_grad();
         int length = windows.ContextLength;

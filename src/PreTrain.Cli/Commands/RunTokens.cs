@@ -17,13 +17,13 @@ internal sealed class RunTokens : IDisposable
     public const string FolderName = "tokens";
     private const string DescriptionFile = "corpus.json";
 
-    private RunTokens(ByteLevelBpeTokenizer tokenizer, TokenStore store)
+    private RunTokens(TextTokenizer tokenizer, TokenStore store)
     {
         Tokenizer = tokenizer;
         Store = store;
     }
 
-    public ByteLevelBpeTokenizer Tokenizer { get; }
+    public TextTokenizer Tokenizer { get; }
 
     public TokenStore Store { get; }
 
@@ -39,7 +39,7 @@ internal sealed class RunTokens : IDisposable
     /// <param name="tokenizer">The tokenizer, or null to train one.</param>
     /// <param name="vocabSize">The vocabulary of the tokenizer that is trained.</param>
     /// <param name="check">Throws if the store does not suit the run; then nothing is kept.</param>
-    public static RunTokens Build(Session session, string output, TextCorpus corpus, ByteLevelBpeTokenizer? tokenizer, int vocabSize, Action<TokenStore> check)
+    public static RunTokens Build(Session session, string output, TextCorpus corpus, TextTokenizer? tokenizer, int vocabSize, Action<TokenStore> check)
     {
         bool isNew = !Directory.Exists(output);
         Directory.CreateDirectory(output);
@@ -78,7 +78,7 @@ internal sealed class RunTokens : IDisposable
     }
 
     /// <summary>Opens the tokens of a run that is resumed, and checks that they are those of the given text and tokenizer.</summary>
-    public static RunTokens Open(Session session, string output, TextCorpus corpus, ByteLevelBpeTokenizer? tokenizer, int? vocabSize)
+    public static RunTokens Open(Session session, string output, TextCorpus corpus, TextTokenizer? tokenizer, int? vocabSize)
     {
         string folder = Path.Combine(output, FolderName), file = Path.Combine(folder, DescriptionFile);
         JsonObject description;
@@ -90,7 +90,7 @@ internal sealed class RunTokens : IDisposable
         {
             throw new CorpusException($"The file '{file}' is damaged: {e.Message} Start anew with --overwrite.", file, e);
         }
-        ByteLevelBpeTokenizer own = ByteLevelBpeTokenizer.Load(folder);
+        TextTokenizer own = TextTokenizer.Load(folder);
         if (tokenizer is not null && tokenizer.Fingerprint != own.Fingerprint)
             throw new UsageException($"--tokenizer names another tokenizer ({tokenizer.VocabSize} tokens) than the one that the run in '{output}' was started with ({own.VocabSize} tokens). {Remedy("--tokenizer")}");
         int? asked = (int?)description["vocabSize"];

@@ -74,7 +74,8 @@ internal sealed class TokenizerEncodeCommand
         });
     }
 
-    private static string[] Texts(string file, bool whole)
+    /// <summary>The texts of a file: its lines, or the whole of it.</summary>
+    public static string[] Texts(string file, bool whole)
     {
         string content = TextCorpus.FromFiles(Path.GetFullPath(file)).First();
         if (whole)

@@ -42,8 +42,8 @@ internal sealed class TokenStoreBuilder
         this.folder = Path.TrimEndingDirectorySeparator(folder);
         beside = this.folder + ".building";
         previous = this.folder + ".previous";
-        endOfTextId = tokenizer.EndOfTextId ?? throw new ArgumentException(
-            "The tokenizer has no end-of-text token, and a token store ends every document with it. Add one to the vocabulary, such as '<|endoftext|>'.", nameof(tokenizer));
+        endOfTextId = tokenizer.DocumentEndId ?? throw new ArgumentException(
+            "The tokenizer has no end-of-text token and no separator, and a token store ends every document with it. Add one to the vocabulary, such as '<|endoftext|>'.", nameof(tokenizer));
         var fits = tokenizer.VocabSize <= ushort.MaxValue + 1;
         idBits = options.IdWidth switch
         {

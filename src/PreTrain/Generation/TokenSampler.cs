@@ -11,10 +11,13 @@ internal sealed class TokenSampler
     private float[] _probabilities = [];   // of the whole vocabulary, not normalized
     private ulong[] _order = [];           // of each token its probability and id, such that the most probable one and of equals the first is the smallest
 
-    internal TokenSampler(GenerationOptions options)
+    /// <param name="options">How to draw.</param>
+    /// <param name="stream">Which of a prompt's texts is drawn; each has its own numbers.</param>
+    internal TokenSampler(GenerationOptions options, int stream = 0)
     {
         _options = options;
         _state = unchecked((ulong)options.Seed);
+        if (stream > 0) _state = Mix(_state ^ Mix((ulong)stream));   // mixed, since streams that are steps apart would overlap
     }
 
     /// <summary>Chooses a token; of equally probable ones the first.</summary>
@@ -22,8 +25,7 @@ internal sealed class TokenSampler
     internal int Next(ReadOnlySpan<float> logits)
     {
         int best = TensorPrimitives.IndexOfMax(logits);
-        if (!float.IsFinite(logits[best]))
-            throw new InvalidOperationException($"The model's logits are not finite (logit {best} is {logits[best]}); its weights are broken, or training diverged.");
+        if (!float.IsFinite(logits[best])) throw NotFinite(best, logits[best]);
         float sharpness = _options.Temperature == 0 ? float.PositiveInfinity : (float)(1 / _options.Temperature);
         if (float.IsInfinity(sharpness) || _options.TopK == 1) return best;
 
@@ -34,6 +36,9 @@ internal sealed class TokenSampler
         TensorPrimitives.Exp(p, p);
         return (_options.TopK == 0 || _options.TopK >= p.Length) && _options.TopP >= 1 ? Draw(p) : DrawFirst(Restrict());
     }
+
+    internal static InvalidOperationException NotFinite(int token, float logit) =>
+        new($"The model's logits are not finite (logit {token} is {logit}); its weights are broken, or training diverged.");
 
     private int Draw(ReadOnlySpan<float> p)
     {
@@ -135,9 +140,13 @@ internal sealed class TokenSampler
     private double Uniform()
     {
         _state += 0x9E3779B97F4A7C15;
-        ulong z = _state;
+        return (Mix(_state) >> 11) * (1.0 / (1UL << 53));
+    }
+
+    private static ulong Mix(ulong z)
+    {
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
+        return z ^ (z >> 31);
     }
 }

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Models;
 
 /// <summary>A model of any family, with the head that it was made for.</summary>
-public interface ITransformerModel : IPretrainedModel
+public interface ITransformerModel : IPretrainedModel, IDisposable
 {
     /// <summary>The family as <c>config.json</c> calls it.</summary>
     string ModelType { get; }

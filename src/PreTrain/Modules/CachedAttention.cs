@@ -14,18 +14,20 @@ public static class CachedAttention
     /// <param name="mask">Which keys a query sees; no query sees a later one.</param>
     /// <param name="scale">What scores are multiplied with; null means 1/√D.</param>
     /// <param name="bias">Added to the scores, (1, H, T, S).</param>
+    /// <param name="hidden">Keys that are not seen besides, (B, 1, T, S) of Booleans; null for none.</param>
     /// <returns>The heads' outputs side by side, (B·T, H·D).</returns>
-    public static Tensor Apply(Tensor query, Tensor keys, Tensor values, AttentionMask mask, double? scale = null, Tensor? bias = null)
+    public static Tensor Apply(Tensor query, Tensor keys, Tensor values, AttentionMask mask, double? scale = null, Tensor? bias = null, Tensor? hidden = null)
     {
         ArgumentNullException.ThrowIfNull(mask);
         using DisposeScope scope = NewDisposeScope();
         int length = checked((int)query.size(2)), all = checked((int)keys.size(2));
         (int First, int End)[] intervals = mask.Intervals(0, length, all);
-        if (bias is null && NextTokenAttention.Fits(query, keys, values) && intervals[0].First < all)
+        if (bias is null && hidden is null && NextTokenAttention.Fits(query, keys, values) && intervals[0].First < all)
             return scope.MoveToOuter(NextTokenAttention.Apply(query, keys, values, scale ?? 1 / Math.Sqrt(query.size(3)), Enumerable.Repeat(intervals[0].First, (int)query.size(0)).ToArray()));
         Tensor? seen = null;
         if (intervals.Any(i => i.First > 0 || i.End < all))
             seen = mask.ToTensor(PackedSequences.Full(1, length), PackedSequences.Full(1, all), query.device);   // (1, 1, T, S)
+        if (hidden is not null) seen = seen is null ? hidden.logical_not() : seen.logical_and(hidden.logical_not());   // (B, 1, T, S)
         return scope.MoveToOuter(Attend(query, keys, values, scale, bias, seen));
     }
 

@@ -13,6 +13,7 @@ public sealed class KeyValueCache : IDisposable
 {
     private readonly Tensor[] _keys;     // per layer (B, H, capacity, D)
     private readonly Tensor[] _values;
+    private int[]? _empty;               // places before each sequence's first token
 
     /// <summary>Creates an empty cache.</summary>
     /// <param name="layers">The decoder's layers.</param>
@@ -49,6 +50,24 @@ public sealed class KeyValueCache : IDisposable
     /// <summary>What the decoder remembers of the source; null where there is none.</summary>
     public SourceMemory? Source { get; }
 
+    /// <summary>How many places before each sequence's first token are empty, (B); null where none are.</summary>
+    public IReadOnlyList<int>? EmptyPlaces => _empty;
+
+    /// <summary>
+    /// Leaves places empty at the left, so that sequences of different lengths end together: what is put there fills up and is no token. Its columns are seen by no
+    /// other, and positions are counted from behind it.
+    /// </summary>
+    /// <param name="places">For each sequence how many, (B).</param>
+    /// <exception cref="InvalidOperationException">The cache already holds tokens.</exception>
+    public void LeaveEmpty(IReadOnlyList<int> places)
+    {
+        ArgumentNullException.ThrowIfNull(places);
+        if (Length > 0) throw new InvalidOperationException($"The cache holds {Length} tokens; places can be left empty before the first one only.");
+        if (places.Count != _keys[0].size(0) || places.Any(count => count < 0))
+            throw new ArgumentException($"The empty places ({string.Join(", ", places)}) must be {_keys[0].size(0)} numbers from 0.", nameof(places));
+        _empty = places.All(count => count == 0) ? null : [.. places];
+    }
+
     /// <summary>Puts a layer's new keys and values behind the held ones; <see cref="Advance"/> follows once all layers have done so.</summary>
     /// <param name="layer">The layer's number.</param>
     /// <param name="keys">(B, H, T, D).</param>
@@ -72,6 +91,11 @@ public sealed class KeyValueCache : IDisposable
     /// <param name="rows">For each sequence the one that it goes on from, (B) of 64-bit integers.</param>
     public void Reorder(Tensor rows)
     {
+        if (_empty is { } empty)
+        {
+            using Tensor order = rows.cpu();
+            _empty = [.. order.data<long>().ToArray().Select(row => empty[row])];
+        }
         foreach (Tensor[] all in new[] { _keys, _values })
         {
             foreach (Tensor held in all)
@@ -84,8 +108,41 @@ public sealed class KeyValueCache : IDisposable
         Source?.Reorder(rows);
     }
 
-    /// <summary>Forgets all tokens, and keeps the memory and the source.</summary>
-    public void Clear() => Length = 0;
+    /// <summary>The positions of tokens that follow those held, (B·T); those of empty places are 0.</summary>
+    /// <param name="length">T.</param>
+    internal Tensor Positions(long length)
+    {
+        long batch = _keys[0].size(0);
+        long[] positions = new long[batch * length];
+        for (long i = 0; i < positions.Length; i++) positions[i] = Math.Max(0, Length + i % length - (_empty?[i / length] ?? 0));
+        return tensor(positions, device: _keys[0].device);
+    }
+
+    /// <summary>Where an empty place would be seen, (B, 1, T, S) of Booleans; null where none is empty. A place sees itself, so that no softmax is over nothing.</summary>
+    /// <param name="length">T, the tokens that follow those held.</param>
+    internal Tensor? Hidden(long length)
+    {
+        if (_empty is null) return null;
+        long all = Length + length;
+        bool[] hidden = new bool[_empty.Length * length * all];
+        for (int b = 0; b < _empty.Length; b++)
+        {
+            for (long t = 0; t < length; t++)
+            {
+                Span<bool> row = hidden.AsSpan((int)((b * length + t) * all), (int)all);
+                row[..(int)Math.Min(_empty[b], all)].Fill(true);
+                row[(int)(Length + t)] = false;
+            }
+        }
+        return tensor(hidden, [_empty.Length, 1, length, all], device: _keys[0].device);
+    }
+
+    /// <summary>Forgets all tokens and empty places, and keeps the memory and the source.</summary>
+    public void Clear()
+    {
+        Length = 0;
+        _empty = null;
+    }
 
     /// <inheritdoc/>
     public void Dispose()

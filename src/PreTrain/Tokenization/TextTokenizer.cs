@@ -21,6 +21,9 @@ public abstract partial class TextTokenizer : Tokenizer
     /// <summary>The id that ends a document; <see langword="null"/> if the vocabulary has none.</summary>
     public abstract int? EndOfTextId { get; }
 
+    /// <summary>What stands between documents: the token that ends one, else, as in vocabularies of BERT's kind, the separator.</summary>
+    internal int? DocumentEndId => EndOfTextId ?? SpecialTokens.Separator;
+
     /// <summary>The SHA-256 of the tokenizer's canonical <c>tokenizer.json</c>, in lower-case hexadecimal. Equal for two tokenizers
     /// exactly if <see cref="Save"/> writes the same file for both, so that token stores and runs can refuse ids of another tokenizer.</summary>
     public abstract string Fingerprint { get; }

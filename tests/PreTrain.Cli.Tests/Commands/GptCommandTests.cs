@@ -119,6 +119,43 @@ public class GptCommandTests
         Assert.False(Directory.Exists(folder["run"]));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Gpt_AnyTokenizer_IsUsedByTheRunAndWhatFollows(bool wordPiece)
+    {
+        using var folder = new TemporaryFolder();
+        PipelineTokenizer tokenizer = wordPiece
+            ? PipelineTokenizer.TrainWordPiece([TinyModel.Text(40)], new() { VocabSize = 89 }, cancellation: TestContext.Current.CancellationToken)
+            : PipelineTokenizer.TrainUnigram([TinyModel.Text(40)], new() { VocabSize = 89, SpecialTokens = ["<unk>", "</s>"] }, cancellation: TestContext.Current.CancellationToken);
+        tokenizer.Save(folder["tokenizer"]);
+        string[] arguments = [.. TinyRun.Arguments(TinyRun.Data(folder), folder["run"], "--tokenizer", folder["tokenizer"])];
+        int at = Array.IndexOf(arguments, "--vocab-size");
+
+        ToolResult result = ToolRunner.Run([.. arguments[..at], .. arguments[(at + 2)..]]);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(tokenizer.Fingerprint, TextTokenizer.Load(folder["run/model"]).Fingerprint);
+        JsonElement text = ToolRunner.Run("generate", "--model", folder["run"], "--prompt", "The method", "--max-new-tokens", "7", "--json").Json();
+        Assert.Equal(TextTokenizer.Load(folder["tokenizer"]).Decode(text.GetProperty("tokens").EnumerateArray().Select(id => id.GetInt32())).Trim(), text.GetProperty("text").GetString()!.Trim());
+        Assert.Equal(0, ToolRunner.Run("evaluate", "perplexity", "--model", folder["run"], "--data", folder["text.txt"]).ExitCode);
+    }
+
+    [Fact]
+    public void Gpt_TokenizerWithoutAnEnd_SaysSoAndEndsWith2()
+    {
+        using var folder = new TemporaryFolder();
+        PipelineTokenizer.TrainUnigram([TinyModel.Text(40)], new() { VocabSize = 89 }, cancellation: TestContext.Current.CancellationToken).Save(folder["tokenizer"]);
+        string[] arguments = [.. TinyRun.Arguments(TinyRun.Data(folder), folder["run"], "--tokenizer", folder["tokenizer"])];
+        int at = Array.IndexOf(arguments, "--vocab-size");
+
+        ToolResult result = ToolRunner.Run([.. arguments[..at], .. arguments[(at + 2)..]]);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("error: The tokenizer has no end-of-text token and no separator, and a token store ends every document with it.", result.Error);
+        Assert.False(Directory.Exists(folder["run"]));
+    }
+
     [Fact]
     public void Gpt_SeveralWrongOptions_NamesAll()
     {

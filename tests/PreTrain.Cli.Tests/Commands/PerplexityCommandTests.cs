@@ -1,5 +1,6 @@
 using System.Text.Json;
 using PreTrain.Models.Gpt;
+using PreTrain.Models.Llama;
 using PreTrain.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -36,6 +37,34 @@ public class PerplexityCommandTests
 
         Assert.Equal(ToolRunner.Run("evaluate", "perplexity", "--model", folder["model"], "--data", data).Output,
             ToolRunner.Run("evaluate", "perplexity", "--model", folder.Path, "--data", data).Output);
+    }
+
+    [Fact]
+    public void Perplexity_OtherFamilyAndTokenizer_IsTheMeanOverAllTokens()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.SaveLlama(folder["model"]);
+        TinyModel.SaveBert(folder["bert"]);
+        string data = folder.Write("text.txt", TinyModel.Text(11));
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable mode = no_grad();
+        TextTokenizer tokenizer = TextTokenizer.Load(folder["model"]);
+        using LlamaModel model = LlamaModel.FromPretrained(folder["model"]);
+        long[] ids = [.. tokenizer.Encode(TinyModel.Text(11)).Select(id => (long)id), tokenizer.EndOfTextId!.Value];
+        double sum = 0;
+        for (int at = 1; at < ids.Length; at++)
+        {
+            int start = (at - 1) / 43 * 43;
+            Tensor logits = model.Logits(tensor(ids[start..at], [1, at - start]))[0, ^1];
+            sum += (logits.logsumexp(0) - logits[ids[at]]).item<float>();
+        }
+
+        JsonElement json = ToolRunner.Run("evaluate", "perplexity", "--model", folder["model"], "--data", data, "--json").Json();
+
+        Assert.Equal(sum / (ids.Length - 1), json.GetProperty("loss").GetDouble(), 1e-5);
+        ToolResult reader = ToolRunner.Run("evaluate", "perplexity", "--model", folder["bert"], "--data", data);
+        Assert.Equal(2, reader.ExitCode);
+        Assert.StartsWith($"error: --model ({folder["bert"]}) holds a bert model, which predicts no next token", reader.Error);
     }
 
     [Fact]

@@ -52,6 +52,8 @@ public class ReadmeTests
         using var folder = new TemporaryFolder();
         folder.Write("docs/a.txt", TinyModel.Text(900));
         folder.Write("notes.txt", TinyModel.Text(9));
+        TinyModel.SaveBert(folder["models/bert"]);
+        folder.Write("question.json", """{"input_ids": [[2, 7, 11, 3, 13, 17, 3]], "token_type_ids": [[0, 0, 0, 0, 1, 1, 1]]}""");
         var small = new Dictionary<string, string>
         {
             ["--steps"] = "2",

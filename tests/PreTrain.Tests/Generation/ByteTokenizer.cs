@@ -29,6 +29,9 @@ internal sealed class ByteTokenizer(int vocabSize = 257) : TextTokenizer
 
     public override void Save(string folder) => throw new NotSupportedException();
 
-    protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) =>
-        throw new NotSupportedException();
+    protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
+    {
+        string whole = text ?? textSpan.ToString();
+        return new() { Tokens = [.. Encode(whole.AsSpan()).Select(id => new EncodedToken(id, IdToToken(id)!, new Range(0, whole.Length)))], CharsConsumed = whole.Length };
+    }
 }

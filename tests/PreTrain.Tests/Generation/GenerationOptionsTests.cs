@@ -24,5 +24,43 @@ public sealed class GenerationOptionsTests
         Assert.Throws<ArgumentException>((new GenerationOptions { Temperature = temperature, TopP = topP }).Validate);
 
     [Fact]
+    public void Validate_FaultsOfSeveralTexts_AreNamedInOneMessage()
+    {
+        var options = new GenerationOptions
+        {
+            MaxNewTokens = 5,
+            MinNewTokens = 6,
+            SequenceCount = 4,
+            BeamCount = 3,
+            TopK = 7,
+            LengthPenalty = double.NaN,
+            BeamStopping = (BeamStopping)9,
+            RepetitionPenalty = 0,
+            NoRepeatNGramSize = -2,
+            StopTexts = ["a", ""],
+        };
+
+        Assert.Equal(
+            "MinNewTokens (6) must be from 0 to MaxNewTokens (5). SequenceCount (4) must be at most BeamCount (3). "
+            + "Temperature, TopK and TopP must be left alone with BeamCount (3): a search with beams draws nothing. LengthPenalty (NaN) must be a number. "
+            + "BeamStopping (9) is not known. RepetitionPenalty (0) must be a positive number. NoRepeatNGramSize (-2) must be positive, or 0 for no such rule. "
+            + "StopTexts must not hold an empty text.",
+            Assert.Throws<ArgumentException>(options.Validate).Message);
+    }
+
+    [Fact]
+    public void Validate_CountsThatMeanNothing_Throw()
+    {
+        Assert.Equal("SequenceCount (0) must be positive. BeamCount (0) must be positive; 1 for no beams.",
+            Assert.Throws<ArgumentException>((new GenerationOptions { SequenceCount = 0, BeamCount = 0 }).Validate).Message);
+        foreach (GenerationOptions options in new GenerationOptions[] { new() { Temperature = 0 }, new() { TopK = 1 } })
+        {
+            Assert.Equal("SequenceCount (2) must be 1 where nothing is drawn: all texts would be the same.",
+                Assert.Throws<ArgumentException>((options with { SequenceCount = 2 }).Validate).Message);
+        }
+        new GenerationOptions { Temperature = 0, BeamCount = 2, SequenceCount = 2 }.Validate();
+    }
+
+    [Fact]
     public void Validate_Defaults_Pass() => new GenerationOptions().Validate();
 }

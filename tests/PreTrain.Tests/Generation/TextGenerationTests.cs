@@ -191,6 +191,35 @@ public sealed class TextGenerationTests
     }
 
     [Fact]
+    public void Generate_TokenizerWhoseTextsBegin_PutsTheBeginBeforeAndNoEndBehind()
+    {
+        PipelineTokenizer tokenizer = PipelineTokenizer.TrainBpe(["a method of a type"], new() { VocabSize = 23, SpecialTokens = ["<unk>", "<s>", "</s>"] },
+            cancellation: TestContext.Current.CancellationToken);
+        int begin = tokenizer.TokenToId("<s>")!.Value;
+        long[] FirstRead(string prompt)
+        {
+            var model = new ScriptedModel([begin + 3]);
+            Write(model, tokenizer, prompt, new() { MaxNewTokens = 1 });
+            return model.Read.Single();
+        }
+
+        Assert.Equal([begin, .. tokenizer.Encode("a type").Select(id => (long)id)], FirstRead("a type"));
+        Assert.Equal(FirstRead("a type")[0], FirstRead("<s>a type")[0]);
+        Assert.NotEqual(begin, FirstRead("<s>a type")[1]);
+        Assert.Equal([begin], FirstRead(""));
+    }
+
+    [Fact]
+    public void GeneratePieces_Tokens_ComeOneByOneWithTheirText()
+    {
+        int[] script = [.. Encoding.UTF8.GetBytes("aé!").Select(b => (int)b), 0xE6, 256];
+
+        GeneratedPiece[] pieces = [.. new ScriptedModel(script).GeneratePieces(new ByteTokenizer(), "p", new() { MaxNewTokens = 9 }, TestContext.Current.CancellationToken)];
+
+        Assert.Equal([new('a', "a"), new(0xC3, ""), new(0xA9, "é"), new('!', "!"), new(0xE6, ""), new(null, "\uFFFD")], pieces);
+    }
+
+    [Fact]
     public void Generate_InputsThatDoNotFit_Throws()
     {
         var model = new ScriptedModel(['a'], vocabSize: 256);

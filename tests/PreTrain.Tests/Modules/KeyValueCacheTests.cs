@@ -49,6 +49,44 @@ public sealed class KeyValueCacheTests : IDisposable
     }
 
     [Fact]
+    public void LeaveEmpty_Places_AreHiddenAndNotCounted()
+    {
+        using KeyValueCache cache = Create();
+        cache.LeaveEmpty([2, 0, 1]);
+        Assert.Equal([2, 0, 1], cache.EmptyPlaces);
+
+        Assert.Equal([0, 0, 0, 0, 1, 2, 0, 0, 1], cache.Positions(3).data<long>().ToArray());
+        // Empty places are hidden from all but themselves.
+        Assert.Equal("010 100 110 / 000 000 000 / 000 100 100", Hidden(3));
+        cache.Advance(3);
+        Assert.Equal([1, 3, 2], cache.Positions(1).data<long>().ToArray());
+        Assert.Equal("1100 / 0000 / 1000", Hidden(1));
+
+        cache.Reorder(tensor(new long[] { 2, 2, 0 }));
+        Assert.Equal([1, 1, 2], cache.EmptyPlaces);
+        Assert.Equal(3, cache.Length);
+        Assert.Equal("The cache holds 3 tokens; places can be left empty before the first one only.", Assert.Throws<InvalidOperationException>(() => cache.LeaveEmpty([0, 0, 0])).Message);
+        cache.Clear();
+        Assert.Null(cache.EmptyPlaces);
+        Assert.Null(cache.Hidden(2));
+        Assert.Equal([0, 1, 0, 1, 0, 1], cache.Positions(2).data<long>().ToArray());
+
+        string Hidden(int length) => string.Join(" / ", Enumerable.Range(0, 3).Select(b => string.Join(' ', Enumerable.Range(0, length).Select(t =>
+            string.Concat(cache.Hidden(length)![b, 0, t].data<bool>().ToArray().Select(hidden => hidden ? '1' : '0'))))));
+    }
+
+    [Theory]
+    [InlineData(new[] { 1, 2 }, "The empty places (1, 2) must be 3 numbers from 0. (Parameter 'places')")]
+    [InlineData(new[] { 1, -2, 0 }, "The empty places (1, -2, 0) must be 3 numbers from 0. (Parameter 'places')")]
+    public void LeaveEmpty_NotANumberForEachSequence_Throws(int[] places, string message)
+    {
+        using KeyValueCache cache = Create();
+        Assert.Equal(message, Assert.Throws<ArgumentException>(() => cache.LeaveEmpty(places)).Message);
+        cache.LeaveEmpty([0, 0, 0]);
+        Assert.Null(cache.EmptyPlaces);
+    }
+
+    [Fact]
     public void Dispose_InAnyScope_FreesItsMemory()
     {
         long before = LiveTensors.Count();

@@ -55,11 +55,14 @@ internal sealed class GptBlock : nn.Module
     }
 
     /// <summary>The same for tokens that follow those in the cache.</summary>
-    internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, long batch, KeyValueCache cache, int layer)
+    internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, long batch, KeyValueCache cache, int layer, Tensor? hidden)
     {
         Tensor split = qkv.forward(normed).view(batch, normed.size(0) / batch, 3, _heads, -1).permute(2, 0, 3, 1, 4);   // (3, B, H, T, D)
         var (keys, values) = cache.Append(layer, split[1], split[2]);
-        Tensor attended = normed.size(0) == batch ? CachedAttention.Apply(split[0], keys, values, AttentionMask.Causal) : CausalAttention.Continue(split[0], keys, values);   // (B·T, C)
+        // A long prompt is better left to the fused operator, which knows no other hidden places.
+        Tensor attended = hidden is null && normed.size(0) > batch
+            ? CausalAttention.Continue(split[0], keys, values)
+            : CachedAttention.Apply(split[0], keys, values, AttentionMask.Causal, hidden: hidden);   // (B·T, C)
         return FeedForward(x, attended, next, last);
     }
 
@@ -203,10 +206,11 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     {
         RequireTokens();
         var (batch, length) = (ids.size(0), ids.size(1));
-        Tensor? x = TokenEmbedding.Apply(ids, token_embedding, position_embedding, cache.Length);   // (B·T, C)
+        Tensor? x = cache.EmptyPlaces is null ? TokenEmbedding.Apply(ids, token_embedding, position_embedding, cache.Length) : Embed(ids, cache);   // (B·T, C)
+        Tensor? hidden = cache.Hidden(length);
         Tensor normed = blocks[0].attention_norm.forward(x);
         for (int layer = 0; layer < blocks.Count; layer++)
-            (x, normed) = blocks[layer].Forward(x!, normed, NormAfter(layer), IsLast(layer), batch, cache, layer);
+            (x, normed) = blocks[layer].Forward(x!, normed, NormAfter(layer), IsLast(layer), batch, cache, layer, hidden);
         cache.Advance((int)length);
         return Scores(normed.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32);   // (B, V)
     }
@@ -216,6 +220,12 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     {
         if (capacity > ContextLength) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"The capacity must be at most the context length ({ContextLength}).");
         return new KeyValueCache(Config.LayerCount, batch, Config.HeadCount, Config.HeadDim, capacity, token_embedding.dtype, Device);
+    }
+
+    private Tensor Embed(Tensor ids, KeyValueCache cache)
+    {
+        InputRules.Tokens(ids, VocabSize, ContextLength);
+        return token_embedding.index_select(0, ids.reshape(-1)) + position_embedding.index_select(0, cache.Positions(ids.size(1)));
     }
 
     private Tensor Hidden(Tensor ids)

@@ -47,12 +47,12 @@ internal sealed class LlamaBlock : nn.Module
     }
 
     /// <summary>The same for the tokens that follow those in a cache.</summary>
-    internal Tensor Forward(Tensor x, Tensor positions, RotaryTable rotary, long batch, AttentionMask mask, KeyValueCache cache, int layer)
+    internal Tensor Forward(Tensor x, Tensor positions, RotaryTable rotary, long batch, AttentionMask mask, KeyValueCache cache, int layer, Tensor? hidden)
     {
         using DisposeScope scope = NewDisposeScope();
         var (q, k, v) = Project(attention_norm.forward(x), positions, rotary);
         var (keys, values) = cache.Append(layer, Spread(k), Spread(v));
-        Tensor attended = CachedAttention.Apply(Spread(q), keys, values, mask);
+        Tensor attended = CachedAttention.Apply(Spread(q), keys, values, mask, hidden: hidden);
         return scope.MoveToOuter(FeedForward(x + attention_output.forward(attended)));
 
         Tensor Spread(Tensor rows) => rows.view(batch, rows.size(0) / batch, -1, _config.HeadDim).transpose(1, 2);   // (B, heads, T, D)

@@ -135,9 +135,10 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         InputRules.Tokens(ids, VocabSize, ContextLength);
         using DisposeScope scope = NewDisposeScope();
         var (batch, length) = (ids.size(0), ids.size(1));
-        Tensor positions = arange(cache.Length, cache.Length + length, dtype: ScalarType.Int64, device: ids.device).repeat(batch);   // (B·T)
+        Tensor positions = cache.Positions(length);   // (B·T)
+        Tensor? hidden = cache.Hidden(length);
         Tensor x = token_embedding.index_select(0, ids.reshape(-1));
-        for (int layer = 0; layer < blocks.Count; layer++) x = blocks[layer].Forward(x, positions, _rotary, batch, _mask, cache, layer);
+        for (int layer = 0; layer < blocks.Count; layer++) x = blocks[layer].Forward(x, positions, _rotary, batch, _mask, cache, layer, hidden);
         cache.Advance((int)length);
         Tensor last = x.view(batch, length, -1)[.., ^1];   // (B, C)
         return scope.MoveToOuter(Scores(final_norm.forward(last)).to(ScalarType.Float32));

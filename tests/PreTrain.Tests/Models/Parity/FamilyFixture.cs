@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using PreTrain.Checkpoints;
 using PreTrain.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -36,6 +37,14 @@ internal sealed class FamilyFixture : IDisposable
 
     /// <summary>Writes the configuration as a model folder has it.</summary>
     internal void WriteConfig(string folder) => File.WriteAllText(Path.Combine(folder, "config.json"), Json.GetProperty("config").GetRawText());
+
+    /// <summary>Writes the folder that transformers saves, with its names and shapes.</summary>
+    internal void WriteFolder(string folder)
+    {
+        WriteConfig(folder);
+        using DisposeScope scope = NewDisposeScope();
+        SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), Tensors.Select(t => (t.Key, Weight(t.Key, t.Value))), new Dictionary<string, string> { ["format"] = "pt" });
+    }
 
     internal ModelInput Input()
     {

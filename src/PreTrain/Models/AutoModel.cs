@@ -1,0 +1,61 @@
+using PreTrain.Checkpoints;
+using PreTrain.Models.Bart;
+using PreTrain.Models.Bert;
+using PreTrain.Models.Electra;
+using PreTrain.Models.Ernie;
+using PreTrain.Models.Gpt;
+using PreTrain.Models.Llama;
+using PreTrain.Models.ModernBert;
+using PreTrain.Models.Roberta;
+using PreTrain.Models.T5;
+using PreTrain.Models.Transformer;
+using static TorchSharp.torch;
+
+namespace PreTrain.Models;
+
+/// <summary>Loads a model of whatever family a folder holds.</summary>
+public static class AutoModel
+{
+    private delegate ITransformerModel Loader(string folder, ModelHead? head, Generator? generator);
+
+    // A new family is a line here.
+    private static readonly (string ModelType, Loader Load)[] s_families =
+    [
+        ("bert", BertModel.FromPretrained),
+        ("roberta", RobertaModel.FromPretrained),
+        ("xlm-roberta", RobertaModel.FromPretrained),
+        ("ernie", ErnieModel.FromPretrained),
+        ("electra", ElectraModel.FromPretrained),
+        ("modernbert", ModernBertModel.FromPretrained),
+        ("gpt2", GptModel.FromPretrained),
+        ("llama", LlamaModel.FromPretrained),
+        ("mistral", LlamaModel.FromPretrained),
+        ("qwen2", LlamaModel.FromPretrained),
+        ("qwen3", LlamaModel.FromPretrained),
+        ("t5", (folder, head, _) => T5Model.FromPretrained(folder, head)),
+        ("bart", BartModel.FromPretrained),
+        ("marian", (folder, head, _) => TransformerModel.FromPretrained(folder, head)),
+    ];
+
+    /// <summary>The families that are known, as <c>config.json</c> calls them in <c>model_type</c>.</summary>
+    public static IReadOnlyList<string> ModelTypes { get; } = [.. s_families.Select(family => family.ModelType)];
+
+    /// <summary>Loads a folder as <see cref="IPretrainedModel.SavePretrained"/> and Hugging Face transformers write it.</summary>
+    /// <param name="folder">Holds <c>config.json</c>, whose <c>model_type</c> chooses the family, and the weights.</param>
+    /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
+    /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
+    /// <returns>The model, in training mode as every new module.</returns>
+    /// <exception cref="CheckpointException">The family is not known, a file is missing or broken, or its tensors do not fit.</exception>
+    /// <exception cref="ArgumentException">The family has no such head.</exception>
+    public static ITransformerModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder);
+        foreach (var (modelType, load) in s_families)
+        {
+            if (modelType == json.ModelType) return load(folder, head, generator);
+        }
+        string found = json.Names("model_type") ? $"model_type is '{json.ModelType}', which is not known" : "model_type is missing";
+        throw new CheckpointException(Path.Combine(folder, "config.json"), $"{found}; it must be one of {string.Join(", ", ModelTypes)}.");
+    }
+}
