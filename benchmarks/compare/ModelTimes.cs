@@ -153,6 +153,38 @@ internal static class ModelTimes
         }
     }
 
+    /// <summary>Constructing and loading GPT-2 124M from the page cache, three times in one process, beside the time of writing to as much new memory once.</summary>
+    internal static void LoadModel(int threads)
+    {
+        set_num_threads(threads);
+        string folder = Directory.CreateTempSubdirectory("pretrain-load-").FullName;
+        try
+        {
+            using (var model = new GptModel(GptPresets.Gpt2Small)) model.SavePretrained(folder);
+            long bytes = new FileInfo(Path.Combine(folder, "model.safetensors")).Length;
+            var seconds = new List<double>();
+            for (int i = 0; i < 3; i++)
+            {
+                GC.Collect();
+                long start = Stopwatch.GetTimestamp();
+                using GptModel model = GptModel.FromPretrained(folder);
+                seconds.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
+            }
+            long before = Stopwatch.GetTimestamp();
+            unsafe
+            {
+                void* memory = System.Runtime.InteropServices.NativeMemory.Alloc((nuint)bytes);
+                System.Runtime.InteropServices.NativeMemory.Fill(memory, (nuint)bytes, 1);
+                System.Runtime.InteropServices.NativeMemory.Free(memory);
+            }
+            Console.WriteLine(JsonSerializer.Serialize(new { bytes, seconds, newMemorySeconds = Stopwatch.GetElapsedTime(before).TotalSeconds }));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static IEnumerable<double> Seconds(JsonNode? result) => result?["seconds"]!.AsArray().Select(s => s!.GetValue<double>()) ?? [];
 
     private static double Median(List<double> values) => values.Count == 0 ? double.NaN : values.Order().ElementAt(values.Count / 2);
