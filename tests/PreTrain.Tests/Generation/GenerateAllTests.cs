@@ -64,8 +64,8 @@ public sealed class GenerateAllTests
     public void GenerateAll_ReferenceWeights_WritesWhatTransformersWrites(string name, int index)
     {
         using var fixture = new WritingFixture(name);
-        ICausalLanguageModel model = fixture.LoadModel();
-        using var module = (nn.Module)model;
+        using ITransformerModel loaded = fixture.LoadModel();
+        var model = (ICausalLanguageModel)loaded;
         var (options, expected) = fixture.Case(index);
         if (options.BeamCount > 1) options = options with { Temperature = 1 };
 

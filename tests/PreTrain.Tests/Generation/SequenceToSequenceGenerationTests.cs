@@ -1,4 +1,5 @@
 using PreTrain.Generation;
+using PreTrain.Models;
 
 namespace PreTrain.Tests.Generation;
 
@@ -6,6 +7,36 @@ namespace PreTrain.Tests.Generation;
 public sealed class SequenceToSequenceGenerationTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string, int> Cases
+    {
+        get
+        {
+            var data = new TheoryData<string, int>();
+            foreach (string name in new[] { "t5", "bart", "marian" })
+            {
+                using var fixture = new WritingFixture(name);
+                for (int i = 0; i < fixture.CaseCount; i++) data.Add(name, i);
+            }
+            return data;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void GenerateAll_ReferenceWeights_WritesWhatTransformersWrites(string name, int index)
+    {
+        using var fixture = new WritingFixture(name);
+        using ITransformerModel loaded = fixture.LoadModel();
+        var model = (ISequenceToSequenceModel)loaded;
+        var (options, expected) = fixture.Case(index);
+        if (options.BeamCount > 1) options = options with { Temperature = 1 };
+
+        Assert.Equal(fixture.EndId, model.EndId);
+        foreach (var (source, texts) in fixture.Prompts.Zip(expected))
+            Assert.Equal(texts, model.GenerateAll([source], options, Cancellation)[0].Select(s => s.Tokens));
+        Assert.Equal(expected, model.GenerateAll(fixture.Prompts, options, Cancellation).Select(texts => texts.Select(s => s.Tokens).ToArray()));
+    }
 
     [Theory]
     [InlineData(1)]

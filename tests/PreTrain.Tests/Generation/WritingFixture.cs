@@ -43,7 +43,7 @@ internal sealed class WritingFixture : IDisposable
         return (options, [.. item.GetProperty("new").EnumerateArray().Select(texts => texts.EnumerateArray().Select(Ints).ToArray())]);
     }
 
-    internal ICausalLanguageModel LoadModel()
+    internal ITransformerModel LoadModel()
     {
         string folder = Directory.CreateTempSubdirectory("writing-").FullName;
         try
@@ -55,7 +55,7 @@ internal sealed class WritingFixture : IDisposable
                 Tensor weight = FamilyFixture.Weight(t.Name, [.. t.Value.EnumerateArray().Select(size => size.GetInt64())]);
                 return (t.Name, weight.ndim >= 2 ? weight * scale : weight);
             }), new Dictionary<string, string> { ["format"] = "pt" });
-            return (ICausalLanguageModel)AutoModel.FromPretrained(folder);
+            return AutoModel.FromPretrained(folder);
         }
         finally
         {
