@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
@@ -29,8 +30,17 @@ internal static class PretrainedFolder
             return (row.Theirs, row.KeptAs is { } kept ? t.reshape(kept) : t);
         });
         SafetensorsWriter.Write(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
-        AtomicFile.WriteAllText(Path.Combine(folder, ConfigFile), config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        AtomicFile.WriteAllText(Path.Combine(folder, ConfigFile), WithPoints(config)!.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
+
+    /// <summary>The same with a point in every number that need not be whole: transformers refuses a 1 where it expects a 1.0.</summary>
+    private static JsonNode? WithPoints(JsonNode? node) => node switch
+    {
+        JsonObject parent => new JsonObject(parent.Select(p => KeyValuePair.Create(p.Key, WithPoints(p.Value)))),
+        JsonArray list => new JsonArray([.. list.Select(WithPoints)]),
+        JsonValue value when value.TryGetValue(out double number) && !value.TryGetValue(out int _) && number == Math.Floor(number) && Math.Abs(number) < 1e15 => JsonNode.Parse(number.ToString("F1", CultureInfo.InvariantCulture)),
+        _ => node?.DeepClone(),
+    };
 
     /// <summary>Creates a model and fills it from a folder. The file is compared with the architecture before any memory is taken.</summary>
     /// <param name="folder">The folder.</param>

@@ -43,6 +43,10 @@ public sealed record GptConfig
     /// <value>The default is 2.</value>
     public int LabelCount { get; init; } = 2;
 
+    /// <summary>The token that fills short sequences; null if there is none.</summary>
+    /// <value>The default is null, as in GPT-2.</value>
+    public int? PaddingId { get; init; }
+
     /// <summary>Width of a head, D.</summary>
     public int HeadDim => EmbeddingDim / HeadCount;
 
@@ -61,6 +65,7 @@ public sealed record GptConfig
         rules.Probability((nameof(Dropout), Dropout));
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));
         rules.Positive((nameof(LabelCount), LabelCount));
+        rules.Require(PaddingId is null || (PaddingId >= 0 && PaddingId < VocabSize), $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
         rules.Finish();
     }
 }

@@ -50,6 +50,7 @@ internal static class GptWeights
             ["eos_token_id"] = null,
             ["dtype"] = "float32",
         };
+        if (config.PaddingId is { } padding) json["pad_token_id"] = padding;
         if (head == ModelHead.SequenceClassification) json["num_labels"] = config.LabelCount;
         return json;
     }
@@ -76,6 +77,7 @@ internal static class GptWeights
             NormEpsilon = json.Number("layer_norm_epsilon", 1e-5),
             InitializerRange = json.Number("initializer_range", 0.02),
             LabelCount = json.Labels(),
+            PaddingId = json.Has("pad_token_id") && json.Whole("pad_token_id", 0) is var padding and >= 0 ? padding : null,
         };
         json.Finish(config.Validate);
         return config;

@@ -100,6 +100,18 @@ public sealed class GptWeightsTests : IDisposable
     }
 
     [Fact]
+    public void SavePretrained_WholeNumbersThatNeedNotBe_KeepAPoint()
+    {
+        using var model = new GptModel(s_config with { Dropout = 0 });
+        model.SavePretrained(_folder.Root);
+
+        string text = File.ReadAllText(ConfigPath);
+        Assert.Contains("\"resid_pdrop\": 0.0,", text);
+        Assert.Contains("\"n_layer\": 2,", text);
+        Assert.Contains("\"initializer_range\": 0.03,", text);
+    }
+
+    [Fact]
     public void SavePretrained_OtherValues_AreSavedInsteadOfTheModels()
     {
         using GptModel model = Create();
