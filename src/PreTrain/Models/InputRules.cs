@@ -12,6 +12,7 @@ internal static class InputRules
     {
         if (input.Ids is not { } ids) throw new ArgumentException($"A {modelType} model needs the ids of tokens.", nameof(input));
         Unknown(input.PixelValues, nameof(ModelInput.PixelValues), modelType);
+        Unknown(input.MaskNoise, nameof(ModelInput.MaskNoise), modelType);
         Unknown(input.DecoderIds, nameof(ModelInput.DecoderIds), modelType);
         Unknown(input.DecoderAttentionMask, nameof(ModelInput.DecoderAttentionMask), modelType);
         if (!knowsTypes) Unknown(input.TokenTypeIds, nameof(ModelInput.TokenTypeIds), modelType);

@@ -1,4 +1,4 @@
-// B sequences, T tokens, U tokens of the decoder
+// B sequences, T tokens, U tokens of the decoder, P patches
 using static TorchSharp.torch;
 
 namespace PreTrain.Models;
@@ -23,6 +23,9 @@ public sealed record ModelInput
 
     /// <summary>Images, (B, channels, height, width).</summary>
     public Tensor? PixelValues { get; init; }
+
+    /// <summary>Numbers whose order chooses the patches that a masked autoencoder hides: those with the highest, (B, P); null to draw them.</summary>
+    public Tensor? MaskNoise { get; init; }
 
     /// <summary>Whether the hidden states of every layer are wanted.</summary>
     public bool WantHiddenStates { get; init; }

@@ -57,6 +57,7 @@ internal sealed class FamilyFixture : IDisposable
             DecoderIds = Whole(inputs, "decoder_input_ids"),
             DecoderAttentionMask = Whole(inputs, "decoder_attention_mask"),
             PixelValues = Numbers(inputs, "pixel_values"),
+            MaskNoise = Numbers(inputs, "noise"),
         };
     }
 
@@ -70,6 +71,9 @@ internal sealed class FamilyFixture : IDisposable
 
     internal double[]? SecondLogits =>
         Json.GetProperty("second_logits") is { ValueKind: JsonValueKind.Array } second ? [.. second.EnumerateArray().Select(e => e.GetDouble())] : null;
+
+    /// <summary>The patches that a masked autoencoder hid; null of other models.</summary>
+    internal double[]? Mask => Json.TryGetProperty("mask", out JsonElement mask) ? [.. mask.EnumerateArray().Select(e => e.GetDouble())] : null;
 
     /// <summary>Numbers in [−1, 1) from a tensor's name: splitmix64 of FNV-1a of the name plus the index.</summary>
     internal static double[] Values(string name, long count)
