@@ -15,6 +15,12 @@ public sealed record ModelInput
     /// <summary>Each token's segment, (B, T) of 64-bit integers; null for all 0.</summary>
     public Tensor? TokenTypeIds { get; init; }
 
+    /// <summary>
+    /// How many tokens at the beginning of each sequence see each other, (B), while each later one sees those before it: 0 for none, all tokens for a whole
+    /// sequence. Null for what the model does by itself.
+    /// </summary>
+    public IReadOnlyList<int>? PrefixLengths { get; init; }
+
     /// <summary>The decoder's tokens, (B, U) of 64-bit integers.</summary>
     public Tensor? DecoderIds { get; init; }
 

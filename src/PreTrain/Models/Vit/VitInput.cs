@@ -10,10 +10,11 @@ internal static class VitInput
     internal static Tensor Pixels(ModelInput input, VitConfig config, string modelType, ModelHead head)
     {
         if (input.PixelValues is not { } pixels) throw new ArgumentException($"A {modelType} model needs {nameof(ModelInput.PixelValues)}, (B, channels, height, width).", nameof(input));
-        foreach (var (name, given) in new[]
+        foreach (var (name, given) in new (string, object?)[]
         {
             (nameof(ModelInput.Ids), input.Ids), (nameof(ModelInput.AttentionMask), input.AttentionMask), (nameof(ModelInput.TokenTypeIds), input.TokenTypeIds),
             (nameof(ModelInput.DecoderIds), input.DecoderIds), (nameof(ModelInput.DecoderAttentionMask), input.DecoderAttentionMask),
+            (nameof(ModelInput.PrefixLengths), input.PrefixLengths),
         })
             InputRules.Unknown(given, name, modelType);
         string shape = string.Join(", ", pixels.shape);

@@ -54,6 +54,7 @@ internal sealed class FamilyFixture : IDisposable
             Ids = Whole(inputs, "input_ids"),
             AttentionMask = Whole(inputs, "attention_mask"),
             TokenTypeIds = Whole(inputs, "token_type_ids"),
+            PrefixLengths = inputs.TryGetProperty("prefix_lengths", out JsonElement prefixes) ? [.. prefixes.EnumerateArray().Select(e => e.GetInt32())] : null,
             DecoderIds = Whole(inputs, "decoder_input_ids"),
             DecoderAttentionMask = Whole(inputs, "decoder_attention_mask"),
             PixelValues = Numbers(inputs, "pixel_values"),

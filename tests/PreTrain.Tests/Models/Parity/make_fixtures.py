@@ -86,6 +86,7 @@ FAMILIES = {
         "masked-lm": "BertForMaskedLM", "next-sentence": "BertForNextSentencePrediction", "pre-training": "BertForPreTraining",
         "classify": "BertForSequenceClassification", "tokens": "BertForTokenClassification", "qa": "BertForQuestionAnswering", "none": "BertModel",
     }),
+    "UniLm": ("BertConfig", lambda shape: encoder(shape, type_vocab_size=2), {"masked-lm": "BertForMaskedLM", "prefix-lm": "BertForMaskedLM", "causal-lm": "BertLMHeadModel"}),
     "Roberta": ("RobertaConfig", lambda shape: encoder(shape, type_vocab_size=1, num_labels=LABELS), {
         "masked-lm": "RobertaForMaskedLM", "classify": "RobertaForSequenceClassification", "tokens": "RobertaForTokenClassification",
         "qa": "RobertaForQuestionAnswering", "none": "RobertaModel",
@@ -171,7 +172,21 @@ def inputs_of(family, head, config, rng):
         inputs["decoder_attention_mask"][1, 5:] = 0
     elif family == "Bart":
         ids[0, 10] = ids[1, 6] = config.eos_token_id   # a class is read from it
+    if head == "prefix-lm":
+        inputs["prefix_lengths"] = torch.tensor([4, 3])
     return inputs
+
+
+def run(model, inputs):
+    """A prefix is a mask over pairs of tokens, which is added to the scores."""
+    if "prefix_lengths" not in inputs:
+        return model(**inputs)
+    given = {name: value for name, value in inputs.items() if name != "prefix_lengths"}
+    columns = torch.arange(inputs["input_ids"].shape[1])
+    seen = (columns[None, :] <= columns[:, None])[None] | (columns[None, None, :] < inputs["prefix_lengths"][:, None, None])
+    seen = (seen & inputs["attention_mask"].bool()[:, None, :])[:, None]
+    given["attention_mask"] = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
+    return model(**given)
 
 
 def loss_of(head, output, inputs, targets):
@@ -249,6 +264,8 @@ def write(family, head, shape):
     config = getattr(transformers, config_class)(**arguments(shape))
     if head == "qa":
         config.num_labels = 2
+    if family == "UniLm":
+        config.is_decoder = head == "causal-lm"
     transformers.utils.logging.disable_progress_bar()
     model = getattr(transformers, heads[head])._from_config(config, attn_implementation="eager") if head != "none" else getattr(transformers, heads[head])(config)
     if family == "T5" and head == "seq2seq" and not config.scale_decoder_outputs:
@@ -276,7 +293,7 @@ def write(family, head, shape):
     losses, gradients, logits, second = [], {}, None, None
     for step in range(STEPS):
         optimizer.zero_grad()
-        output = model(**inputs)
+        output = run(model, inputs)
         values_ = output.to_tuple()
         first, loss = loss_of(head, values_, inputs, targets)
         loss.backward()
@@ -311,7 +328,7 @@ def write(family, head, shape):
 
 def loss_free(model, inputs, head):
     with torch.no_grad():
-        return model(**inputs).to_tuple()[1 if head == "masked-autoencoder" else 0]
+        return run(model, inputs).to_tuple()[1 if head == "masked-autoencoder" else 0]
 
 
 def main():
