@@ -26,7 +26,7 @@ public sealed class ActivationsTests : IDisposable
         }
     }
 
-    private static double Plain(Activation activation, double x) => activation switch
+    internal static double Plain(Activation activation, double x) => activation switch
     {
         Activation.Gelu => x * NormalDistribution(x),
         Activation.GeluTanh => x / 2 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
