@@ -108,7 +108,7 @@ FAMILIES = {
         "masked-lm": "ModernBertForMaskedLM", "classify": "ModernBertForSequenceClassification", "tokens": "ModernBertForTokenClassification",
         "qa": "ModernBertForQuestionAnswering", "none": "ModernBertModel",
     }),
-    "Vit": ("ViTConfig", lambda shape: vision(shape, num_labels=LABELS, qkv_bias=shape == "two-layers"), {"image": "ViTForImageClassification", "none": "ViTModel"}),
+    "Vit": ("ViTConfig", lambda shape: vision(shape, num_labels=LABELS, qkv_bias=shape == "two-layers"), {"image-classify": "ViTForImageClassification", "none": "ViTModel"}),
     "VitMae": ("ViTMAEConfig", masked_vision, {"masked-autoencoder": "ViTMAEForPreTraining"}),
     "Electra": ("ElectraConfig", lambda shape: encoder(shape, type_vocab_size=2, num_labels=LABELS, embedding_size=48 if shape == "wide-heads" else 13), {
         "masked-lm": "ElectraForMaskedLM", "replaced-tokens": "ElectraForPreTraining", "classify": "ElectraForSequenceClassification",
@@ -212,7 +212,7 @@ def loss_of(head, output, inputs, targets):
 def targets_of(head, first, inputs, rng):
     if head == "masked-autoencoder":
         return {}
-    if "pixel_values" in inputs and head == "image":
+    if "pixel_values" in inputs and head == "image-classify":
         return {"class": torch.from_numpy(rng.integers(0, first.shape[-1], first.shape[0]))}
     if "pixel_values" in inputs:
         return {"states": torch.from_numpy(rng.normal(size=tuple(first.shape)).round(2).astype(numpy.float32))}
