@@ -65,12 +65,13 @@ public sealed class PostNormBlock : nn.Module
     /// <param name="mask">What a new token sees.</param>
     /// <param name="cache">Takes up the keys and values.</param>
     /// <param name="layer">The block's number.</param>
+    /// <param name="hidden">Where an empty place of the cache would be seen, (B, 1, T, S); null where none is empty.</param>
     /// <returns>(N, C).</returns>
-    public Tensor Forward(Tensor x, long batch, AttentionMask mask, KeyValueCache cache, int layer)
+    internal Tensor Forward(Tensor x, long batch, AttentionMask mask, KeyValueCache cache, int layer, Tensor? hidden)
     {
         using DisposeScope scope = NewDisposeScope();
         var (keys, values) = cache.Append(layer, Spread(key.forward(x)), Spread(value.forward(x)));
-        Tensor attended = CachedAttention.Apply(Spread(query.forward(x)), keys, values, mask);
+        Tensor attended = CachedAttention.Apply(Spread(query.forward(x)), keys, values, mask, hidden: hidden);
         return scope.MoveToOuter(Finish(x, attended, training ? _options.Dropout : 0));
 
         Tensor Spread(Tensor rows) => rows.view(batch, rows.size(0) / batch, _options.HeadCount, -1).transpose(1, 2);   // (B, H, T, D)

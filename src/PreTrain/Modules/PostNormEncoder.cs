@@ -76,9 +76,9 @@ public sealed class PostNormEncoder : nn.Module
     {
         using DisposeScope scope = NewDisposeScope();
         var (batch, length) = (ids.size(0), ids.size(1));
-        Tensor positions = arange(cache.Length, cache.Length + length, dtype: ScalarType.Int64, device: ids.device).repeat(batch);   // (B·T)
-        Tensor x = Embed(ids.reshape(-1), positions, types?.reshape(-1));
-        for (int layer = 0; layer < blocks.Count; layer++) x = blocks[layer].Forward(x, batch, mask, cache, layer);
+        Tensor x = Embed(ids.reshape(-1), cache.Positions(length), types?.reshape(-1));   // (B·T, C)
+        Tensor? hidden = cache.Hidden(length);
+        for (int layer = 0; layer < blocks.Count; layer++) x = blocks[layer].Forward(x, batch, mask, cache, layer, hidden);
         cache.Advance((int)length);
         return scope.MoveToOuter(x);
     }

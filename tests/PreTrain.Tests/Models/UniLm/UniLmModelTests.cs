@@ -107,6 +107,24 @@ public sealed class UniLmModelTests : IDisposable
         AssertClose(Doubles(whole[.., 7]), Doubles(second), second.size(-1), 256 * Float32Rounding, "after 4 tokens", least: 0.1);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void NextLogits_EmptyPlacesAtTheLeft_AreNotSeen(bool fused)
+    {
+        using var model = new UniLmModel(fused ? s_fused : s_composed, ModelHead.CausalLanguageModel, new Generator(3));
+        Tensor ids = Ids(2, 7, 5);
+        using IDisposable mode = no_grad();
+        using KeyValueCache alone = model.CreateCache(1, 11), both = model.CreateCache(2, 11);
+        both.LeaveEmpty([3, 0]);
+
+        Tensor expected = model.NextLogits(ids[..1, 3..], alone), actual = model.NextLogits(ids, both);
+        AssertClose(Doubles(expected), Doubles(actual[..1]), expected.size(-1), 256 * Float32Rounding, "logits", least: 0.1);
+        expected = model.NextLogits(ids[..1, ..1], alone);
+        actual = model.NextLogits(ids[.., ..1], both);
+        AssertClose(Doubles(expected), Doubles(actual[..1]), expected.size(-1), 256 * Float32Rounding, "the next ones", least: 0.1);
+    }
+
     [Fact]
     public void Loss_Prefix_IsTheCrossEntropyAtTheTargets()
     {
