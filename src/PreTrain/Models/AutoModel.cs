@@ -9,6 +9,8 @@ using PreTrain.Models.ModernBert;
 using PreTrain.Models.Roberta;
 using PreTrain.Models.T5;
 using PreTrain.Models.Transformer;
+using PreTrain.Models.UniLm;
+using PreTrain.Models.Vit;
 using static TorchSharp.torch;
 
 namespace PreTrain.Models;
@@ -21,7 +23,7 @@ public static class AutoModel
     // A new family is a line here.
     private static readonly (string ModelType, Loader Load)[] s_families =
     [
-        ("bert", BertModel.FromPretrained),
+        ("bert", Bert),
         ("roberta", RobertaModel.FromPretrained),
         ("xlm-roberta", RobertaModel.FromPretrained),
         ("ernie", ErnieModel.FromPretrained),
@@ -35,6 +37,8 @@ public static class AutoModel
         ("t5", (folder, head, _) => T5Model.FromPretrained(folder, head)),
         ("bart", BartModel.FromPretrained),
         ("marian", (folder, head, _) => TransformerModel.FromPretrained(folder, head)),
+        ("vit", VitModel.FromPretrained),
+        ("vit_mae", VitModel.FromPretrained),
     ];
 
     /// <summary>The families that are known, as <c>config.json</c> calls them in <c>model_type</c>.</summary>
@@ -58,4 +62,10 @@ public static class AutoModel
         string found = json.Names("model_type") ? $"model_type is '{json.ModelType}', which is not known" : "model_type is missing";
         throw new CheckpointException(Path.Combine(folder, "config.json"), $"{found}; it must be one of {string.Join(", ", ModelTypes)}.");
     }
+
+    /// <summary>A BERT that predicts the next token is a <see cref="UniLmModel"/>.</summary>
+    private static ITransformerModel Bert(string folder, ModelHead? head, Generator? generator) =>
+        head == ModelHead.CausalLanguageModel || (head is null && ConfigReader.OfFolder(folder).Architectures.Contains("BertLMHeadModel"))
+            ? UniLmModel.FromPretrained(folder, head)
+            : BertModel.FromPretrained(folder, head, generator);
 }

@@ -8,12 +8,14 @@ namespace PreTrain.Models;
 internal static class InputRules
 {
     /// <summary>The ids of an input, after all checks.</summary>
-    internal static Tensor Ids(ModelInput input, string modelType, int vocabSize, int contextLength, bool knowsTypes)
+    internal static Tensor Ids(ModelInput input, string modelType, int vocabSize, int contextLength, bool knowsTypes, bool knowsPrefixes = false)
     {
         if (input.Ids is not { } ids) throw new ArgumentException($"A {modelType} model needs the ids of tokens.", nameof(input));
         Unknown(input.PixelValues, nameof(ModelInput.PixelValues), modelType);
+        Unknown(input.MaskNoise, nameof(ModelInput.MaskNoise), modelType);
         Unknown(input.DecoderIds, nameof(ModelInput.DecoderIds), modelType);
         Unknown(input.DecoderAttentionMask, nameof(ModelInput.DecoderAttentionMask), modelType);
+        if (!knowsPrefixes) Unknown(input.PrefixLengths, nameof(ModelInput.PrefixLengths), modelType);
         if (!knowsTypes) Unknown(input.TokenTypeIds, nameof(ModelInput.TokenTypeIds), modelType);
         Tokens(ids, vocabSize, contextLength);
         return ids;
@@ -42,7 +44,7 @@ internal static class InputRules
     }
 
     /// <summary>Requires an input that the model does not know to be absent.</summary>
-    internal static void Unknown(Tensor? given, string name, string modelType)
+    internal static void Unknown(object? given, string name, string modelType)
     {
         if (given is not null) throw new ArgumentException($"A {modelType} model takes no {name}.", nameof(given));
     }

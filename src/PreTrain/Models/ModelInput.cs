@@ -1,4 +1,4 @@
-// B sequences, T tokens, U tokens of the decoder
+// B sequences, T tokens, U tokens of the decoder, P patches
 using static TorchSharp.torch;
 
 namespace PreTrain.Models;
@@ -15,6 +15,12 @@ public sealed record ModelInput
     /// <summary>Each token's segment, (B, T) of 64-bit integers; null for all 0.</summary>
     public Tensor? TokenTypeIds { get; init; }
 
+    /// <summary>
+    /// How many tokens at the beginning of each sequence see each other, (B), while each later one sees those before it: 0 for none, all tokens for a whole
+    /// sequence. Null for what the model does by itself.
+    /// </summary>
+    public IReadOnlyList<int>? PrefixLengths { get; init; }
+
     /// <summary>The decoder's tokens, (B, U) of 64-bit integers.</summary>
     public Tensor? DecoderIds { get; init; }
 
@@ -23,6 +29,9 @@ public sealed record ModelInput
 
     /// <summary>Images, (B, channels, height, width).</summary>
     public Tensor? PixelValues { get; init; }
+
+    /// <summary>Numbers whose order chooses the patches that a masked autoencoder hides: those with the highest, (B, P); null to draw them.</summary>
+    public Tensor? MaskNoise { get; init; }
 
     /// <summary>Whether the hidden states of every layer are wanted.</summary>
     public bool WantHiddenStates { get; init; }

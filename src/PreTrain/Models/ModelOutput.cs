@@ -1,4 +1,4 @@
-// B sequences, T tokens, S tokens of a source, C embedding, H heads
+// B sequences, T tokens, S tokens of a source, C embedding, H heads, P patches
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -15,6 +15,12 @@ public sealed record ModelOutput
 
     /// <summary>The pooled first token, (B, C), of models that have a pooler.</summary>
     public Tensor? Pooled { get; init; }
+
+    /// <summary>The patches that were hidden, (B, P): 1 or 0 in 32 bits; null but for a masked autoencoder, whose logits are the pixels of all patches.</summary>
+    public Tensor? Mask { get; init; }
+
+    /// <summary>What a model that makes its own targets is trained on, a 32-bit scalar: of a masked autoencoder, the error on the hidden patches. Null of others.</summary>
+    public Tensor? Loss { get; init; }
 
     /// <summary>The embeddings and each layer's output, (B, T, C); null unless asked for.</summary>
     public IReadOnlyList<Tensor>? HiddenStates { get; init; }
@@ -35,7 +41,7 @@ public sealed record ModelOutput
     internal static ModelOutput Leave(DisposeScope scope, ModelOutput output)
     {
         IEnumerable<IReadOnlyList<Tensor>?> lists = [output.HiddenStates, output.Attentions, output.CrossAttentions, output.EncoderHiddenStates, output.EncoderAttentions];
-        foreach (Tensor? t in new[] { output.Logits, output.SecondLogits, output.Pooled }.Concat(lists.SelectMany(list => list ?? [])))
+        foreach (Tensor? t in new[] { output.Logits, output.SecondLogits, output.Pooled, output.Mask, output.Loss }.Concat(lists.SelectMany(list => list ?? [])))
         {
             if (t is not null) scope.MoveToOuter(t);
         }

@@ -23,7 +23,9 @@ public static class Activations
     /// <param name="x">(…, C).</param>
     /// <param name="bias">(C), or null.</param>
     public static Tensor Apply(Activation activation, Tensor x, Tensor? bias) =>
-        bias is null ? Apply(activation, x) : activation == Activation.GeluTanh ? BiasGelu.Apply(x, bias) : Apply(activation, x + bias);
+        bias is null ? Apply(activation, x)
+        : activation is Activation.Gelu or Activation.GeluTanh ? BiasGelu.Apply(x, bias, exact: activation == Activation.Gelu)
+        : Apply(activation, x + bias);
 
     /// <summary>The activation of Hugging Face's name for it; null if there is none.</summary>
     public static Activation? OfName(string name) => name switch

@@ -1,4 +1,4 @@
-// N rows (tokens), C embedding, H heads
+// N rows (tokens), B sequences, C embedding, H heads
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -56,9 +56,32 @@ public sealed class PostNormBlock : nn.Module
         };
         var (attended, weights) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, mask, attention);
         trace.Attention(weights);
+        return scope.MoveToOuter(Finish(x, attended, dropout));
+    }
+
+    /// <summary>The same for tokens that follow those in a cache.</summary>
+    /// <param name="x">(N, C): of each sequence as many new tokens.</param>
+    /// <param name="batch">B.</param>
+    /// <param name="mask">What a new token sees.</param>
+    /// <param name="cache">Takes up the keys and values.</param>
+    /// <param name="layer">The block's number.</param>
+    /// <param name="hidden">Where an empty place of the cache would be seen, (B, 1, T, S); null where none is empty.</param>
+    /// <returns>(N, C).</returns>
+    internal Tensor Forward(Tensor x, long batch, AttentionMask mask, KeyValueCache cache, int layer, Tensor? hidden)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var (keys, values) = cache.Append(layer, Spread(key.forward(x)), Spread(value.forward(x)));
+        Tensor attended = CachedAttention.Apply(Spread(query.forward(x)), keys, values, mask, hidden: hidden);
+        return scope.MoveToOuter(Finish(x, attended, training ? _options.Dropout : 0));
+
+        Tensor Spread(Tensor rows) => rows.view(batch, rows.size(0) / batch, _options.HeadCount, -1).transpose(1, 2);   // (B, H, T, D)
+    }
+
+    private Tensor Finish(Tensor x, Tensor attended, double dropout)
+    {
         Tensor middle = attention_norm.JoinNormed(x, attended, attention_output, dropout);
         Tensor inner = Activations.Apply(_options.Activation, feed_forward_input.Product(middle), feed_forward_input.bias);   // (N, inner)
         if (training && _options.ActivationDropout > 0) inner = nn.functional.dropout(inner, _options.ActivationDropout, training: true);
-        return scope.MoveToOuter(feed_forward_norm.JoinNormed(middle, inner, feed_forward_output, dropout));
+        return feed_forward_norm.JoinNormed(middle, inner, feed_forward_output, dropout);
     }
 }

@@ -1,4 +1,4 @@
-// N rows (tokens), E width of embeddings, C width of the blocks
+// N rows (tokens), B sequences, T new tokens of each, E width of embeddings, C width of the blocks
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -54,13 +54,7 @@ public sealed class PostNormEncoder : nn.Module
     /// <returns>(N, C).</returns>
     public Tensor Forward(Tensor ids, Tensor positions, Tensor? types, PackedSequences sequences, AttentionMask mask, LayerTrace trace, bool recompute)
     {
-        // One segment or task for all is one row, which broadcasts.
-        Tensor x = token_embedding.index_select(0, ids) + position_embedding.index_select(0, positions)
-            + (types is null ? type_embedding.narrow(0, 0, 1) : type_embedding.index_select(0, types));
-        if (task_embedding is not null) x += task_embedding.narrow(0, 0, 1);
-        x = embedding_norm.forward(x);   // (N, E)
-        if (training && _options.Block.Dropout > 0) x = nn.functional.dropout(x, _options.Block.Dropout, training: true);
-        if (embedding_map is not null) x = embedding_map.forward(x);   // (N, C)
+        Tensor x = Embed(ids, positions, types);
         trace.Hidden(x, sequences);
         foreach (PostNormBlock block in blocks)
         {
@@ -70,5 +64,34 @@ public sealed class PostNormEncoder : nn.Module
             trace.Hidden(x, sequences);
         }
         return x;
+    }
+
+    /// <summary>Computes the last hidden states of tokens that follow those in a cache, which takes them up.</summary>
+    /// <param name="ids">The new tokens, (B, T) of 64-bit integers.</param>
+    /// <param name="types">Their segments, (B, T); null for 0.</param>
+    /// <param name="mask">What a new token sees.</param>
+    /// <param name="cache">With a layer for each block.</param>
+    /// <returns>(B·T, C).</returns>
+    public Tensor Forward(Tensor ids, Tensor? types, AttentionMask mask, KeyValueCache cache)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var (batch, length) = (ids.size(0), ids.size(1));
+        Tensor x = Embed(ids.reshape(-1), cache.Positions(length), types?.reshape(-1));   // (B·T, C)
+        Tensor? hidden = cache.Hidden(length);
+        for (int layer = 0; layer < blocks.Count; layer++) x = blocks[layer].Forward(x, batch, mask, cache, layer, hidden);
+        cache.Advance((int)length);
+        return scope.MoveToOuter(x);
+    }
+
+    /// <summary>(N) → (N, C).</summary>
+    private Tensor Embed(Tensor ids, Tensor positions, Tensor? types)
+    {
+        // One segment or task for all is one row, which broadcasts.
+        Tensor x = token_embedding.index_select(0, ids) + position_embedding.index_select(0, positions)
+            + (types is null ? type_embedding.narrow(0, 0, 1) : type_embedding.index_select(0, types));
+        if (task_embedding is not null) x += task_embedding.narrow(0, 0, 1);
+        x = embedding_norm.forward(x);   // (N, E)
+        if (training && _options.Block.Dropout > 0) x = nn.functional.dropout(x, _options.Block.Dropout, training: true);
+        return embedding_map is null ? x : embedding_map.forward(x);   // (N, C)
     }
 }

@@ -26,11 +26,12 @@ public sealed class RmsNorm : nn.Module<Tensor, Tensor>
     /// <summary>Normalizes the last axis.</summary>
     /// <param name="x">(…, width).</param>
     /// <returns>The same shape and type.</returns>
-    public override Tensor forward(Tensor x)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor wide = x.to(ScalarType.Float32);
-        Tensor inverse = (wide.square().mean([-1], keepdim: true) + _epsilon).rsqrt();
-        return scope.MoveToOuter(weight * (wide * inverse).to(x.dtype));
-    }
+    public override Tensor forward(Tensor x) => AddRmsNorm.Norm(x, weight, _epsilon);
+
+    /// <summary>Adds a projection's output to the residual stream, and normalizes the sum.</summary>
+    /// <param name="residual">(N, width).</param>
+    /// <param name="input">What the projection is applied to, (N, inputs).</param>
+    /// <param name="projection">The last map of a sub-layer.</param>
+    /// <returns>The sum and its normalized form, both (N, width).</returns>
+    public (Tensor Sum, Tensor Normed) Join(Tensor residual, Tensor input, Projection projection) => AddRmsNorm.Apply(residual, projection.forward(input), weight, _epsilon);
 }

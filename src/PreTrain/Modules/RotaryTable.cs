@@ -36,6 +36,7 @@ public sealed class RotaryTable : IDisposable
         using DisposeScope scope = NewDisposeScope();
         Extend(highest + 1, x.device);
         long half = _frequencies.Length;
+        if (RotaryTurn.Serves(x, positions, half)) return scope.MoveToOuter(RotaryTurn.apply(x.contiguous(), positions.contiguous(), _cosines!, _sines!));
         Tensor heads = x.view(x.size(0), -1, 2, half);                                                          // (N, H, 2, D/2)
         Tensor cosine = _cosines!.index_select(0, positions).unsqueeze(1).to(x.dtype), sine = _sines!.index_select(0, positions).unsqueeze(1).to(x.dtype);
         Tensor first = heads.select(2, 0), second = heads.select(2, 1);                                         // (N, H, D/2)

@@ -19,7 +19,7 @@ public sealed class AutoModelTests
             foreach (string path in Directory.GetDirectories(Path.Combine(AppContext.BaseDirectory, "Models")).Where(path => Directory.Exists(Path.Combine(path, "fixtures"))))
             {
                 string family = Path.GetFileName(path);
-                foreach (string name in FamilyFixture.NamesOf(family).Where(n => n.EndsWith("two-layers", StringComparison.Ordinal))) data.Add(family, name);
+                foreach (string name in FamilyFixture.NamesOf(family).Where(n => n.EndsWith("two-layers", StringComparison.Ordinal) && !n.StartsWith("prefix-lm", StringComparison.Ordinal))) data.Add(family, name);
             }
             return data;
         }
@@ -110,6 +110,7 @@ public sealed class AutoModelTests
         "replaced-tokens" => ModelHead.ReplacedTokenDetection,
         "causal-lm" => ModelHead.CausalLanguageModel,
         "seq2seq" => ModelHead.SequenceToSequence,
+        "masked-autoencoder" => ModelHead.MaskedAutoencoder,
         "image-classify" => ModelHead.ImageClassification,
         "none" => ModelHead.None,
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "unknown"),

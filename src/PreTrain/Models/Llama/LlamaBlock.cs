@@ -43,7 +43,7 @@ internal sealed class LlamaBlock : nn.Module
             WantWeights = trace.WantsAttentions,
         });
         trace.Attention(weights);
-        return scope.MoveToOuter(FeedForward(x + attention_output.forward(attended)));
+        return scope.MoveToOuter(FeedForward(x, attended));
     }
 
     /// <summary>The same for the tokens that follow those in a cache.</summary>
@@ -53,7 +53,7 @@ internal sealed class LlamaBlock : nn.Module
         var (q, k, v) = Project(attention_norm.forward(x), positions, rotary);
         var (keys, values) = cache.Append(layer, Spread(k), Spread(v));
         Tensor attended = CachedAttention.Apply(Spread(q), keys, values, mask, hidden: hidden);
-        return scope.MoveToOuter(FeedForward(x + attention_output.forward(attended)));
+        return scope.MoveToOuter(FeedForward(x, attended));
 
         Tensor Spread(Tensor rows) => rows.view(batch, rows.size(0) / batch, -1, _config.HeadDim).transpose(1, 2);   // (B, heads, T, D)
     }
@@ -68,9 +68,9 @@ internal sealed class LlamaBlock : nn.Module
         Tensor ByHead(RmsNorm norm, Tensor rows) => norm.forward(rows.view(rows.size(0), -1, _config.HeadDim)).view(rows.shape);
     }
 
-    private Tensor FeedForward(Tensor x)
+    private Tensor FeedForward(Tensor x, Tensor attended)
     {
-        Tensor normed = feed_forward_norm.forward(x);
-        return x + down.forward(nn.functional.silu(gate.forward(normed)) * up.forward(normed));
+        (x, Tensor normed) = feed_forward_norm.Join(x, attended, attention_output);
+        return x + down.forward(GatedActivation.Apply(Activation.Silu, gate.forward(normed), up.forward(normed)));
     }
 }

@@ -44,8 +44,7 @@ internal sealed class ModernBertBlock : nn.Module
             new AttentionOptions { HeadCount = _config.HeadCount, Dropout = dropout, WantWeights = trace.WantsAttentions });
         trace.Attention(weights);
         x += Drop(attention_output.forward(attended), dropout);
-        Tensor[] halves = feed_forward_input.forward(feed_forward_norm.forward(x)).chunk(2, -1);             // (N, inner) each
-        Tensor inner = nn.functional.gelu(halves[0]) * halves[1];
+        Tensor inner = GatedActivation.ApplyHalves(Activation.Gelu, feed_forward_input.forward(feed_forward_norm.forward(x)));   // (N, inner)
         return scope.MoveToOuter(x + feed_forward_output.forward(Drop(inner, training ? _config.FeedForwardDropout : 0)));
     }
 

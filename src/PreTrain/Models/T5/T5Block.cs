@@ -81,7 +81,7 @@ internal sealed class T5Block : nn.Module
     private Tensor FeedForward(Tensor x)
     {
         Tensor normed = feed_forward_norm.forward(x);
-        Tensor inner = gate is null ? Activations.Apply(_config.Activation, up.forward(normed)) : Activations.Apply(_config.Activation, gate.forward(normed)) * up.forward(normed);
+        Tensor inner = gate is null ? Activations.Apply(_config.Activation, up.forward(normed)) : GatedActivation.Apply(_config.Activation, gate.forward(normed), up.forward(normed));
         return x + Drop(down.forward(Drop(inner)));
     }
 

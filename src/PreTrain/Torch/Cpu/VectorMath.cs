@@ -79,4 +79,66 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> NegativeExp(Vector512<float> cubic) =>
         Exp(Avx512F.Min(Vector512.Create(87f), cubic * Vector512.Create(-2 * GeluScale)));
+
+    /// <summary>x·Φ(x), with |x|·Φ(−|x|) taken from max(0, x), so that nothing cancels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> ExactGelu(Vector512<float> x)
+    {
+        Vector512<float> size = Size(x);
+        return Vector512.FusedMultiplyAdd(-size, Tail(size, SquareExp(size)), Avx512F.Max(Vector512<float>.Zero, x));
+    }
+
+    /// <summary>The derivative of <see cref="ExactGelu"/>: Φ(x) + x·φ(x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> ExactGeluDerivative(Vector512<float> x)
+    {
+        Vector512<float> size = Size(x), e = SquareExp(size), tail = Tail(size, e);
+        Vector512<float> below = Vector512.FusedMultiplyAdd(-size, e * Vector512.Create(InverseRootOf2Pi), tail);   // of −|x|
+        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), below, Vector512<float>.One - below);
+    }
+
+    /// <summary>x·σ(x).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> Silu(Vector512<float> x) => x * Reciprocal(Vector512<float>.One + Exp(Avx512F.Min(Vector512.Create(87f), -x)));
+
+    /// <summary>The derivative of <see cref="Silu"/>: σ + x·σ·(1 − σ).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> SiluDerivative(Vector512<float> x)
+    {
+        Vector512<float> e = Exp(Avx512F.Min(Vector512.Create(87f), -x)), sigmoid = Reciprocal(Vector512<float>.One + e);
+        // 1 − σ = e·σ, where the difference would lose what is left of σ near 1.
+        return Vector512.FusedMultiplyAdd(Avx512F.Min(Vector512.Create(1e30f), x) * sigmoid, e * sigmoid, sigmoid);
+    }
+
+    /// <summary>|x|, at most 16, where Φ(−|x|) is zero in 32 bits; of NaN, NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Size(Vector512<float> x) => Avx512F.Min(Vector512.Create(16f), Vector512.Abs(x));
+
+    /// <summary>e^(−x²/2).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> SquareExp(Vector512<float> x) => Exp(x * x * Vector512.Create(-0.5f));
+
+    /// <summary>
+    /// Φ(−a) for a ≥ 0, with e = e^(−a²/2): e·t·Q(2t − 1) where t = 1/(1 + 0.3a). Q is of degree 9, fitted to a relative error of 3.5·10⁻⁹ for a up to 14;
+    /// together with the roundings the error is below 2 units of the last place of ½.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Tail(Vector512<float> a, Vector512<float> e)
+    {
+        Vector512<float> t = Reciprocal(Vector512.FusedMultiplyAdd(a, Vector512.Create(0.3f), Vector512<float>.One));
+        Vector512<float> u = Vector512.FusedMultiplyAdd(t, Vector512.Create(2f), Vector512.Create(-1f));
+        Vector512<float> q = Vector512.Create(-4.02594434e-05f);
+        q = Vector512.FusedMultiplyAdd(q, u, Vector512.Create(7.66330089e-05f));
+        q = Vector512.FusedMultiplyAdd(q, u, Vector512.Create(0.000280626063f));
+        q = Vector512.FusedMultiplyAdd(q, u, Vector512.Create(-0.000569669757f));
+        q = Vector512.FusedMultiplyAdd(q, u, Vector512.Create(-0.00242350894f));
+        q = Vector512.FusedMultiplyAdd(q, u, Vector512.Create(0.00181602979f));
+        q = Vector512.FusedMultiplyAdd(q, u, Vector512.Create(0.0277603391f));
+        q = Vector512.FusedMultiplyAdd(q, u, Vector512.Create(0.0865497101f));
+        q = Vector512.FusedMultiplyAdd(q, u, Vector512.Create(0.164579485f));
+        q = Vector512.FusedMultiplyAdd(q, u, Vector512.Create(0.221970613f));
+        return t * q * e;
+    }
+
+    private const float InverseRootOf2Pi = 0.39894228f;
 }

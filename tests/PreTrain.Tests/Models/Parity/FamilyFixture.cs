@@ -54,9 +54,11 @@ internal sealed class FamilyFixture : IDisposable
             Ids = Whole(inputs, "input_ids"),
             AttentionMask = Whole(inputs, "attention_mask"),
             TokenTypeIds = Whole(inputs, "token_type_ids"),
+            PrefixLengths = inputs.TryGetProperty("prefix_lengths", out JsonElement prefixes) ? [.. prefixes.EnumerateArray().Select(e => e.GetInt32())] : null,
             DecoderIds = Whole(inputs, "decoder_input_ids"),
             DecoderAttentionMask = Whole(inputs, "decoder_attention_mask"),
             PixelValues = Numbers(inputs, "pixel_values"),
+            MaskNoise = Numbers(inputs, "noise"),
         };
     }
 
@@ -70,6 +72,9 @@ internal sealed class FamilyFixture : IDisposable
 
     internal double[]? SecondLogits =>
         Json.GetProperty("second_logits") is { ValueKind: JsonValueKind.Array } second ? [.. second.EnumerateArray().Select(e => e.GetDouble())] : null;
+
+    /// <summary>The patches that a masked autoencoder hid; null of other models.</summary>
+    internal double[]? Mask => Json.TryGetProperty("mask", out JsonElement mask) ? [.. mask.EnumerateArray().Select(e => e.GetDouble())] : null;
 
     /// <summary>Numbers in [−1, 1) from a tensor's name: splitmix64 of FNV-1a of the name plus the index.</summary>
     internal static double[] Values(string name, long count)

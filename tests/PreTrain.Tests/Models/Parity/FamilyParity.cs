@@ -62,7 +62,7 @@ internal static class FamilyParity
             using DisposeScope scope = NewDisposeScope();
             optimizer.zero_grad();
             ModelOutput output = model.Forward(input);
-            Tensor loss = FamilyLoss.Of(fixture, output.Logits, input);
+            Tensor loss = FamilyLoss.Of(fixture, output, input);
             loss.backward();
             if (step == 0)
             {
@@ -86,6 +86,7 @@ internal static class FamilyParity
         }
         double worst = (expected - actual).abs().max().item<float>();
         Assert.True(worst <= 1e-4, $"The logits are off by {worst:E2}.");
+        if (fixture.Mask is { } mask_) Assert.Equal(mask_, Doubles(output.Mask!));
         if (fixture.SecondLogits is { } second) Assert.All(second.Zip(Doubles(output.SecondLogits!)), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
     }
 

@@ -47,6 +47,18 @@ def llama_rotary(shape):
         "rope_theta": 500.0, "rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
 
 
+def vision(shape, **more):
+    sizes = {name: value for name, value in ENCODERS[shape].items() if name not in ("vocab_size", "max_position_embeddings")}
+    image = dict(image_size=15, patch_size=5, num_channels=2) if shape == "two-layers" else dict(image_size=16, patch_size=4, num_channels=3)
+    return {**sizes, **NO_DROPOUT, **image, **more}
+
+
+def masked_vision(shape):
+    decoder = dict(decoder_hidden_size=20, decoder_num_hidden_layers=2, decoder_num_attention_heads=5, decoder_intermediate_size=31) if shape == "two-layers" else dict(
+        decoder_hidden_size=32, decoder_num_hidden_layers=1, decoder_num_attention_heads=2, decoder_intermediate_size=53)
+    return vision(shape, mask_ratio=0.6 if shape == "two-layers" else 0.75, norm_pix_loss=shape == "wide-heads", **decoder)
+
+
 def encoder(shape, **more):
     return {**ENCODERS[shape], **NO_DROPOUT, **more}
 
@@ -74,6 +86,7 @@ FAMILIES = {
         "masked-lm": "BertForMaskedLM", "next-sentence": "BertForNextSentencePrediction", "pre-training": "BertForPreTraining",
         "classify": "BertForSequenceClassification", "tokens": "BertForTokenClassification", "qa": "BertForQuestionAnswering", "none": "BertModel",
     }),
+    "UniLm": ("BertConfig", lambda shape: encoder(shape, type_vocab_size=2), {"masked-lm": "BertForMaskedLM", "prefix-lm": "BertForMaskedLM", "causal-lm": "BertLMHeadModel"}),
     "Roberta": ("RobertaConfig", lambda shape: encoder(shape, type_vocab_size=1, num_labels=LABELS), {
         "masked-lm": "RobertaForMaskedLM", "classify": "RobertaForSequenceClassification", "tokens": "RobertaForTokenClassification",
         "qa": "RobertaForQuestionAnswering", "none": "RobertaModel",
@@ -95,6 +108,8 @@ FAMILIES = {
         "masked-lm": "ModernBertForMaskedLM", "classify": "ModernBertForSequenceClassification", "tokens": "ModernBertForTokenClassification",
         "qa": "ModernBertForQuestionAnswering", "none": "ModernBertModel",
     }),
+    "Vit": ("ViTConfig", lambda shape: vision(shape, num_labels=LABELS, qkv_bias=shape == "two-layers"), {"image-classify": "ViTForImageClassification", "none": "ViTModel"}),
+    "VitMae": ("ViTMAEConfig", masked_vision, {"masked-autoencoder": "ViTMAEForPreTraining"}),
     "Electra": ("ElectraConfig", lambda shape: encoder(shape, type_vocab_size=2, num_labels=LABELS, embedding_size=48 if shape == "wide-heads" else 13), {
         "masked-lm": "ElectraForMaskedLM", "replaced-tokens": "ElectraForPreTraining", "classify": "ElectraForSequenceClassification",
         "tokens": "ElectraForTokenClassification", "qa": "ElectraForQuestionAnswering", "none": "ElectraModel",
@@ -110,7 +125,7 @@ FAMILIES = {
 
 
 # Families that share an implementation.
-FOLDERS = {"Gpt": "Gpt", "Llama": "Llama", "Mistral": "Llama", "Qwen2": "Llama", "Qwen3": "Llama", "Marian": "Transformer"}
+FOLDERS = {"Gpt": "Gpt", "Llama": "Llama", "Mistral": "Llama", "Qwen2": "Llama", "Qwen3": "Llama", "Marian": "Transformer", "Vit": "Vit", "VitMae": "Vit"}
 
 
 def values(name, count):
@@ -135,7 +150,14 @@ def fill(name, tensor):
 
 
 def inputs_of(family, head, config, rng):
-    """Two sequences, the second one shorter."""
+    """Two images; or two sequences, the second one shorter."""
+    if family in ("Vit", "VitMae"):
+        size = config.image_size
+        inputs = {"pixel_values": torch.from_numpy(rng.normal(size=(2, config.num_channels, size, size)).round(2).astype(numpy.float32))}
+        if head == "masked-autoencoder":
+            patches = (size // config.patch_size) ** 2
+            inputs["noise"] = torch.from_numpy(numpy.stack([rng.permutation(patches) for _ in range(2)]).astype(numpy.float32) / 64)
+        return inputs
     ids = torch.from_numpy(rng.integers(5, config.vocab_size, (2, 11)))
     mask = torch.ones_like(ids)
     mask[1, 7:] = 0
@@ -150,12 +172,30 @@ def inputs_of(family, head, config, rng):
         inputs["decoder_attention_mask"][1, 5:] = 0
     elif family == "Bart":
         ids[0, 10] = ids[1, 6] = config.eos_token_id   # a class is read from it
+    if head == "prefix-lm":
+        inputs["prefix_lengths"] = torch.tensor([4, 3])
     return inputs
 
 
+def run(model, inputs):
+    """A prefix is a mask over pairs of tokens, which is added to the scores."""
+    if "prefix_lengths" not in inputs:
+        return model(**inputs)
+    given = {name: value for name, value in inputs.items() if name != "prefix_lengths"}
+    columns = torch.arange(inputs["input_ids"].shape[1])
+    seen = (columns[None, :] <= columns[:, None])[None] | (columns[None, None, :] < inputs["prefix_lengths"][:, None, None])
+    seen = (seen & inputs["attention_mask"].bool()[:, None, :])[:, None]
+    given["attention_mask"] = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
+    return model(**given)
+
+
 def loss_of(head, output, inputs, targets):
-    mask = inputs["attention_mask"].bool()
+    if head == "masked-autoencoder":
+        return output[1], output[0]
     first = output[0]
+    if "pixel_values" in inputs:
+        return first, ((first - targets["states"]) ** 2).mean() if head == "none" else F.cross_entropy(first, targets["class"])
+    mask = inputs["attention_mask"].bool()
     if head == "qa":
         first = torch.stack((output[0], output[1]), -1)   # (B, T, 2)
         scores = first.masked_fill(~mask[..., None], -1e9)
@@ -170,6 +210,12 @@ def loss_of(head, output, inputs, targets):
 
 
 def targets_of(head, first, inputs, rng):
+    if head == "masked-autoencoder":
+        return {}
+    if "pixel_values" in inputs and head == "image-classify":
+        return {"class": torch.from_numpy(rng.integers(0, first.shape[-1], first.shape[0]))}
+    if "pixel_values" in inputs:
+        return {"states": torch.from_numpy(rng.normal(size=tuple(first.shape)).round(2).astype(numpy.float32))}
     mask = inputs["decoder_attention_mask" if head == "seq2seq" else "attention_mask"]
     lengths = mask.sum(1).numpy()
     if head == "qa":
@@ -185,20 +231,50 @@ def targets_of(head, first, inputs, rng):
     return {"class": torch.from_numpy(rng.integers(0, first.shape[-1], first.shape[0]))}
 
 
+def save(model):
+    """What transformers writes: the names and shapes of the tensors with their first numbers, and the configuration."""
+    folder = HERE / "scratch"
+    model.save_pretrained(folder)
+    from safetensors import safe_open
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        saved = {name: (list(file.get_slice(name).get_shape()), file.get_tensor(name).flatten()[0].item()) for name in sorted(file.keys())}
+    config = json.loads((folder / "config.json").read_text())
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    return saved, config
+
+
+def saved_names(model):
+    """Parameters are saved under other names than they have in memory where transformers keeps an older format: each is numbered, and looked for in the file."""
+    parameters = list(model.named_parameters())
+    values_ = [parameter.detach().clone() for _, parameter in parameters]
+    with torch.no_grad():
+        for i, (_, parameter) in enumerate(parameters):
+            parameter.fill_(i + 1)
+        found = {first: name for name, (_, first) in save(model)[0].items()}
+        for (_, parameter), value in zip(parameters, values_):
+            parameter.copy_(value)
+    return {name: found[i + 1] for i, (name, _) in enumerate(parameters) if i + 1 in found}
+
+
 def write(family, head, shape):
     config_class, arguments, heads = FAMILIES[family]
     rng = numpy.random.default_rng(zlib.crc32(f"{family} {head} {shape}".encode()))
     config = getattr(transformers, config_class)(**arguments(shape))
     if head == "qa":
         config.num_labels = 2
+    if family == "UniLm":
+        config.is_decoder = head == "causal-lm"
     transformers.utils.logging.disable_progress_bar()
     model = getattr(transformers, heads[head])._from_config(config, attn_implementation="eager") if head != "none" else getattr(transformers, heads[head])(config)
+    if family == "T5" and head == "seq2seq" and not config.scale_decoder_outputs:
+        model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())   # which the class ties, although 1.1 does not
+    names = saved_names(model)
     with torch.no_grad():
-        if family == "T5" and head == "seq2seq" and not config.scale_decoder_outputs:
-            model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())   # which the class ties, although 1.1 does not
         for name, parameter in model.named_parameters():
-            if parameter.requires_grad:
-                parameter.copy_(fill(name, parameter))
+            if name in names:
+                parameter.copy_(fill(names[name], parameter))
         for name, buffer in model.named_buffers():
             if name == "final_logits_bias":
                 buffer.copy_(fill(name, buffer))
@@ -207,15 +283,8 @@ def write(family, head, shape):
     first = loss_free(model, inputs, head)
     targets = targets_of(head, first, inputs, rng)
 
-    folder = HERE / "scratch"
-    model.save_pretrained(folder)
-    from safetensors import safe_open
-    with safe_open(folder / "model.safetensors", "pt") as file:
-        saved = {name: list(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
-    saved_config = json.loads((folder / "config.json").read_text())
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
+    saved, saved_config = save(model)
+    saved = {name: shape_ for name, (shape_, _) in saved.items()}
 
     decayed = [p for p in model.parameters() if p.dim() >= 2]
     rest = [p for p in model.parameters() if p.dim() < 2]
@@ -224,7 +293,7 @@ def write(family, head, shape):
     losses, gradients, logits, second = [], {}, None, None
     for step in range(STEPS):
         optimizer.zero_grad()
-        output = model(**inputs)
+        output = run(model, inputs)
         values_ = output.to_tuple()
         first, loss = loss_of(head, values_, inputs, targets)
         loss.backward()
@@ -236,7 +305,7 @@ def write(family, head, shape):
                 if p.grad is None:
                     continue
                 g = p.grad.double().flatten().numpy()
-                gradients[name] = [float(numpy.sqrt((g * g).sum())), float((g * values("first " + name, g.size)).sum()), float((g * values("second " + name, g.size)).sum())]
+                gradients[names[name]] = [float(numpy.sqrt((g * g).sum())), float((g * values("first " + names[name], g.size)).sum()), float((g * values("second " + names[name], g.size)).sum())]
         optimizer.step()
 
     fixture = {
@@ -246,6 +315,8 @@ def write(family, head, shape):
         "second_logits": None if second is None else second.flatten().tolist(),
         "losses": losses, "gradients": gradients, "adamw": ADAMW,
     }
+    if head == "masked-autoencoder":
+        fixture["mask"] = output.mask.flatten().tolist()
     folder = FOLDERS.get(family, family)
     path = HERE.parent / folder / "fixtures" / (f"{head}-{shape}.json" if folder == family else f"{family.lower()}-{head}-{shape}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,7 +328,7 @@ def write(family, head, shape):
 
 def loss_free(model, inputs, head):
     with torch.no_grad():
-        return model(**inputs).to_tuple()[0]
+        return run(model, inputs).to_tuple()[1 if head == "masked-autoencoder" else 0]
 
 
 def main():
