@@ -1,7 +1,9 @@
+using System.Text.Json.Nodes;
+
 namespace PreTrain.Optimization;
 
 /// <summary>The constants of <see cref="AdamW"/>.</summary>
-public sealed record AdamWOptions
+public sealed record AdamWOptions : IOptimizerOptions
 {
     /// <summary>Decay rate of the first moment, β₁.</summary>
     /// <value>The default is 0.9.</value>
@@ -19,13 +21,27 @@ public sealed record AdamWOptions
     /// <value>The default is 0.1.</value>
     public double WeightDecay { get; init; } = 0.1;
 
+    /// <inheritdoc/>
+    public string Name => "adamw";
+
+    /// <inheritdoc/>
+    public IOptimizer Create(FlatParameters parameters, UpdateOptions? update = null) => new AdamW(parameters, this, update, kernels: true);
+
+    /// <inheritdoc/>
+    public IEnumerable<string> Faults() => Faults(Beta1, Beta2, Epsilon, WeightDecay);
+
+    /// <inheritdoc/>
+    public JsonObject Describe() => new() { ["name"] = Name, ["beta1"] = Beta1, ["beta2"] = Beta2, ["epsilon"] = Epsilon, ["weightDecay"] = WeightDecay };
+
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
     public void Validate()
     {
-        List<string> faults = [.. Faults(Beta1, Beta2, Epsilon, WeightDecay)];
+        List<string> faults = [.. Faults()];
         if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
     }
+
+    internal AdamRule Rule(UpdateContext at) => AdamRule.Of(at, Beta1, Beta2, Epsilon, WeightDecay);
 
     internal static IEnumerable<string> Faults(double beta1, double beta2, double epsilon, double weightDecay)
     {

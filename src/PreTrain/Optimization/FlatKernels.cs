@@ -29,11 +29,11 @@ internal static unsafe class FlatKernels
         GC.KeepAlive(part);
     }
 
-    /// <summary>AdamW's update of elements <paramref name="start"/> to <paramref name="end"/>; the gradient is set to zero on the way.</summary>
-    internal static void AdamW(Tensor gradient, Tensor first, Tensor second, Tensor master, Tensor compute, long start, long end, AdamWStep step)
+    /// <summary>A rule's update of elements <paramref name="start"/> to <paramref name="end"/>; <paramref name="state"/> begins at the first of them. The gradient is set to zero on the way.</summary>
+    internal static void Update<R>(Tensor gradient, Tensor master, Tensor compute, Tensor?[] state, long start, long end, GradientShape shape, R rule) where R : struct, IUpdateRule
     {
-        if (gradient.dtype == ScalarType.BFloat16) AdamW<BFloat16Element>(gradient, first, second, master, compute, start, end, step);
-        else AdamW<Float32Element>(gradient, first, second, master, compute, start, end, step);
+        if (gradient.dtype == ScalarType.BFloat16) Update<BFloat16Element, R>(gradient, master, compute, state, start, end, shape, rule);
+        else Update<Float32Element, R>(gradient, master, compute, state, start, end, shape, rule);
     }
 
     private static double SumOfSquares<G>(Tensor flat) where G : struct, IElement
@@ -65,37 +65,51 @@ internal static unsafe class FlatKernels
         return sums.Sum();
     }
 
-    private static void AdamW<G>(Tensor gradient, Tensor first, Tensor second, Tensor master, Tensor compute, long start, long end, AdamWStep step) where G : struct, IElement
+    private static void Update<G, R>(Tensor gradient, Tensor master, Tensor compute, Tensor?[] state, long start, long end, GradientShape shape, R rule) where G : struct, IElement where R : struct, IUpdateRule
     {
         byte* pg = TensorMemory.Address(gradient) + start * G.Size;
-        float* pm = (float*)TensorMemory.Address(first) + start, pv = (float*)TensorMemory.Address(second) + start, pw = (float*)TensorMemory.Address(master) + start;
+        float* pw = (float*)TensorMemory.Address(master) + start, pa = Address(0), pb = Address(1), pc = Address(2);
         ushort* copy = compute.dtype == ScalarType.BFloat16 ? (ushort*)TensorMemory.Address(compute) + start : null;
+        bool plain = shape.IsPlain;
         Run(end - start, (from, to) =>
         {
-            Vector512<float> scale = Vector512.Create((float)step.GradientScale), keep = Vector512.Create((float)step.Keep), rate = Vector512.Create((float)step.Rate);
-            Vector512<float> one = Vector512.Create((float)(1 - step.Beta1)), two = Vector512.Create((float)step.Beta2), rest = Vector512.Create((float)(1 - step.Beta2));
-            Vector512<float> root = Vector512.Create((float)step.InverseRoot), epsilon = Vector512.Create((float)step.Epsilon);
+            R local = rule;
+            Vector512<float> scale = Vector512.Create((float)shape.Scale), a = default, b = default, c = default;
             for (long i = from; i < to; i += Lanes)
             {
-                Vector512<float> g = G.Load(pg + i * G.Size) * scale;
-                Vector512<float> m = Vector512.Load(pm + i), v = Vector512.Load(pv + i);
-                m = Vector512.FusedMultiplyAdd(g - m, one, m);
-                v = Vector512.FusedMultiplyAdd(g * rest, g, v * two);
-                Vector512<float> update = m / Vector512.FusedMultiplyAdd(Vector512.Sqrt(v), root, epsilon);
-                Vector512<float> w = Vector512.Load(pw + i) * keep - rate * update;
-                m.Store(pm + i);
-                v.Store(pv + i);
+                Vector512<float> w = Vector512.Load(pw + i), g = G.Load(pg + i * G.Size) * scale;
+                if (!plain) g = Shaped(g, w, shape);
+                if (pa != null) a = Vector512.Load(pa + i);
+                if (pb != null) b = Vector512.Load(pb + i);
+                if (pc != null) c = Vector512.Load(pc + i);
+                w = local.Apply(w, g, ref a, ref b, ref c);
+                if (pa != null) a.Store(pa + i);
+                if (pb != null) b.Store(pb + i);
+                if (pc != null) c.Store(pc + i);
                 w.Store(pw + i);
                 if (copy != null) BFloat16Element.Store((byte*)(copy + i), w);
                 G.Store(pg + i * G.Size, Vector512<float>.Zero);
             }
         });
         GC.KeepAlive(gradient);
-        GC.KeepAlive(first);
-        GC.KeepAlive(second);
         GC.KeepAlive(master);
         GC.KeepAlive(compute);
+        GC.KeepAlive(state);
+
+        float* Address(int kind) => kind < state.Length && state[kind] is { } t ? (float*)TensorMemory.Address(t) : null;
     }
+
+    /// <summary>A scaled gradient with limit and penalties.</summary>
+    internal static Vector512<float> Shaped(Vector512<float> g, Vector512<float> w, GradientShape shape)
+    {
+        Vector512<float> limit = Vector512.Create((float)shape.Limit);
+        g = Vector512.FusedMultiplyAdd(w, Vector512.Create((float)shape.L2), Vector512.Min(Vector512.Max(g, -limit), limit));
+        return Vector512.FusedMultiplyAdd(Sign(w), Vector512.Create((float)shape.L1), g);
+    }
+
+    /// <summary>−1, 0 or 1.</summary>
+    internal static Vector512<float> Sign(Vector512<float> v) =>
+        (Vector512.GreaterThan(v, Vector512<float>.Zero) & Vector512<float>.One) - (Vector512.LessThan(v, Vector512<float>.Zero) & Vector512<float>.One);
 
     private static void Run(long elements, Action<long, long> body)
     {

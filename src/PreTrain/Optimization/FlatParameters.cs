@@ -21,6 +21,7 @@ public sealed class FlatParameters : IDisposable
     private const int Alignment = 16;
     private readonly Slot[] _slots;
     private readonly (Parameter Parameter, Tensor Master)[] _frozen;
+    private readonly List<(string Name, Slot? Slot)> _names = [];
     private Tensor? _sum;
     private bool _disposed;
 
@@ -68,6 +69,7 @@ public sealed class FlatParameters : IDisposable
             slot.Parameter.grad = slot.Gradient;
             GradientBuffers.Bind(slot.Parameter, slot.Gradient);
         }
+        Ranges = [.. _slots.Select((slot, i) => new ParameterRange(slot.Name, trainable[i].Parameter.shape, offsets[i], slot.Count, i + 1 < offsets.Length ? offsets[i + 1] : Length))];
         _frozen = [.. all.Where(p => !p.Parameter.requires_grad && p.Parameter.is_floating_point() && p.Parameter.dtype != type).Select(p => (p.Parameter, Keep(p.Parameter.detach().clone())))];
         foreach (var (parameter, master) in _frozen) nn.utils.vector_to_parameters(master.to(type).view(-1), [parameter]);
         Masters = NameMasters(model);
@@ -100,6 +102,9 @@ public sealed class FlatParameters : IDisposable
     /// <summary>Every parameter's values before rounding, by all its names in the model's <c>state_dict</c>.</summary>
     public IReadOnlyDictionary<string, Tensor> Masters { get; }
 
+    /// <summary>Where each parameter lies, in the buffers' order.</summary>
+    internal IReadOnlyList<ParameterRange> Ranges { get; }
+
     /// <summary>
     /// To be called after each backward pass. Gradients that somebody replaced are brought back into the buffer. With a compute type of 16 bits and several
     /// micro-batches, the gradient is moved into a 32-bit sum, which <see cref="StepGradient"/> is from then on.
@@ -131,6 +136,27 @@ public sealed class FlatParameters : IDisposable
     {
         if (flat.numel() != Length) throw new ArgumentException($"The buffer has {flat.numel()} elements; the parameters take {Length}.", nameof(flat));
         return _slots.Select(slot => (slot.Name, slot.View(flat)));
+    }
+
+    /// <summary>The Euclidean norm of all gradients together, computed in one pass; waits for the device.</summary>
+    public double GradientNorm() => GradientNorm(TensorMemory.HasKernelsFor(Master));
+
+    internal double GradientNorm(bool kernels)
+    {
+        if (kernels) return Math.Sqrt(FlatKernels.SumOfSquares(StepGradient));
+        using IDisposable mode = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        return linalg.vector_norm(StepGradient.to(ScalarType.Float32), 2).item<float>();
+    }
+
+    /// <summary>The names of <see cref="Masters"/> for the values of another buffer of the same layout, such as an average; frozen parameters have their own values.</summary>
+    /// <param name="flat">The buffer, (<see cref="Length"/>).</param>
+    /// <returns>Views, which belong to the current dispose scope.</returns>
+    public IReadOnlyDictionary<string, Tensor> NameValues(Tensor flat)
+    {
+        ArgumentNullException.ThrowIfNull(flat);
+        if (flat.numel() != Length) throw new ArgumentException($"The buffer has {flat.numel()} elements; the parameters take {Length}.", nameof(flat));
+        return _names.ToDictionary(n => n.Name, n => n.Slot?.View(flat) ?? Masters[n.Name]);
     }
 
     /// <summary>Makes the model's parameters views of the 32-bit values, without gradients, and frees the other buffers.</summary>
@@ -169,6 +195,8 @@ public sealed class FlatParameters : IDisposable
         {
             if (trainable.TryGetValue(t.Handle, out Slot? slot)) masters[name] = Keep(slot.View(Master));
             else if (frozen.TryGetValue(t.Handle, out Tensor? master)) masters[name] = Keep(master.alias());
+            else continue;
+            _names.Add((name, slot));
         }
         return masters;
     }

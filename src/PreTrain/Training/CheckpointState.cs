@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
+using PreTrain.Optimization;
 using PreTrain.Torch;
 
 namespace PreTrain.Training;
@@ -33,10 +34,16 @@ internal sealed record CheckpointState
     /// <summary>The loss of the last evaluation.</summary>
     public required double? ValidationLoss { get; init; }
 
+    /// <summary>The state of the reduction on plateaus; null without it.</summary>
+    public JsonObject? Plateau { get; init; }
+
+    /// <summary>The state of the estimate of the gradient's noise; null without it.</summary>
+    public JsonObject? GradientNoise { get; init; }
+
     internal static JsonObject IdentityOf(TrainingOptions options, JsonObject architecture, JsonObject objective)
     {
         var streams = new RandomStreams(options.Seed);
-        return new JsonObject
+        var identity = new JsonObject
         {
             ["architecture"] = architecture,
             ["objective"] = objective,
@@ -47,9 +54,24 @@ internal sealed record CheckpointState
             ["accumulationSteps"] = options.AccumulationSteps,
             ["precision"] = options.Precision.ToString(),
         };
+        // What has a state of its own; the usual is not named, as it never was.
+        if (options.EffectiveOptimizer is var optimizer and not AdamWOptions) identity["optimizer"] = optimizer.Name;
+        if (options.Average is { } average) identity["average"] = average.Kind.ToString();
+        return identity;
     }
 
-    internal static JsonObject SettingsOf(TrainingOptions options) => new()
+    internal static JsonObject SettingsOf(TrainingOptions options)
+    {
+        JsonObject settings = UsualSettingsOf(options);
+        if (options.Optimizer is not null) settings["optimizer"] = options.Optimizer.Describe();
+        if (options.Update.Describe() is { Count: > 0 } update) settings["update"] = update;
+        if (options.HasOwnSchedule) settings["schedule"] = options.Schedule.ToString();
+        if (options.Plateau is not null) settings["plateau"] = options.Plateau.ToString();
+        if (options.Average is not null) settings["average"] = options.Average.ToString();
+        return settings;
+    }
+
+    private static JsonObject UsualSettingsOf(TrainingOptions options) => new()
     {
         ["steps"] = options.Steps,
         ["learningRate"] = options.LearningRate,
@@ -84,6 +106,8 @@ internal sealed record CheckpointState
             ["recentLosses"] = new JsonArray([.. RecentLosses.Select(loss => (JsonNode)loss)]),
             ["validationLoss"] = ValidationLoss,
         };
+        if (Plateau is not null) json["plateau"] = Plateau.DeepClone();
+        if (GradientNoise is not null) json["gradientNoise"] = GradientNoise.DeepClone();
         AtomicFile.WriteAllText(Path.Combine(folder, FileName), json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 
@@ -105,6 +129,8 @@ internal sealed record CheckpointState
                 Settings = json["settings"]!.AsObject(),
                 RecentLosses = [.. json["recentLosses"]!.AsArray().Select(loss => loss!.GetValue<double>())],
                 ValidationLoss = json["validationLoss"]?.GetValue<double>(),
+                Plateau = json["plateau"]?.AsObject(),
+                GradientNoise = json["gradientNoise"]?.AsObject(),
             };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -7,7 +7,7 @@ namespace PreTrain.Training;
 /// <summary>The checkpoints of a run: <c>step-000500</c> and so on, each complete or not there.</summary>
 internal sealed class CheckpointStore(string folder, ILogger log)
 {
-    internal const string ModelName = "model", OptimizerName = "optimizer.safetensors";
+    internal const string ModelName = "model", OptimizerName = "optimizer.safetensors", AverageName = "average.safetensors";
     private const string Prefix = "step-";
 
     /// <summary>The newest checkpoint whose files are as they were written. Broken ones are named in the log and passed over.</summary>

@@ -28,6 +28,7 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
             json.WriteNumber("loss", step.Loss);
             json.WriteNumber("gradientNorm", step.GradientNorm);
             json.WriteNumber("learningRate", step.LearningRate);
+            if (step.GradientNoiseScale is { } noise) json.WriteNumber("gradientNoiseScale", noise);
         });
         Write(_timings!, json =>
         {

@@ -60,32 +60,36 @@ public sealed class Trainer
         var checkpoints = new CheckpointStore(folder.Checkpoints, _log);
         var start = _options.Resume ? FindStart(checkpoints, folder, identity) : null;
         using IBatchSource source = goal.Open(streams.SeedOf("data"), model, _options.BatchSize, start?.State.Data);
-        folder.Prepare(_options.Overwrite);
-
         if (start is not null) model.LoadPretrained(Path.Combine(start.Value.Folder, CheckpointStore.ModelName));
+        using IDisposable frozen = _options.Update.Freeze(model);
         using var parameters = new FlatParameters(model, _options.Precision);
-        using var optimizer = new AdamW(parameters, _options.Optimizer);
+        using IOptimizer optimizer = _options.EffectiveOptimizer.Create(parameters, _options.Update);
+        using WeightAverage? average = _options.Average is null ? null : new WeightAverage(parameters, _options.Average);
         if (start is not null) optimizer.Load(Path.Combine(start.Value.Folder, CheckpointStore.OptimizerName));
-        using var run = new TrainingRun(_options, folder, checkpoints, identity, model, parameters, optimizer, start?.State, start?.State.Data ?? source.State,
+        if (start is not null) average?.Load(Path.Combine(start.Value.Folder, CheckpointStore.AverageName));
+        folder.Prepare(_options.Overwrite);
+        using var run = new TrainingRun(_options, folder, checkpoints, identity, model, parameters, optimizer, average, start?.State, start?.State.Data ?? source.State,
             () => Evaluate(model, goal));
 
         model.train();
         run.Start();
-        LearningRateSchedule schedule = _options.Schedule;
         while (run.Step < _options.Steps && run.Draw(source, cancellationToken) is { } batches)
         {
             using DisposeScope scope = NewDisposeScope();
             long targets = Math.Max(1, batches.Sum(batch => batch.ValidTargets));
             var losses = new Tensor[batches.Length];
+            double firstNorm = 0;
             for (int i = 0; i < batches.Length; i++)
             {
                 using Generator _ = manual_seed(streams.SeedOf("dropout", (long)run.Step * batches.Length + i));
                 losses[i] = Backward(goal, model, batches[i], targets);
                 parameters.Collect(accumulate: batches.Length > 1);
+                if (i == 0 && _options.MeasureGradientNoise) firstNorm = optimizer.GradientNorm();
             }
             double loss = losses.Length == 1 ? losses[0].item<float>() : stack(losses).sum().item<float>(), norm = optimizer.GradientNorm();
             run.RequireFinite(loss, norm, batches, () => [.. losses.Select(l => (double)l.item<float>())]);
-            double learningRate = schedule.At(run.Step);
+            if (_options.MeasureGradientNoise) run.ObserveNoise(firstNorm, batches[0].ValidTargets, norm, targets);
+            double learningRate = run.LearningRate;
             optimizer.Step(learningRate, AdamW.ClipScale(norm, _options.ClipNorm));
             run.Complete(targets, loss, norm, learningRate);
         }

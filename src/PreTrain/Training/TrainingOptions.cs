@@ -8,6 +8,8 @@ namespace PreTrain.Training;
 /// <summary>How to run a training.</summary>
 public sealed record TrainingOptions
 {
+    private readonly LearningRateSchedule? _schedule;
+
     /// <summary>The run's folder. It is created where it is missing; other files in it are left alone.</summary>
     public required string Output { get; init; }
 
@@ -39,6 +41,14 @@ public sealed record TrainingOptions
     /// <value>The default is <see cref="LearningRateDecay.Cosine"/>.</value>
     public LearningRateDecay LearningRateDecay { get; init; } = LearningRateDecay.Cosine;
 
+    /// <summary>Reduces the learning rate when the loss of the evaluations has stopped falling; null for never.</summary>
+    /// <value>The default is null.</value>
+    public PlateauOptions? Plateau { get; init; }
+
+    /// <summary>The optimizer; null means AdamW with the next four options, which are for it alone.</summary>
+    /// <value>The default is null.</value>
+    public IOptimizerOptions? Optimizer { get; init; }
+
     /// <summary>The decoupled weight decay of the matrices.</summary>
     /// <value>The default is 0.1.</value>
     public double WeightDecay { get; init; } = 0.1;
@@ -58,6 +68,21 @@ public sealed record TrainingOptions
     /// <summary>Gradients with a larger norm are scaled down to it (Pascanu, Mikolov and Bengio 2013); 0 means never.</summary>
     /// <value>The default is 1.</value>
     public double ClipNorm { get; init; } = 1;
+
+    /// <summary>Limits and penalties of the gradient, and parameters that are treated differently or not trained at all.</summary>
+    /// <value>The default is none of them.</value>
+    public UpdateOptions Update { get; init; } = new();
+
+    /// <summary>An average of the weights that is evaluated and saved; null for none. The model itself ends with the weights of the last step.</summary>
+    /// <value>The default is null.</value>
+    public WeightAverageOptions? Average { get; init; }
+
+    /// <summary>
+    /// Whether <see cref="GradientNoiseScale"/> is estimated from the first micro-batch and the whole step, and written to <c>metrics.jsonl</c> in targets. It takes at least
+    /// two micro-batches, and one more pass over the gradient.
+    /// </summary>
+    /// <value>The default is false.</value>
+    public bool MeasureGradientNoise { get; init; }
 
     /// <summary>The number format of the compute copy of the weights.</summary>
     /// <value>The default is <see cref="Precision.Float32"/>.</value>
@@ -110,17 +135,27 @@ public sealed record TrainingOptions
     /// <value>The default is none.</value>
     public IReadOnlyList<ITrainingCallback> Callbacks { get; init; } = [];
 
-    /// <summary>The learning rate of every step.</summary>
-    public LearningRateSchedule Schedule => new()
+    /// <summary>
+    /// The learning rate of every step. Where it is not given, it follows from <see cref="LearningRate"/>, <see cref="MinimumLearningRate"/>, <see cref="WarmupSteps"/>,
+    /// <see cref="LearningRateDecay"/> and <see cref="Steps"/>; where it is, those but the last are of no effect.
+    /// </summary>
+    public LearningRateSchedule Schedule
     {
-        Peak = LearningRate,
-        Minimum = MinimumLearningRate ?? LearningRate / 10,
-        WarmupSteps = WarmupSteps ?? Math.Min(Steps / 20, 2000),
-        TotalSteps = Steps,
-        Decay = LearningRateDecay,
-    };
+        get => _schedule ?? new()
+        {
+            Peak = LearningRate,
+            Minimum = MinimumLearningRate ?? LearningRate / 10,
+            // One cycle rises by itself.
+            WarmupSteps = WarmupSteps ?? (LearningRateDecay == LearningRateDecay.OneCycle ? 0 : Math.Min(Steps / 20, 2000)),
+            TotalSteps = Steps,
+            Decay = LearningRateDecay,
+        };
+        init => _schedule = value;
+    }
 
-    internal AdamWOptions Optimizer => new() { Beta1 = Beta1, Beta2 = Beta2, Epsilon = Epsilon, WeightDecay = WeightDecay };
+    internal bool HasOwnSchedule => _schedule is not null;
+
+    internal IOptimizerOptions EffectiveOptimizer => Optimizer ?? new AdamWOptions { Beta1 = Beta1, Beta2 = Beta2, Epsilon = Epsilon, WeightDecay = WeightDecay };
 
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
@@ -148,11 +183,35 @@ public sealed record TrainingOptions
             faults.Add($"{nameof(MinimumLearningRate)} ({minimum}) must be at least 0 and at most {nameof(LearningRate)} ({LearningRate}).");
         if (WarmupSteps is { } warmup && (warmup < 0 || warmup > Steps))
             faults.Add($"{nameof(WarmupSteps)} ({warmup}) must be at least 0 and at most {nameof(Steps)} ({Steps}).");
-        if (!Enum.IsDefined(LearningRateDecay)) faults.Add($"{nameof(LearningRateDecay)} ({LearningRateDecay}) must be Cosine, Linear or Constant.");
+        if (!Enum.IsDefined(LearningRateDecay)) faults.Add($"{nameof(LearningRateDecay)} ({LearningRateDecay}) must be {LearningRateSchedule.Names}.");
         if (!Enum.IsDefined(Precision)) faults.Add($"{nameof(Precision)} ({Precision}) must be Float32 or BFloat16.");
-        faults.AddRange(AdamWOptions.Faults(Beta1, Beta2, Epsilon, WeightDecay));
+        if (_schedule is not null) faults.AddRange(ScheduleFaults(_schedule));
+        if (Plateau is not null)
+        {
+            faults.AddRange(Plateau.Faults().Select(fault => $"{nameof(Plateau)}.{fault}"));
+            if (EvaluateEvery == 0) faults.Add($"{nameof(Plateau)} needs evaluations: {nameof(EvaluateEvery)} (0) must be positive.");
+        }
+        faults.AddRange(EffectiveOptimizer.Faults());
+        faults.AddRange(Update.Faults());
+        if (Average is not null) faults.AddRange(Average.Faults().Select(fault => $"{nameof(Average)}.{fault}"));
+        if (MeasureGradientNoise && AccumulationSteps < 2)
+            faults.Add($"{nameof(MeasureGradientNoise)} compares micro-batches: {nameof(AccumulationSteps)} ({AccumulationSteps}) must be at least 2.");
         if (!(ClipNorm >= 0 && double.IsFinite(ClipNorm))) faults.Add($"{nameof(ClipNorm)} ({ClipNorm}) must be positive, or 0 for no clipping.");
         if (Resume && Overwrite) faults.Add($"{nameof(Resume)} and {nameof(Overwrite)} exclude each other: one keeps the run in the folder, the other deletes it.");
         if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
+    }
+
+    private IEnumerable<string> ScheduleFaults(LearningRateSchedule schedule)
+    {
+        foreach (string fault in schedule.Faults()) yield return $"{nameof(Schedule)}.{fault}";
+        if (schedule.HasEnd && schedule.TotalSteps != Steps)
+        {
+            yield return $"{nameof(Schedule)}.{nameof(schedule.TotalSteps)} ({schedule.TotalSteps}) must be {nameof(Steps)} ({Steps}): "
+                + (schedule.TotalSteps < Steps ? "the learning rate would be at its end before the run is." : "the run would end before the learning rate has come down.");
+        }
+        else if (schedule.WarmupSteps > Steps)
+        {
+            yield return $"{nameof(Schedule)}.{nameof(schedule.WarmupSteps)} ({schedule.WarmupSteps}) must be at most {nameof(Steps)} ({Steps}).";
+        }
     }
 }

@@ -18,7 +18,10 @@ public sealed class TrainingRun : IDisposable
     private readonly CheckpointStore _checkpoints;
     private readonly IPretrainedModel _pretrained;
     private readonly FlatParameters _parameters;
-    private readonly AdamW _optimizer;
+    private readonly IOptimizer _optimizer;
+    private readonly WeightAverage? _average;
+    private readonly ReduceOnPlateau? _plateau;
+    private readonly GradientNoiseScale? _noise;
     private readonly Func<double?> _evaluate;
     private readonly JsonObject _identity;
     private readonly MetricsCallback _metrics;
@@ -31,10 +34,12 @@ public sealed class TrainingRun : IDisposable
     private int _savedStep;
 
     internal TrainingRun(TrainingOptions options, RunFolder folder, CheckpointStore checkpoints, JsonObject identity, nn.Module model, FlatParameters parameters,
-        AdamW optimizer, CheckpointState? start, JsonObject data, Func<double?> evaluate)
+        IOptimizer optimizer, WeightAverage? average, CheckpointState? start, JsonObject data, Func<double?> evaluate)
     {
         (Options, _folder, _checkpoints, _identity, Model, _pretrained) = (options, folder, checkpoints, identity, model, (IPretrainedModel)model);
-        (_parameters, _optimizer, _data, _evaluate) = (parameters, optimizer, data, evaluate);
+        (_parameters, _optimizer, _average, _data, _evaluate) = (parameters, optimizer, average, data, evaluate);
+        _plateau = options.Plateau is null ? null : new ReduceOnPlateau(options.Plateau, start?.Plateau);
+        _noise = options.MeasureGradientNoise ? new GradientNoiseScale(state: start?.GradientNoise) : null;
         (Step, Tokens, ValidationLoss, _savedStep) = (start?.Step ?? 0, start?.Tokens ?? 0, start?.ValidationLoss, start?.Step ?? 0);
         _recentLosses = new Queue<double>(start?.RecentLosses ?? []);
         _metrics = new MetricsCallback(folder);
@@ -72,12 +77,21 @@ public sealed class TrainingRun : IDisposable
     /// <summary>The mean loss of the last steps, at most 20; NaN before the first.</summary>
     public double TrainLoss => _recentLosses.Count == 0 ? double.NaN : _recentLosses.Average();
 
+    /// <summary>The average of the weights; null without <see cref="TrainingOptions.Average"/>.</summary>
+    public WeightAverage? Average => _average;
+
+    /// <summary>The learning rate of the next step.</summary>
+    public double LearningRate => Options.Schedule.At(Step) * (_plateau?.Scale ?? 1);
+
     /// <summary>Evaluates on the held-out data, without dropout and gradients, and calls <see cref="ITrainingCallback.OnEvaluation"/>.</summary>
     /// <returns>The mean loss over all targets that were evaluated; null if nothing is held out.</returns>
     public double? Evaluate()
     {
-        if (_evaluate() is not { } loss) return null;
+        double? measured;
+        using (Options.Average is { Evaluate: true } ? _average!.Apply() : null) measured = _evaluate();
+        if (measured is not { } loss) return null;
         ValidationLoss = loss;
+        _plateau?.Observe(loss);
         Call(callback => callback.OnEvaluation(this, loss));
         return loss;
     }
@@ -96,11 +110,14 @@ public sealed class TrainingRun : IDisposable
             Settings = CheckpointState.SettingsOf(Options),
             RecentLosses = [.. _recentLosses],
             ValidationLoss = ValidationLoss,
+            Plateau = _plateau?.State,
+            GradientNoise = _noise?.State,
         };
         string path = _checkpoints.Save(Step, Options.KeepCheckpoints, partial =>
         {
-            SaveModel(Path.Combine(partial, CheckpointStore.ModelName));
+            SaveModel(Path.Combine(partial, CheckpointStore.ModelName), _parameters.Masters);
             _optimizer.Save(Path.Combine(partial, CheckpointStore.OptimizerName));
+            _average?.Save(Path.Combine(partial, CheckpointStore.AverageName));
             state.Save(partial);
         });
         _savedStep = Step;
@@ -139,6 +156,13 @@ public sealed class TrainingRun : IDisposable
         throw double.IsFinite(loss) ? new NumericalException("gradient norm", Step + 1, norm, dump) : new NumericalException("loss", Step + 1, loss, dump);
     }
 
+    /// <summary>Takes the norms of the first micro-batch's share and of the whole gradient in.</summary>
+    internal void ObserveNoise(double firstNorm, long firstTargets, double norm, long targets)
+    {
+        // The share was divided by the targets of all.
+        if (firstTargets > 0 && firstTargets < targets) _noise?.Observe(firstNorm * targets / firstTargets, firstTargets, norm, targets);
+    }
+
     internal void Complete(long targets, double loss, double norm, double learningRate)
     {
         TimeSpan took = _clock.Elapsed - _stepStart;
@@ -147,6 +171,7 @@ public sealed class TrainingRun : IDisposable
         (Step, Tokens) = (Step + 1, Tokens + targets);
         _recentLosses.Enqueue(loss);
         if (_recentLosses.Count > RecentSteps) _recentLosses.Dequeue();
+        _average?.Update(Step);
         var step = new TrainingStep
         {
             Step = Step,
@@ -154,6 +179,7 @@ public sealed class TrainingRun : IDisposable
             Loss = loss,
             GradientNorm = norm,
             LearningRate = learningRate,
+            GradientNoiseScale = _noise?.Value,
             TokensPerSecond = targets / took.TotalSeconds,
             Seconds = _clock.Elapsed.TotalSeconds,
         };
@@ -190,7 +216,9 @@ public sealed class TrainingRun : IDisposable
     {
         try
         {
-            AtomicFolder.Write(_folder.Model, SaveModel);
+            using DisposeScope scope = NewDisposeScope();
+            IReadOnlyDictionary<string, Tensor> weights = Options.Average is { Save: true } && _average!.HasValues ? _parameters.NameValues(_average.Values) : _parameters.Masters;
+            AtomicFolder.Write(_folder.Model, folder => SaveModel(folder, weights));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -198,9 +226,9 @@ public sealed class TrainingRun : IDisposable
         }
     }
 
-    private void SaveModel(string folder)
+    private void SaveModel(string folder, IReadOnlyDictionary<string, Tensor> weights)
     {
-        _pretrained.SavePretrained(folder, _parameters.Masters);
+        _pretrained.SavePretrained(folder, weights);
         Options.Tokenizer?.Save(folder);
     }
 

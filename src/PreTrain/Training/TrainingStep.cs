@@ -18,6 +18,9 @@ public sealed record TrainingStep
     /// <summary>The learning rate of the update.</summary>
     public required double LearningRate { get; init; }
 
+    /// <summary>The estimate of the gradient's noise scale in targets; null unless <see cref="TrainingOptions.MeasureGradientNoise"/> is set, and before there is an estimate.</summary>
+    public double? GradientNoiseScale { get; init; }
+
     /// <summary>The step's targets per second.</summary>
     public required double TokensPerSecond { get; init; }
 

@@ -29,7 +29,7 @@ public sealed class AdamWTests
         using DisposeScope scope = NewDisposeScope();
         using var model = new ShapesModel();
         using var flat = new FlatParameters(model, precision);
-        using var optimizer = new AdamW(flat, s_options, kernels);
+        using var optimizer = new AdamW(flat, s_options, null, kernels);
         double[] w = [.. Values(flat.Master).Select(v => (double)v)], m = new double[w.Length], v = new double[w.Length];
         for (int step = 1; step <= 20; step++)
         {
@@ -67,7 +67,7 @@ public sealed class AdamWTests
         using var model = new ShapesModel();
         using var reference = new ShapesModel();
         using var flat = new FlatParameters(model, Precision.Float32);
-        using var optimizer = new AdamW(flat, s_options, kernels);
+        using var optimizer = new AdamW(flat, s_options, null, kernels);
         using var matrices = optim.AdamW([reference.Shared, reference.Matrix], 0.01, 0.87, 0.93, 1e-7, 0.3);
         using var vectors = optim.AdamW([reference.Vector], 0.01, 0.87, 0.93, 1e-7, 0);
         for (int step = 0; step < 20; step++)

@@ -3,6 +3,7 @@ using PreTrain.Checkpoints;
 using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules;
+using PreTrain.Optimization;
 using PreTrain.Tests.Checkpoints;
 using PreTrain.Torch;
 using PreTrain.Training;
@@ -57,6 +58,54 @@ public sealed class ResumeTests : IDisposable
         }
 
         AssertSame("a", "b");
+    }
+
+    public static TheoryData<string> Optimizers => ["sgd", "adam", "adamax", "rmsprop", "adagrad", "adafactor", "lion", "lamb", "muon", "adamw8bit"];
+
+    [Theory]
+    [MemberData(nameof(Optimizers))]
+    public void Run_AnyOptimizerWithAllChoicesCrashedThenResumed_EndsBitForBitAsTheUninterrupted(string name)
+    {
+        IOptimizerOptions optimizer = ((IOptimizerOptions[])
+        [
+            new SgdOptions(), new AdamOptions(), new AdamaxOptions(), new RmsPropOptions(), new AdagradOptions(), new AdafactorOptions(), new LionOptions(), new LambOptions(), new MuonOptions(), new AdamW8BitOptions(),
+        ]).Single(o => o.Name == name);
+        bool exponential = name.Length % 2 == 0;
+        TrainingOptions Options(string output) => Tiny.Options(output) with
+        {
+            Precision = exponential ? Precision.BFloat16 : Precision.Float32,
+            AccumulationSteps = 2,
+            MeasureGradientNoise = true,
+            Optimizer = optimizer,
+            EvaluateEvery = 1,
+            Plateau = new PlateauOptions { Patience = 0, Threshold = 0.2 },
+            Average = new WeightAverageOptions { Kind = exponential ? WeightAverageKind.Exponential : WeightAverageKind.Equal, Decay = 0.7, StartStep = 3 },
+            Update = new UpdateOptions { LayerDecay = 0.8, ClipValue = 0.1, Rules = [new ParameterRule { Pattern = "*position*", Frozen = true }] },
+        };
+        using (var straight = Tiny.Model(Tiny.Even)) Tiny.Train(straight, new RowsObjective(), Options(folder["a"]));
+
+        var dies = new Tiny.AfterStep((_, step) => { if (step.Step == 8) throw new TimeoutException("killed"); });
+        using (var crashed = Tiny.Model(Tiny.Even))
+            Assert.Throws<TimeoutException>(() => Tiny.Train(crashed, new RowsObjective(), Options(folder["b"]) with { Callbacks = [dies] }));
+        using (var resumed = Tiny.Model(Tiny.Even, seed: 4)) Tiny.Train(resumed, new RowsObjective(), Options(folder["b"]) with { Resume = true });
+
+        AssertSame("a", "b");
+        string average = Path.Combine("checkpoints", "step-000012", "average.safetensors");
+        Assert.Equal(File.ReadAllBytes(Path.Combine(folder["a"], average)), File.ReadAllBytes(Path.Combine(folder["b"], average)));
+        string[] lines = Tiny.Metrics(folder["a"]);
+        Assert.Contains(lines, line => line.Contains("gradientNoiseScale", StringComparison.Ordinal));
+        JsonNode state = JsonNode.Parse(File.ReadAllText(Path.Combine(folder["a"], "checkpoints", "step-000012", "state.json")))!;
+        Assert.True(state["plateau"]!["scale"]!.GetValue<double>() < 1);
+        Assert.Equal(name, state["identity"]!["optimizer"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void Run_OtherOptimizer_IsRefused()
+    {
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"], 2));
+        using var again = Tiny.Model(Tiny.Even);
+        var e = Assert.Throws<ArgumentException>(() => Tiny.Train(again, new RowsObjective(), Tiny.Options(folder["a"], 4) with { Resume = true, Optimizer = new LionOptions() }));
+        Assert.Contains("cannot be resumed with other settings: optimizer (checkpoint: missing, now: \"lion\").", e.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -158,6 +158,63 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(expected, result.ValidationLoss!.Value, 1e-5);
     }
 
+    [Theory]
+    [InlineData(Precision.Float32)]
+    [InlineData(Precision.BFloat16)]
+    public void Run_Average_IsEvaluatedAndSavedAndTheWeightsStay(Precision precision)
+    {
+        TrainingOptions options = Tiny.Options(folder["plain"]) with { Precision = precision, EvaluateEvery = 3 };
+        using var plain = Tiny.Model(Tiny.Even);
+        Tiny.Train(plain, new RowsObjective(), options);
+        using var model = Tiny.Model(Tiny.Even);
+        Tensor? average = null;
+        var options2 = options with
+        {
+            Output = folder["average"],
+            Average = new WeightAverageOptions { Decay = 0.5 },
+            Callbacks = [new Tiny.AfterStep((run, step) => { if (run.IsLastStep) average = run.Average!.Values.clone().DetachFromDisposeScope(); })],
+        };
+        TrainingResult result = Tiny.Train(model, new RowsObjective(), options2);
+
+        // Averaging changes nothing of the training.
+        foreach (var (a, b) in plain.parameters().Zip(model.parameters())) Assert.Equal(Values(a), Values(b));
+        using GptModel saved = GptModel.FromPretrained(result.ModelFolder);
+        using (average)
+        {
+            using var flat = new FlatParameters(saved, Precision.Float32);
+            Assert.Equal(Values(average!), Values(flat.Master));
+        }
+        if (precision == Precision.Float32)
+        {
+            using var again = GptModel.FromPretrained(result.ModelFolder);
+            TrainingResult evaluated = Tiny.Train(again, new RowsObjective(), Tiny.Options(folder["again"], 2) with { LearningRate = 1e-30, WeightDecay = 0 });
+            Assert.Equal(result.ValidationLoss!.Value, evaluated.ValidationLoss!.Value, 1e-6);
+        }
+        string raw = Path.Combine(folder["average"], "checkpoints", "step-000012", "model");
+        using GptModel checkpoint = GptModel.FromPretrained(raw);
+        foreach (var (a, b) in plain.parameters().Zip(checkpoint.parameters())) Assert.Equal(Values(a), Values(b));
+    }
+
+    [Fact]
+    public void Run_FrozenParameters_StayAsTheyAre()
+    {
+        using var model = Tiny.Model(Tiny.Even);
+        float[] before = Values(model.state_dict()["token_embedding"]);
+        var update = new UpdateOptions { Rules = [new ParameterRule { Pattern = "token_embedding*", Frozen = true }] };
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 3) with { Update = update });
+        Assert.Equal(before, Values(model.state_dict()["token_embedding"]));
+        Assert.All(model.parameters(), p => Assert.True(p.requires_grad));
+    }
+
+    [Fact]
+    public void Run_RuleThatFitsNothing_LeavesTheFolderAlone()
+    {
+        using var model = Tiny.Model(Tiny.Even);
+        var update = new UpdateOptions { Rules = [new ParameterRule { Pattern = "nothing" }] };
+        Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 3) with { Update = update }));
+        Assert.False(Directory.Exists(folder["run"]));
+    }
+
     [Fact]
     public void Run_NothingHeldOut_HasNoValidationLoss()
     {
