@@ -46,8 +46,9 @@ internal sealed class GptCommand
     private readonly Option<int?> _batch = Options.Positive("--batch", $"Sequences of a micro-batch: what is in memory at once. The default is {s_defaults.BatchSize}.");
     private readonly Option<int?> _accumulate = Options.Positive("--accumulate", $"Micro-batches of a step. The default is {s_defaults.AccumulationSteps}.");
     private readonly Option<int?> _steps = Options.Positive("--steps", $"Updates of the weights. The default is {s_defaults.Steps}.");
-    private readonly Option<double?> _learningRate = Options.Number("--learning-rate", "The highest learning rate. The default depends on the width: 1e-3 below 768, 6e-4 to 2e-4 from there on.", rate => rate > 0, "must be a positive number");
-    private readonly Option<int?> _warmupSteps = Options.NotNegative("--warmup-steps", "Steps in which the learning rate rises. The default is a twentieth of --steps, at most 2000.");
+    private readonly Option<double?> _learningRate = Options.Number("--learning-rate", "The highest learning rate. The default depends on the optimizer and the width: of adamw 1e-3 below 768, 6e-4 to 2e-4 from there on.", rate => rate > 0, "must be a positive number");
+    private readonly ScheduleChoice _schedule = new();
+    private readonly OptimizerChoice _optimizer = new();
     private readonly Option<Precision?> _precision = Options.Choice("--precision", "The format of activations and of the weights that they meet; bf16 is fast with AMX and on CUDA. The default is fp32.",
         ("fp32", Precision.Float32), ("bf16", Precision.BFloat16));
     private readonly Option<int?> _checkpointEvery = Options.NotNegative("--checkpoint-every", $"Steps between two checkpoints; 0 for one at the end. The default is {s_defaults.CheckpointEvery}.");
@@ -64,9 +65,10 @@ internal sealed class GptCommand
         var command = new Command("gpt", "Pre-trains a GPT on text: trains a tokenizer, tokenizes, trains, and saves a Hugging Face folder.")
         {
             options._data, options._output, options._preset, options._layers, options._heads, options._embedding, options._context, options._vocabSize,
-            options._tokenizer, options._batch, options._accumulate, options._steps, options._learningRate, options._warmupSteps, options._precision,
+            options._tokenizer, options._batch, options._accumulate, options._steps, options._learningRate, options._precision,
             options._checkpointEvery, options._evaluateEvery, options._logEvery, options._validationFraction, options._resume, options._overwrite,
         };
+        foreach (Option option in options._schedule.All.Concat(options._optimizer.All)) command.Options.Add(option);
         add(root, command, options.Run);
     }
 
@@ -130,15 +132,13 @@ internal sealed class GptCommand
 
     private TrainingOptions Training(ParseResult parsed, Session session, GptConfig config)
     {
-        int steps = parsed.GetValue(_steps) ?? s_defaults.Steps;
         var options = new TrainingOptions
         {
             Output = Path.GetFullPath(parsed.GetRequiredValue(_output)!),
-            Steps = steps,
+            Steps = parsed.GetValue(_steps) ?? s_defaults.Steps,
             BatchSize = parsed.GetValue(_batch) ?? s_defaults.BatchSize,
             AccumulationSteps = parsed.GetValue(_accumulate) ?? s_defaults.AccumulationSteps,
-            LearningRate = parsed.GetValue(_learningRate) ?? DefaultLearningRate(config.EmbeddingDim),
-            WarmupSteps = parsed.GetValue(_warmupSteps),
+            LearningRate = parsed.GetValue(_learningRate) ?? _optimizer.DefaultLearningRate(parsed, DefaultLearningRate(config.EmbeddingDim)),
             Precision = parsed.GetValue(_precision) ?? s_defaults.Precision,
             Seed = session.Seed,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? s_defaults.CheckpointEvery,
@@ -149,8 +149,7 @@ internal sealed class GptCommand
         };
         if (options.Resume && options.Overwrite)
             throw new UsageException("--resume and --overwrite exclude each other: one keeps the run in --output, the other replaces it.");
-        if (options.WarmupSteps > steps)
-            throw new UsageException($"--warmup-steps ({options.WarmupSteps}) must be at most --steps ({steps}).");
+        options = _optimizer.Apply(parsed, _schedule.Apply(parsed, options));
         options.Validate();
         return options;
     }

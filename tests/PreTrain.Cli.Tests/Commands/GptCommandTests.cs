@@ -410,4 +410,57 @@ public class GptCommandTests
         stream.Position--;
         stream.WriteByte((byte)(value ^ 1));
     }
+
+    [Theory]
+    [InlineData("sgd", "--momentum", "0.8", "--nesterov")]
+    [InlineData("adam", "--beta1", "0.8")]
+    [InlineData("adamax", "--beta2", "0.8")]
+    [InlineData("adamw", "--weight-decay", "0.2", "--ema", "0.9")]
+    [InlineData("adamw8bit", "--epsilon", "1e-7", "--swa", "3")]
+    [InlineData("rmsprop", "--momentum", "0.5")]
+    [InlineData("adagrad", "--weight-decay", "0.01", "--l1", "1e-5")]
+    [InlineData("adafactor", "--beta1", "0.9", "--plateau", "0")]
+    [InlineData("lion", "--beta1", "0.95", "--clip-value", "0.5")]
+    [InlineData("lamb", "--clip-norm", "0", "--l2", "1e-4")]
+    [InlineData("muon", "--momentum", "0.9", "--layer-decay", "0.9", "--freeze", "position_*")]
+    public void Gpt_AnyOptimizer_LearnsAndResumes(string optimizer, params string[] options)
+    {
+        using var folder = new TemporaryFolder();
+        string data = TinyRun.Data(folder);
+        ToolResult result = TinyRun.Complete(data, folder["run"], ["--optimizer", optimizer, "--steps", "30", "--json", .. options]);
+        Assert.InRange(result.Json().GetProperty("validationLoss").GetDouble(), 1, Math.Log(283) - 0.005);
+        TinyRun.Complete(data, folder["run"], ["--optimizer", optimizer, "--steps", "31", "--resume", .. options]);
+    }
+
+    [Fact]
+    public void Gpt_AdamWByName_IsTheSameRun()
+    {
+        using var folder = new TemporaryFolder();
+        string data = TinyRun.Data(folder);
+        TinyRun.Complete(data, folder["a"]);
+        TinyRun.Complete(data, folder["b"], "--optimizer", "adamw", "--schedule", "cosine");
+        Assert.Equal(TinyRun.Metrics(folder["a"]), TinyRun.Metrics(folder["b"]));
+        foreach (string file in new[] { "optimizer.safetensors", "state.json" })
+            Assert.Equal(File.ReadAllBytes(folder[$"a/checkpoints/step-000008/{file}"]), File.ReadAllBytes(folder[$"b/checkpoints/step-000008/{file}"]));
+    }
+
+    [Fact]
+    public void Gpt_GradientNoise_IsInTheMetrics()
+    {
+        using var folder = new TemporaryFolder();
+        TinyRun.Complete(TinyRun.Data(folder), folder["run"], "--accumulate", "2", "--gradient-noise");
+        Assert.Contains("\"gradientNoiseScale\":", TinyRun.Metrics(folder["run"]));
+    }
+
+    [Fact]
+    public void Gpt_OptionsThatDoNotFit_AreAllNamed()
+    {
+        using var folder = new TemporaryFolder();
+        ToolResult result = TinyRun.Run(TinyRun.Data(folder), folder["run"], "--optimizer", "lion", "--momentum", "0.5", "--epsilon", "1e-3", "--ema", "0.9", "--swa", "9", "--plateau", "1", "--evaluate-every", "0", "--gradient-noise");
+        Assert.Equal(2, result.ExitCode);
+        Assert.Equal(["error: --epsilon does not belong to --optimizer lion.", "--momentum does not belong to --optimizer lion.", "--ema and --swa exclude each other: both are the average that is saved.",
+            "--swa (9) must be at most --steps (8).", "--plateau needs evaluations: --evaluate-every must not be 0.", "--gradient-noise compares micro-batches: --accumulate (1) must be at least 2."],
+            result.Error.ReplaceLineEndings("\n").TrimEnd().Split('\n'));
+        Assert.False(Directory.Exists(folder["run"]));
+    }
 }
