@@ -26,6 +26,7 @@ internal sealed class DynamicCode
     private readonly float[] _regions = new float[Decades + 1];
     private readonly Vector512<float> _steps, _starts, _factors, _offsets;
     private readonly Vector512<int> _bases, _lasts;
+    private readonly int[] _firsts;   // the least code of regions 1 to 8, relative to that of zero
 
     private DynamicCode(bool signed)
     {
@@ -46,7 +47,7 @@ internal sealed class DynamicCode
         magnitudes.Add(1);
         for (int region = 1; region <= Decades + 1; region++) _regions[region - 1] = Middle(magnitudes[bases[region] - 1], magnitudes[bases[region]]);
         (_steps, _starts, _factors, _offsets) = (Vector512.Create(steps), Vector512.Create(starts), Vector512.Create(factors), Vector512.Create(offsets));
-        (_bases, _lasts) = (Vector512.Create(bases), Vector512.Create(lasts));
+        (_bases, _lasts, _firsts) = (Vector512.Create(bases), Vector512.Create(lasts), bases[1..(Decades + 2)]);
 
         // There is no −1.
         Values = signed ? [.. magnitudes.Skip(1).SkipLast(1).Reverse().Select(m => -m), .. magnitudes] : [.. magnitudes];
@@ -68,7 +69,7 @@ internal sealed class DynamicCode
     internal unsafe Vector512<float> Load(byte* codes)
     {
         Vector512<int> code = Avx512F.ConvertToVector512Int32(Vector128.Load(codes)) - Vector512.Create(Zero), magnitude = Vector512.Abs(code), region = Vector512<int>.Zero;
-        for (int i = 1; i <= Decades + 1; i++) region -= Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(_bases[i]));
+        foreach (int first in _firsts) region -= Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(first));
         Vector512<float> place = Vector512.ConvertToSingle(magnitude - Avx512F.PermuteVar16x32(_bases, region));
         Vector512<float> value = Vector512.FusedMultiplyAdd(place, Avx512F.PermuteVar16x32(_steps, region), Avx512F.PermuteVar16x32(_starts, region));
         return (value.AsInt32() | (code & Vector512.Create(int.MinValue))).AsSingle();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using static TorchSharp.torch;
@@ -23,7 +24,7 @@ internal static unsafe class EightBitKernels
         ushort* copy = compute.dtype == ScalarType.BFloat16 ? (ushort*)TensorMemory.Address(compute) + range.Start : null;
         long length = range.End - range.Start, blocks = firstScale.numel();
         int chunks = ParallelLoop.Chunks(blocks, 64);
-        ParallelLoop.For(chunks, chunk =>
+        ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
             var (from, to) = ParallelLoop.Range(blocks, chunks, chunk);
             float* m = stackalloc float[Block], v = stackalloc float[Block];
