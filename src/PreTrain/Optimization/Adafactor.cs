@@ -59,7 +59,6 @@ internal sealed class Adafactor : IOptimizer
             master.sub_(update);
             if (!ReferenceEquals(_parameters.Compute, _parameters.Master)) layer.View(_parameters.Compute).copy_(master);
         }
-        // A 16-bit gradient may have been added to a 32-bit sum: both are zero now.
     }
 
     public IEnumerable<(string Name, Tensor View)> State() => _layers.SelectMany(layer => layer.State());
