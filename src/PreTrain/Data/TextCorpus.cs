@@ -44,6 +44,19 @@ public abstract class TextCorpus : IEnumerable<string>
         return new DocumentCorpus(documents);
     }
 
+    /// <summary>This corpus with a step that changes, cuts or drops its documents while it is enumerated.</summary>
+    /// <param name="step">What is done, such as <see cref="TextCleaning"/>, <see cref="QualityFilter"/> or <see cref="ExactDeduplication"/>.</param>
+    /// <param name="threads">Threads at work; 0 means as before, which is at first one for each processor. The documents are the same for any number.</param>
+    /// <returns>A corpus that enumerates this one; it holds a report of what became of the documents.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is negative.</exception>
+    public ProcessedCorpus Apply(CorpusStep step, int threads = 0)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        if (threads < 0)
+            throw new ArgumentOutOfRangeException(nameof(threads), threads, $"threads ({threads}) must be 0 (one for each processor) or more.");
+        return this is ProcessedCorpus processed ? processed.With(step, threads) : new ProcessedCorpus(this, [step], threads);
+    }
+
     /// <summary>Reads the documents in order.</summary>
     /// <returns>An enumerator over one pass.</returns>
     public abstract IEnumerator<string> GetEnumerator();
