@@ -30,6 +30,7 @@ internal static class Tool
 
         InfoCommand.AddTo(root, Add);
         TokenizerCommand.AddTo(root, Add);
+        DataCommand.AddTo(root, Add);
         GptCommand.AddTo(root, Add);
         ScheduleCommand.AddTo(root, Add);
         GenerateCommand.AddTo(root, Add);

@@ -28,6 +28,15 @@ public sealed class CorpusException : Exception
         ByteOffset = byteOffset;
     }
 
+    internal CorpusException(string message, string file, long line, Exception? innerException) : base(message, innerException)
+    {
+        File = file;
+        Line = line;
+    }
+
+    /// <summary>The line of <see cref="File"/> that is at fault, from 1, where it is known. In a compressed file it is a line of its content.</summary>
+    public long? Line { get; }
+
     /// <summary>The file or folder that is at fault, where there is one.</summary>
     public string? File { get; }
 

@@ -21,11 +21,19 @@ public abstract class TextCorpus : IEnumerable<string>
     /// </exception>
     public static TextCorpus FromFiles(params string[] filesOrGlobs) => new FileCorpus(FileSelection.Resolve(filesOrGlobs));
 
-    /// <summary>A corpus of files as <see cref="FromFiles"/> reads them, but for bytes that are not UTF-8: they become U+FFFD.</summary>
+    /// <summary>A corpus of files as <see cref="FromFiles(string[])"/> reads them, but for bytes that are not UTF-8: they become U+FFFD.</summary>
     /// <param name="filesOrGlobs">Paths and patterns.</param>
     /// <returns>A corpus; its files are read when it is enumerated.</returns>
     /// <exception cref="CorpusException">A file does not exist or is empty, or a pattern matches none.</exception>
     public static TextCorpus FromDamagedFiles(params string[] filesOrGlobs) => new FileCorpus(FileSelection.Resolve(filesOrGlobs), replaceInvalid: true);
+
+    /// <summary>A corpus of files of several formats, plain or compressed, one or many documents each; see <see cref="CorpusFiles"/>.</summary>
+    /// <param name="options">How the files are read.</param>
+    /// <param name="filesOrGlobs">Files and patterns, as <see cref="FromFiles(string[])"/> takes them.</param>
+    /// <returns>A corpus; its files are read when it is enumerated.</returns>
+    /// <exception cref="ArgumentException">No file or pattern was given, or an option is out of range.</exception>
+    /// <exception cref="CorpusException">A file is missing, empty or unreadable, or a pattern matches nothing.</exception>
+    public static CorpusFiles FromFiles(CorpusFileOptions options, params string[] filesOrGlobs) => new(filesOrGlobs, options);
 
     /// <summary>A corpus of documents that the program already has, or makes one by one.</summary>
     /// <param name="documents">The documents. A corpus is enumerated several times, so this must be possible for them too.</param>
@@ -34,6 +42,19 @@ public abstract class TextCorpus : IEnumerable<string>
     {
         ArgumentNullException.ThrowIfNull(documents);
         return new DocumentCorpus(documents);
+    }
+
+    /// <summary>This corpus with a step that changes, cuts or drops its documents while it is enumerated.</summary>
+    /// <param name="step">What is done, such as <see cref="TextCleaning"/>, <see cref="QualityFilter"/> or <see cref="ExactDeduplication"/>.</param>
+    /// <param name="threads">Threads at work; 0 means as before, which is at first one for each processor. The documents are the same for any number.</param>
+    /// <returns>A corpus that enumerates this one; it holds a report of what became of the documents.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is negative.</exception>
+    public ProcessedCorpus Apply(CorpusStep step, int threads = 0)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        if (threads < 0)
+            throw new ArgumentOutOfRangeException(nameof(threads), threads, $"threads ({threads}) must be 0 (one for each processor) or more.");
+        return this is ProcessedCorpus processed ? processed.With(step, threads) : new ProcessedCorpus(this, [step], threads);
     }
 
     /// <summary>Reads the documents in order.</summary>

@@ -92,9 +92,10 @@ public sealed class TokenStore : IDisposable
     /// <summary>Opens a store and checks that its files are complete. <see cref="Verify"/> also checks their contents.</summary>
     /// <param name="folder">The store's folder.</param>
     /// <param name="tokenizer">Where given, the tokenizer that must have made the tokens.</param>
+    /// <param name="verify">Whether the contents are compared with their checksums too, which reads all of them.</param>
     /// <returns>The store.</returns>
     /// <exception cref="CorpusException">A file is missing, damaged, or of another length than it should be, or another tokenizer made the tokens.</exception>
-    public static TokenStore Open(string folder, TextTokenizer? tokenizer = null)
+    public static TokenStore Open(string folder, TextTokenizer? tokenizer = null, bool verify = false)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         folder = Path.GetFullPath(folder);
@@ -105,7 +106,18 @@ public sealed class TokenStore : IDisposable
                 $"The token store '{folder}' was made by another tokenizer (fingerprint {header.TokenizerFingerprint}, {header.VocabSize} tokens) than the one given "
                 + $"(fingerprint {tokenizer.Fingerprint}, {tokenizer.VocabSize} tokens). Use that tokenizer, or build the store again.", folder);
         }
-        return new TokenStore(folder, header);
+        var store = new TokenStore(folder, header);
+        try
+        {
+            if (verify)
+                store.Verify();
+            return store;
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Copies tokens.</summary>

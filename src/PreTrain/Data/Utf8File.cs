@@ -10,7 +10,7 @@ internal static class Utf8File
     // The longest string that .NET can hold, in UTF-16 code units.
     private const int MaxStringLength = 0x3FFFFFDF;
 
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    public static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     public static string ReadAllText(string file, bool replaceInvalid = false)
     {
@@ -27,9 +27,16 @@ internal static class Utf8File
         {
             throw Unreadable(file, e);
         }
+        return Decode(file, bytes, replaceInvalid);
+    }
+
+    /// <summary>The text of a file's bytes, without a byte order mark.</summary>
+    /// <exception cref="CorpusException">There is none, or it is not UTF-8; then with the place of the byte.</exception>
+    public static string Decode(string file, ReadOnlySpan<byte> bytes, bool replaceInvalid)
+    {
         if (bytes.Length == 0)
             throw Empty(file);
-        var text = bytes.AsSpan();
+        var text = bytes;
         if (text.StartsWith(Encoding.UTF8.Preamble))
             text = text[Encoding.UTF8.Preamble.Length..];
         try
@@ -91,7 +98,7 @@ internal static class Utf8File
         }
     }
 
-    private static CorpusException Invalid(string file, byte[] bytes, int offset)
+    private static CorpusException Invalid(string file, ReadOnlySpan<byte> bytes, int offset)
     {
         var remedy = bytes is [0xFF, 0xFE, ..] or [0xFE, 0xFF, ..]
             ? "It begins like UTF-16; convert it, for example with 'iconv -f UTF-16 -t UTF-8'."

@@ -1,0 +1,80 @@
+using System.Text;
+using System.Text.Json;
+
+namespace PreTrain.Data;
+
+/// <summary>Takes one member from each line's JSON object. Blank lines are none.</summary>
+internal static class JsonLinesReader
+{
+    public static IEnumerable<CorpusRecord> Read(SourceFile file, string field, bool replaceInvalid)
+    {
+        var lines = new ByteLines(file);
+        while (lines.Next())
+        {
+            var line = lines.Current;
+            if (line.Span.Trim(" \t"u8).IsEmpty)
+                continue;
+            string? text = null, fault;
+            Exception? cause = null;
+            try
+            {
+                if (replaceInvalid && !System.Text.Unicode.Utf8.IsValid(line.Span))
+                    line = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(line.Span));
+                (text, fault) = Member(line.Span, field);
+            }
+            catch (JsonException e)
+            {
+                fault = $"it is no JSON: {Plain(e)} at byte {e.BytePositionInLine}. Write one object on each line";
+                cause = e;
+            }
+            catch (InvalidOperationException e)
+            {
+                fault = $"it is not UTF-8 at byte {Utf8File.FirstInvalidByte(line.Span)}. Convert the file, or set ReplaceInvalid";
+                cause = e;
+            }
+            yield return fault is null ? new CorpusRecord(text, null)
+                : new CorpusRecord(null, new CorpusException($"Line {lines.Number} of the file '{file.Path}' is broken: {fault}.", file.Path, lines.Number, cause));
+        }
+    }
+
+    private static (string? Text, string? Fault) Member(ReadOnlySpan<byte> line, string field)
+    {
+        var reader = new Utf8JsonReader(line);
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+            return (null, $"it holds {Name(reader.TokenType)}, and an object is expected. Write {{\"{field}\": …}} on each line");
+        string? text = null, fault = null;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isField = reader.ValueTextEquals(field);
+            reader.Read();
+            if (!isField)
+                reader.Skip();
+            else if (reader.TokenType == JsonTokenType.String)
+                text = reader.GetString();
+            else
+            {
+                fault = $"its member \"{field}\" is {Name(reader.TokenType)}, and a text is expected";
+                reader.Skip();
+            }
+        }
+        reader.Read();   // anything after the object is a fault
+        return (text, text is null ? fault ?? $"it has no member \"{field}\". Name the member that holds the text" : null);
+    }
+
+    private static string Name(JsonTokenType type) => type switch
+    {
+        JsonTokenType.StartArray => "an array",
+        JsonTokenType.StartObject => "an object",
+        JsonTokenType.Number => "a number",
+        JsonTokenType.String => "a text",
+        JsonTokenType.Null => "null",
+        _ => "a truth value",
+    };
+
+    private static string Plain(JsonException e)
+    {
+        var at = e.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
+        return (at < 0 ? e.Message : e.Message[..at]).TrimEnd('.');
+    }
+}
