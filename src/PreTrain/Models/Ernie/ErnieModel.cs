@@ -129,6 +129,17 @@ public sealed class ErnieModel : nn.Module, IMaskedLanguageModel
         return scope.MoveToOuter(prediction.Loss(rows.index_select(0, places), encoder.token_embedding, classes, normalizer, MaxScoreBytes));
     }
 
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The model has another head.</exception>
+    public Tensor Scores(ModelInput input, Tensor targets)
+    {
+        if (prediction is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, _) = MaskedTargets.Select(sequences.Pack(targets));
+        return scope.MoveToOuter(Predict(rows.index_select(0, places)));
+    }
+
     /// <summary>Whether a model with this head has a pooler.</summary>
     internal static bool HasPooler(ModelHead head) => head is ModelHead.None or ModelHead.NextSentence or ModelHead.PreTraining or ModelHead.SequenceClassification;
 

@@ -178,6 +178,17 @@ public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel
     }
 
     /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The model has another head.</exception>
+    public Tensor Scores(ModelInput input, Tensor targets)
+    {
+        if (prediction_bias is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, _) = MaskedTargets.Select(sequences.Pack(targets));
+        return scope.MoveToOuter(Predict(rows.index_select(0, places)));
+    }
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         if (disposing)
