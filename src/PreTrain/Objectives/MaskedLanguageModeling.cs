@@ -126,6 +126,6 @@ public sealed class MaskedLanguageModeling : IObjective<IMaskedLanguageModel>
         long[][] inputs = [.. windows.Select(_frame.Around)];
         long[][] targets = [.. inputs.Select(row => new long[row.Length])];
         for (int row = 0; row < inputs.Length; row++) _masker.Mask(inputs[row], targets[row], seeds[row]);
-        return RowBatch.Of(inputs, targets, _frame.Padding);
+        return RowBatch.Of(inputs, targets, _frame.Padding) with { Seed = unchecked((long)seeds[0]) };
     }
 }

@@ -30,21 +30,21 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel
     {
     }
 
-    internal ElectraModel(ElectraConfig config, ModelHead head, bool initialize, Generator? generator = null) : base(nameof(ElectraModel))
+    internal ElectraModel(ElectraConfig config, ModelHead head, bool initialize, Generator? generator = null, ElectraModel? sharing = null) : base(nameof(ElectraModel))
     {
         config.Validate();
         if (ElectraWeights.Architectures.All(a => a.Head != head))
             throw new ArgumentException($"An ElectraModel has no head {head}; it has {string.Join(", ", ElectraWeights.Architectures.Select(a => a.Head))}.", nameof(head));
         (Config, Head) = (config, head);
         long c = config.EmbeddingDim;
-        encoder = new PostNormEncoder(config.ToEncoder());
+        encoder = new PostNormEncoder(config.ToEncoder(), sharing?.encoder);
         if (head is ModelHead.ReplacedTokenDetection) (detector, classifier) = (new Projection(c, c), new Projection(c, 1));
         if (head is ModelHead.MaskedLanguageModel) prediction = new VocabularyHead(c, config.TokenDim, config.VocabSize, Activation.Gelu, config.NormEpsilon);
         if (head is ModelHead.SequenceClassification) sequence_classifier = new ClassificationHead(c, config.LabelCount, Activation.Gelu, config.Dropout);
         if (head is ModelHead.TokenClassification) classifier = new Projection(c, config.LabelCount);
         if (head is ModelHead.QuestionAnswering) classifier = new Projection(c, 2);
         RegisterComponents();
-        if (initialize) Initialize(_ => true, generator);
+        if (initialize) Initialize(name => sharing is null || !IsEmbedding(name), generator);
     }
 
     /// <summary>The architecture.</summary>
@@ -156,6 +156,9 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel
     private Tensor Detect(Tensor rows) => classifier!.forward(Activations.Apply(Config.Activation, detector!.Product(rows), detector.bias)).squeeze(-1);
 
     private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
+
+    /// <summary>Whether a parameter is one that generator and discriminator share.</summary>
+    private static bool IsEmbedding(string name) => name.Contains("_embedding", StringComparison.Ordinal) || name.Contains("embedding_norm", StringComparison.Ordinal);
 
     private void Initialize(Func<string, bool> chosen, Generator? generator)
     {
