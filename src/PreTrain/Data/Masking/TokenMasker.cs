@@ -31,8 +31,7 @@ public sealed class TokenMasker
         ArgumentNullException.ThrowIfNull(tokenizer);
         _options = options ?? new MaskingOptions();
         _options.Validate();
-        _mask = tokenizer.SpecialTokens.Mask
-            ?? throw new ArgumentException("The tokenizer has no mask token. Train one with [MASK] or <mask> among its special tokens, or name it as mask_token in tokenizer_config.json.", nameof(tokenizer));
+        _mask = MaskOf(tokenizer);
         _table = table ?? new TokenTable(tokenizer);
         if (_options.Unit == MaskingUnit.Entity) _lexicon = Lexicon.Load(_options.LexiconFile!, tokenizer);
         _lengths = Sums(_options.Unit switch
@@ -78,6 +77,10 @@ public sealed class TokenMasker
         }
         return masked;
     }
+
+    /// <summary>The mask token of a tokenizer.</summary>
+    internal static int MaskOf(TextTokenizer tokenizer) => tokenizer.SpecialTokens.Mask
+        ?? throw new ArgumentException("The tokenizer has no mask token. Train one with [MASK] or <mask> among its special tokens, or name it as mask_token in tokenizer_config.json.", nameof(tokenizer));
 
     private enum Change
     {
