@@ -18,4 +18,10 @@ public interface IMaskedLanguageModel : ITransformerModel
     /// <param name="normalizer">The positions that count: of this batch, or of all micro-batches of a step.</param>
     /// <returns>A 32-bit scalar.</returns>
     Tensor Loss(ModelInput input, Tensor targets, double normalizer);
+
+    /// <summary>The scores of every token at the positions that have a target, in the order of rows and columns.</summary>
+    /// <param name="input">The tokens, some hidden.</param>
+    /// <param name="targets">(B, T): the token, or <see cref="CrossEntropy.Ignored"/>.</param>
+    /// <returns>(M, V), in the type of the weights.</returns>
+    Tensor Scores(ModelInput input, Tensor targets);
 }

@@ -17,6 +17,9 @@ public interface ITransformerModel : IPretrainedModel, IDisposable
     /// <summary>Whether each block keeps its input only, and computes again what its backward pass needs (Chen et al. 2016, section 4).</summary>
     bool RecomputeActivations { get; set; }
 
+    /// <summary>The memory that the scores of a loss may take at once, in bytes; more are computed in chunks (<see cref="Modules.ChunkedCrossEntropy"/>).</summary>
+    long MaxScoreBytes { get; set; }
+
     /// <summary>Computes.</summary>
     /// <exception cref="ArgumentException">An input is missing, does not fit, or is not known to this model.</exception>
     ModelOutput Forward(ModelInput input);

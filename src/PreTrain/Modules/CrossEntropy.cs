@@ -36,6 +36,22 @@ public static class CrossEntropy
         return nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets, ignore_index: Ignored, reduction: nn.Reduction.Sum) / normalizer;
     }
 
+    /// <summary>The same loss, and its gradient by the logits, which may be written over them. Nothing is recorded for autograd.</summary>
+    internal static (Tensor Loss, Tensor Gradient) WithGradient(Tensor logits, Tensor targets, double normalizer)
+    {
+        using IDisposable mode = no_grad();
+        if (TensorMemory.HasKernelsFor(logits) && targets.device_type == DeviceType.CPU && logits.is_contiguous() && targets.is_contiguous())
+            return (tensor((float)Kernel.Loss(logits, targets, normalizer, wanted: true)), logits);
+        if (targets.device_type == DeviceType.CPU) CheckTargets(targets, logits.size(1));
+        using DisposeScope scope = NewDisposeScope();
+        Tensor counts = targets.ne(Ignored), logarithms = nn.functional.log_softmax(logits.to(ScalarType.Float32), 1);   // (N), (N, V)
+        Tensor places = targets.clamp_min(0).unsqueeze(1), weights = counts.to(ScalarType.Float32).unsqueeze(1) / normalizer;   // (N, 1)
+        Tensor loss = -(logarithms.gather(1, places) * weights).sum();
+        Tensor gradient = (logarithms.exp().scatter_add(1, places, full_like(weights, -1)) * weights).to(logits.dtype);
+        scope.MoveToOuter(loss, gradient);
+        return (loss, gradient);
+    }
+
     private static unsafe void CheckTargets(Tensor targets, long classes)
     {
         using Tensor whole = targets.contiguous();
@@ -54,9 +70,7 @@ public static class CrossEntropy
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
             var (logits, targets, normalizer, wanted) = ((Tensor)vars[0], (Tensor)vars[1], (double)vars[2], (bool)vars[3]);
-            double loss = logits.dtype == ScalarType.BFloat16
-                ? Forward<BFloat16Element>(logits, targets, normalizer, wanted)
-                : Forward<Float32Element>(logits, targets, normalizer, wanted);
+            double loss = Loss(logits, targets, normalizer, wanted);
             if (wanted) ctx.save_for_backward([logits]);
             return tensor((float)loss);
         }
@@ -67,6 +81,10 @@ public static class CrossEntropy
             float factor = grad_output.item<float>();
             return [factor == 1 ? grad : grad.mul(factor), null!, null!, null!];
         }
+
+        internal static double Loss(Tensor logits, Tensor targets, double normalizer, bool wanted) => logits.dtype == ScalarType.BFloat16
+            ? Forward<BFloat16Element>(logits, targets, normalizer, wanted)
+            : Forward<Float32Element>(logits, targets, normalizer, wanted);
 
         private static double Forward<E>(Tensor logits, Tensor targets, double normalizer, bool wanted) where E : struct, IElement
         {

@@ -29,18 +29,28 @@ public sealed class PostNormEncoder : nn.Module
     private readonly PostNormEncoderOptions _options;
 
     /// <summary>Creates the encoder with undefined weights.</summary>
-    public PostNormEncoder(PostNormEncoderOptions options) : base(nameof(PostNormEncoder))
+    /// <param name="options">The sizes.</param>
+    /// <param name="embeddings">An encoder whose embeddings, and the norm behind them, are this one's too; null for own ones.</param>
+    /// <exception cref="ArgumentException">The embeddings have other sizes.</exception>
+    public PostNormEncoder(PostNormEncoderOptions options, PostNormEncoder? embeddings = null) : base(nameof(PostNormEncoder))
     {
         _options = options;
         long width = options.EmbeddingWidth == 0 ? options.Block.Width : options.EmbeddingWidth;
-        token_embedding = new Parameter(empty([options.VocabSize, width], dtype: ScalarType.Float32));
-        position_embedding = new Parameter(empty([options.PositionCount, width], dtype: ScalarType.Float32));
-        type_embedding = new Parameter(empty([options.TypeCount, width], dtype: ScalarType.Float32));
-        if (options.TaskCount > 0) task_embedding = new Parameter(empty([options.TaskCount, width], dtype: ScalarType.Float32));
-        embedding_norm = new Norm(width, options.Block.NormEpsilon);
+        token_embedding = Table(embeddings?.token_embedding, "token", options.VocabSize, width);
+        position_embedding = Table(embeddings?.position_embedding, "position", options.PositionCount, width);
+        type_embedding = Table(embeddings?.type_embedding, "segment", options.TypeCount, width);
+        if (options.TaskCount > 0) task_embedding = Table(embeddings?.task_embedding, "task", options.TaskCount, width);
+        embedding_norm = embeddings?.embedding_norm ?? new Norm(width, options.Block.NormEpsilon);
         if (width != options.Block.Width) embedding_map = new Projection(width, options.Block.Width);
         blocks = new ModuleList<PostNormBlock>([.. Enumerable.Range(0, options.LayerCount).Select(_ => new PostNormBlock(options.Block))]);
         RegisterComponents();
+    }
+
+    private static Parameter Table(Parameter? shared, string what, long rows, long width)
+    {
+        if (shared is null) return new Parameter(empty([rows, width], dtype: ScalarType.Float32));
+        return shared.size(0) == rows && shared.size(1) == width ? shared : throw new ArgumentException(
+            $"The {what} embeddings to be shared ({string.Join(", ", shared.shape)}) must be ({rows}, {width}).", nameof(shared));
     }
 
     /// <summary>Computes the last hidden states.</summary>

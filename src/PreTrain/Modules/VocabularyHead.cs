@@ -33,6 +33,11 @@ public sealed class VocabularyHead : nn.Module
     /// <param name="rows">(N, C).</param>
     /// <param name="tokenEmbedding">(V, E).</param>
     /// <returns>(N, V).</returns>
-    public Tensor Forward(Tensor rows, Tensor tokenEmbedding) =>
-        WeightProduct.Apply(norm.forward(Activations.Apply(_activation, transform.Product(rows), transform.bias)), tokenEmbedding, bias);
+    public Tensor Forward(Tensor rows, Tensor tokenEmbedding) => WeightProduct.Apply(Transform(rows), tokenEmbedding, bias);
+
+    /// <summary>The cross entropy of the scores, of which at most so many bytes are there at once.</summary>
+    internal Tensor Loss(Tensor rows, Tensor tokenEmbedding, Tensor targets, double normalizer, long maxBytes) =>
+        ChunkedCrossEntropy.Apply(Transform(rows), tokenEmbedding, bias, targets, normalizer, maxBytes);
+
+    private Tensor Transform(Tensor rows) => norm.forward(Activations.Apply(_activation, transform.Product(rows), transform.bias));   // (N, E)
 }

@@ -1,12 +1,12 @@
 namespace PreTrain.Objectives;
 
 /// <summary>What one micro-batch is made of, in plain memory: it was prepared off the training thread.</summary>
-public sealed class Batch
+public sealed record Batch
 {
     /// <summary>Token ids, row by row: <see cref="Rows"/> × <see cref="Length"/>.</summary>
     public required long[] Inputs { get; init; }
 
-    /// <summary>The targets, in the same order; <see cref="Modules.CrossEntropy.Ignored"/> where a position does not count.</summary>
+    /// <summary>The targets, <see cref="Rows"/> × <see cref="TargetLength"/>; <see cref="Modules.CrossEntropy.Ignored"/> where a position does not count.</summary>
     public required long[] Targets { get; init; }
 
     /// <summary>Sequences.</summary>
@@ -17,4 +17,22 @@ public sealed class Batch
 
     /// <summary>Positions that count.</summary>
     public required long ValidTargets { get; init; }
+
+    /// <summary>Targets of a sequence: <see cref="Length"/>, or of a model with a decoder the tokens that it writes.</summary>
+    public int TargetLength => Rows == 0 ? Length : Targets.Length / Rows;
+
+    /// <summary>1 where there is a token and 0 where there is none, in the order of <see cref="Inputs"/>; null where all are.</summary>
+    public long[]? AttentionMask { get; init; }
+
+    /// <summary>Each token's segment, in the order of <see cref="Inputs"/>; null for none.</summary>
+    public long[]? TokenTypes { get; init; }
+
+    /// <summary>A class for each sequence; null for none.</summary>
+    public long[]? Labels { get; init; }
+
+    /// <summary>What the loss draws follows from this number.</summary>
+    public long Seed { get; init; }
+
+    /// <summary>The objective of a mixture that made the batch.</summary>
+    public int Part { get; init; }
 }

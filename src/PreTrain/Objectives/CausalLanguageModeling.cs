@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using PreTrain.Data;
 using PreTrain.Models;
+using PreTrain.Torch;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -22,11 +23,9 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     /// <param name="validationFraction">The share of tokens at the store's end that is held out, from 0 (none) to below 1.</param>
     public CausalLanguageModeling(TokenStore tokens, double validationFraction = 0.05)
     {
-        if (!(validationFraction >= 0 && validationFraction < 1))
-            throw new ArgumentOutOfRangeException(nameof(validationFraction), validationFraction, "The held-out share must be at least 0 and below 1.");
+        (_train, _validation) = DataRules.Split(tokens, validationFraction);
         _tokens = tokens;
         _fraction = validationFraction;
-        (_train, _validation) = validationFraction == 0 ? (tokens.All, null) : tokens.Split(validationFraction);
     }
 
     /// <inheritdoc/>
@@ -44,17 +43,11 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The store's vocabulary is larger than the model's, or <paramref name="state"/> is not from such a source.</exception>
     /// <exception cref="CorpusException">The store holds less than one context.</exception>
-    public IBatchSource Open(long seed, ICausalLanguageModel model, int batchSize, JsonObject? state = null)
+    public IBatchSource Open(RandomStreams streams, ICausalLanguageModel model, int batchSize, JsonObject? state = null)
     {
-        if (_tokens.VocabSize > model.VocabSize)
-            throw new ArgumentException($"The token store's vocabulary ({_tokens.VocabSize}) exceeds the model's ({model.VocabSize}). Create the model with VocabSize = {_tokens.VocabSize}.");
-        var sampler = new WindowSampler(_train, model.ContextLength, unchecked((ulong)seed));
-        if (state is not null)
-        {
-            if (state["epoch"] is not JsonValue epoch || state["position"] is not JsonValue position || !epoch.TryGetValue(out long e) || !position.TryGetValue(out long p))
-                throw new ArgumentException($"The data position {state.ToJsonString()} must hold the whole numbers epoch and position.", nameof(state));
-            sampler.State = new SamplerState(sampler.State.Seed, e, p);
-        }
+        DataRules.RequireVocabulary(_tokens, model.VocabSize);
+        var sampler = new WindowSampler(_train, model.ContextLength, unchecked((ulong)streams.SeedOf("data")));
+        sampler.State = DataRules.StateOf(state, sampler.State);
         return new WindowSource(sampler, batchSize);
     }
 
@@ -92,7 +85,7 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     {
         private readonly BatchPrefetcher _prefetcher = new(sampler, batchSize);
 
-        public JsonObject State => new() { ["epoch"] = _prefetcher.State.Epoch, ["position"] = _prefetcher.State.Position };
+        public JsonObject State => DataRules.Describe(_prefetcher.State);
 
         public Batch Next(CancellationToken cancellationToken)
         {

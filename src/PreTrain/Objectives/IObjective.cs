@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PreTrain.Torch;
 using static TorchSharp.torch;
 
 namespace PreTrain.Objectives;
@@ -14,12 +15,12 @@ public interface IObjective<in TModel>
     JsonObject Describe();
 
     /// <summary>Starts the training data anew, or where a checkpoint left it.</summary>
-    /// <param name="seed">The seed of the data order.</param>
+    /// <param name="streams">The random streams of the run: <c>data</c> decides the order, <c>mask</c> what is hidden.</param>
     /// <param name="model">The model to be trained, whose limits (context, vocabulary) the batches keep.</param>
     /// <param name="state">From <see cref="IBatchSource.State"/>, or null.</param>
     /// <param name="batchSize">Sequences of a micro-batch.</param>
     /// <returns>The source of the run's micro-batches.</returns>
-    IBatchSource Open(long seed, TModel model, int batchSize, JsonObject? state = null);
+    IBatchSource Open(RandomStreams streams, TModel model, int batchSize, JsonObject? state = null);
 
     /// <summary>The held-out batches, always the same and in the same order; none where nothing is held out.</summary>
     /// <param name="model">The model to be evaluated.</param>

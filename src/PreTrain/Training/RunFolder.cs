@@ -66,7 +66,7 @@ internal sealed class RunFolder
             text.AppendLine(CultureInfo.InvariantCulture, $"micro-batch {b + 1} of {batches.Count}: loss {losses[b]}, {batch.Rows} rows of {batch.Length} tokens, {batch.ValidTargets} targets");
             for (int row = 0; row < batch.Rows; row++)
             {
-                ReadOnlySpan<long> inputs = batch.Inputs.AsSpan(row * batch.Length, batch.Length), targets = batch.Targets.AsSpan(row * batch.Length, batch.Length);
+                ReadOnlySpan<long> inputs = batch.Inputs.AsSpan(row * batch.Length, batch.Length), targets = batch.Targets.AsSpan(row * batch.TargetLength, batch.TargetLength);
                 text.AppendLine(CultureInfo.InvariantCulture, $"row {row + 1} inputs: {string.Join(' ', inputs.ToArray())}");
                 text.AppendLine(CultureInfo.InvariantCulture, $"row {row + 1} targets: {string.Join(' ', targets.ToArray())}");
                 if (tokenizer is not null) text.AppendLine(CultureInfo.InvariantCulture, $"row {row + 1} text: {Decode(tokenizer, inputs)}");

@@ -59,7 +59,7 @@ public sealed class Trainer
         RunFolder folder = RunFolder.Check(_options);
         var checkpoints = new CheckpointStore(folder.Checkpoints, _log);
         var start = _options.Resume ? FindStart(checkpoints, folder, identity) : null;
-        using IBatchSource source = goal.Open(streams.SeedOf("data"), model, _options.BatchSize, start?.State.Data);
+        using IBatchSource source = goal.Open(streams, model, _options.BatchSize, start?.State.Data);
         if (start is not null) model.LoadPretrained(Path.Combine(start.Value.Folder, CheckpointStore.ModelName));
         using IDisposable frozen = _options.Update.Freeze(model);
         using var parameters = new FlatParameters(model, _options.Precision);

@@ -34,6 +34,8 @@ internal sealed class ReversingModel(int contextLength = 1024) : ISequenceToSequ
 
     public bool RecomputeActivations { get; set; }
 
+    public long MaxScoreBytes { get; set; }
+
     public KeyValueCache Read(ModelInput source, int capacity)
     {
         Assert.False(is_grad_enabled());

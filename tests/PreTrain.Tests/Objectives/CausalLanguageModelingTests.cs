@@ -32,7 +32,7 @@ public sealed class CausalLanguageModelingTests : IDisposable
     [Fact]
     public void Next_Targets_AreTheInputsShiftedByOne()
     {
-        using IBatchSource source = new CausalLanguageModeling(_tokens).Open(seed: 3, _model, batchSize: 5);
+        using IBatchSource source = new CausalLanguageModeling(_tokens).Open(new(3), _model, batchSize: 5);
         for (int i = 0; i < 20; i++)
         {
             Batch batch = source.Next(TestContext.Current.CancellationToken);
@@ -80,7 +80,7 @@ public sealed class CausalLanguageModelingTests : IDisposable
         var objective = new CausalLanguageModeling(_tokens, validationFraction: 0);
 
         Assert.Empty(objective.Evaluation(_model, 3));
-        using IBatchSource source = objective.Open(3, _model, 7);
+        using IBatchSource source = objective.Open(new(3), _model, 7);
         Assert.Contains(Draw(source, 30), inputs => inputs.Max() > 509 - ContextLength - 3);
     }
 
@@ -88,18 +88,18 @@ public sealed class CausalLanguageModelingTests : IDisposable
     public void State_OfAnySource_ResumesWithTheNextBatch()
     {
         var objective = new CausalLanguageModeling(_tokens);
-        using IBatchSource whole = objective.Open(3, _model, 5);
+        using IBatchSource whole = objective.Open(new(3), _model, 5);
         long[][] expected = Draw(whole, 40);   // several epochs of 37 windows
 
         for (int stop = 0; stop < 40; stop += 7)
         {
             JsonObject state;
-            using (IBatchSource first = objective.Open(3, _model, 5))
+            using (IBatchSource first = objective.Open(new(3), _model, 5))
             {
                 Draw(first, stop);
                 state = first.State;
             }
-            using IBatchSource second = objective.Open(3, _model, 5, JsonNode.Parse(state.ToJsonString())!.AsObject());
+            using IBatchSource second = objective.Open(new(3), _model, 5, JsonNode.Parse(state.ToJsonString())!.AsObject());
             Assert.Equal(expected[stop..], Draw(second, 40 - stop));
         }
     }
@@ -108,7 +108,7 @@ public sealed class CausalLanguageModelingTests : IDisposable
     public void Open_OtherSeed_DrawsInAnotherOrder()
     {
         var objective = new CausalLanguageModeling(_tokens);
-        using IBatchSource one = objective.Open(3, _model, 5), two = objective.Open(5, _model, 5);
+        using IBatchSource one = objective.Open(new(3), _model, 5), two = objective.Open(new(5), _model, 5);
 
         Assert.NotEqual(Draw(one, 3), Draw(two, 3));
     }
@@ -121,11 +121,11 @@ public sealed class CausalLanguageModelingTests : IDisposable
         using var wide = new GptModel(_model.Config with { ContextLength = 509 });
 
         Assert.Equal("The token store's vocabulary (509) exceeds the model's (499). Create the model with VocabSize = 509.",
-            Assert.Throws<ArgumentException>(() => objective.Open(3, small, 5)).Message);
-        Assert.Throws<CorpusException>(() => objective.Open(3, wide, 5));
+            Assert.Throws<ArgumentException>(() => objective.Open(new(3), small, 5)).Message);
+        Assert.Throws<CorpusException>(() => objective.Open(new(3), wide, 5));
         Assert.Equal("""The data position {"epoch":0} must hold the whole numbers epoch and position. (Parameter 'state')""",
-            Assert.Throws<ArgumentException>(() => objective.Open(3, _model, 5, new JsonObject { ["epoch"] = 0L })).Message);
-        Assert.Throws<ArgumentException>(() => objective.Open(3, _model, 5, new JsonObject { ["epoch"] = 0L, ["position"] = 10_000L }));
+            Assert.Throws<ArgumentException>(() => objective.Open(new(3), _model, 5, new JsonObject { ["epoch"] = 0L })).Message);
+        Assert.Throws<ArgumentException>(() => objective.Open(new(3), _model, 5, new JsonObject { ["epoch"] = 0L, ["position"] = 10_000L }));
         Assert.Equal("validationFraction", Assert.Throws<ArgumentOutOfRangeException>(() => new CausalLanguageModeling(_tokens, 1)).ParamName);
         Assert.Throws<ArgumentOutOfRangeException>(() => new CausalLanguageModeling(_tokens, double.NaN));
     }

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using PreTrain.Models;
 using PreTrain.Modules;
 using PreTrain.Objectives;
+using PreTrain.Torch;
 using static TorchSharp.torch;
 
 namespace PreTrain.Tests.Training;
@@ -22,8 +23,8 @@ internal sealed class RowsObjective(int length = 11, int vocabulary = 31, int ev
 
     public JsonObject Describe() => new() { ["objective"] = Name, ["length"] = length, ["vocabulary"] = vocabulary };
 
-    public IBatchSource Open(long seed, ICausalLanguageModel model, int batchSize, JsonObject? state = null) =>
-        new Source(this, seed, batchSize, state?["row"]!.GetValue<long>() ?? 0);
+    public IBatchSource Open(RandomStreams streams, ICausalLanguageModel model, int batchSize, JsonObject? state = null) =>
+        new Source(this, streams.SeedOf("data"), batchSize, state?["row"]!.GetValue<long>() ?? 0);
 
     public IEnumerable<Batch> Evaluation(ICausalLanguageModel model, int batchSize)
     {

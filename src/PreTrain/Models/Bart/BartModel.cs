@@ -87,6 +87,9 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
 
+    /// <inheritdoc/>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
+
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
@@ -150,7 +153,7 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Decode(DecoderInputs.Of(input, targets, DecoderStartId, PaddingId), new LayerTrace(false, false), new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(CrossEntropy.Apply(Scores(rows.index_select(0, places)), classes, normalizer));
+        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows.index_select(0, places), token_embedding, score_bias!.view(-1), classes, normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>

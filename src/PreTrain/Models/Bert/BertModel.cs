@@ -14,7 +14,7 @@ namespace PreTrain.Models.Bert;
 /// A BERT encoder with one of its heads. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
 /// positions without a token are zero.
 /// </summary>
-public sealed class BertModel : nn.Module, IMaskedLanguageModel
+public sealed class BertModel : nn.Module, ISentencePairModel
 {
     internal readonly PostNormEncoder encoder;
     internal readonly Projection? pooler, next_sentence, classifier;
@@ -66,6 +66,9 @@ public sealed class BertModel : nn.Module, IMaskedLanguageModel
 
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
+
+    /// <inheritdoc/>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
 
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
@@ -123,7 +126,30 @@ public sealed class BertModel : nn.Module, IMaskedLanguageModel
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Encode(input, new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(CrossEntropy.Apply(Predict(rows.index_select(0, places)), classes, normalizer));
+        return scope.MoveToOuter(prediction.Loss(rows.index_select(0, places), encoder.token_embedding, classes, normalizer, MaxScoreBytes));
+    }
+
+    /// <inheritdoc/>
+    public Tensor PairLoss(ModelInput input, Tensor targets, Tensor pairTargets, double normalizer, double pairNormalizer)
+    {
+        if (Head != ModelHead.PreTraining) throw new InvalidOperationException($"A model with the head {Head} does not predict tokens and pairs; create it with {nameof(ModelHead.PreTraining)}.");
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
+        Tensor pooled = tanh(pooler!.forward(rows.index_select(0, sequences.FirstRows(rows.device))));   // (B, C)
+        Tensor tokens = prediction!.Loss(rows.index_select(0, places), encoder.token_embedding, classes, normalizer, MaxScoreBytes);
+        return scope.MoveToOuter(tokens + CrossEntropy.Apply(next_sentence!.forward(pooled), pairTargets, pairNormalizer));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The model has another head.</exception>
+    public Tensor Scores(ModelInput input, Tensor targets)
+    {
+        if (prediction is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, _) = MaskedTargets.Select(sequences.Pack(targets));
+        return scope.MoveToOuter(Predict(rows.index_select(0, places)));
     }
 
     /// <summary>Whether a model with this head has a pooler.</summary>

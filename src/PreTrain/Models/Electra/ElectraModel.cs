@@ -30,21 +30,21 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel
     {
     }
 
-    internal ElectraModel(ElectraConfig config, ModelHead head, bool initialize, Generator? generator = null) : base(nameof(ElectraModel))
+    internal ElectraModel(ElectraConfig config, ModelHead head, bool initialize, Generator? generator = null, ElectraModel? sharing = null) : base(nameof(ElectraModel))
     {
         config.Validate();
         if (ElectraWeights.Architectures.All(a => a.Head != head))
             throw new ArgumentException($"An ElectraModel has no head {head}; it has {string.Join(", ", ElectraWeights.Architectures.Select(a => a.Head))}.", nameof(head));
         (Config, Head) = (config, head);
         long c = config.EmbeddingDim;
-        encoder = new PostNormEncoder(config.ToEncoder());
+        encoder = new PostNormEncoder(config.ToEncoder(), sharing?.encoder);
         if (head is ModelHead.ReplacedTokenDetection) (detector, classifier) = (new Projection(c, c), new Projection(c, 1));
         if (head is ModelHead.MaskedLanguageModel) prediction = new VocabularyHead(c, config.TokenDim, config.VocabSize, Activation.Gelu, config.NormEpsilon);
         if (head is ModelHead.SequenceClassification) sequence_classifier = new ClassificationHead(c, config.LabelCount, Activation.Gelu, config.Dropout);
         if (head is ModelHead.TokenClassification) classifier = new Projection(c, config.LabelCount);
         if (head is ModelHead.QuestionAnswering) classifier = new Projection(c, 2);
         RegisterComponents();
-        if (initialize) Initialize(_ => true, generator);
+        if (initialize) Initialize(name => sharing is null || !IsEmbedding(name), generator);
     }
 
     /// <summary>The architecture.</summary>
@@ -67,6 +67,9 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel
 
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
+
+    /// <inheritdoc/>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
 
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
@@ -123,7 +126,18 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Encode(input, new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(CrossEntropy.Apply(Predict(rows.index_select(0, places)), classes, normalizer));
+        return scope.MoveToOuter(prediction.Loss(rows.index_select(0, places), encoder.token_embedding, classes, normalizer, MaxScoreBytes));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The model has another head.</exception>
+    public Tensor Scores(ModelInput input, Tensor targets)
+    {
+        if (prediction is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, _) = MaskedTargets.Select(sequences.Pack(targets));
+        return scope.MoveToOuter(Predict(rows.index_select(0, places)));
     }
 
     /// <summary>The last hidden states of the tokens that are there, (N, C).</summary>
@@ -142,6 +156,9 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel
     private Tensor Detect(Tensor rows) => classifier!.forward(Activations.Apply(Config.Activation, detector!.Product(rows), detector.bias)).squeeze(-1);
 
     private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
+
+    /// <summary>Whether a parameter is one that generator and discriminator share.</summary>
+    private static bool IsEmbedding(string name) => name.Contains("_embedding", StringComparison.Ordinal) || name.Contains("embedding_norm", StringComparison.Ordinal);
 
     private void Initialize(Func<string, bool> chosen, Generator? generator)
     {

@@ -138,6 +138,9 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
 
+    /// <inheritdoc/>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
+
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
@@ -198,7 +201,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     {
         RequireTokens();
         using DisposeScope scope = NewDisposeScope();
-        return scope.MoveToOuter(CrossEntropy.Apply(Scores(Hidden(ids)), targets.reshape(-1), normalizer));
+        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(Hidden(ids), token_embedding, null, targets.reshape(-1), normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>

@@ -69,6 +69,9 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
 
+    /// <inheritdoc/>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
+
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
@@ -125,7 +128,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         RequireTokens();
         using DisposeScope scope = NewDisposeScope();
         var (rows, _) = Decode(new ModelInput { Ids = ids }, new LayerTrace(false, false));
-        return scope.MoveToOuter(CrossEntropy.Apply(Scores(rows), targets.reshape(-1), normalizer));
+        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows, head?.weight ?? token_embedding, null, targets.reshape(-1), normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>

@@ -117,6 +117,9 @@ public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
 
+    /// <inheritdoc/>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
+
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classifier that the folder lacks is initialized.</param>
@@ -170,7 +173,18 @@ public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Encode(input, new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(CrossEntropy.Apply(Predict(rows.index_select(0, places)), classes, normalizer));
+        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(Transform(rows.index_select(0, places)), token_embedding, prediction_bias, classes, normalizer, MaxScoreBytes));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="InvalidOperationException">The model has another head.</exception>
+    public Tensor Scores(ModelInput input, Tensor targets)
+    {
+        if (prediction_bias is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, _) = MaskedTargets.Select(sequences.Pack(targets));
+        return scope.MoveToOuter(Predict(rows.index_select(0, places)));
     }
 
     /// <inheritdoc/>

@@ -93,6 +93,9 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
 
+    /// <inheritdoc/>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
+
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. <see cref="ModelHead.None"/> leaves the decoder.</param>
@@ -151,7 +154,7 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Decode(DecoderInputs.Of(input, targets, DecoderStartId, PaddingId), new LayerTrace(false, false), new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(CrossEntropy.Apply(Scores(rows.index_select(0, places)), classes, normalizer));
+        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(Scaled(rows.index_select(0, places)), head?.weight ?? token_embedding, null, classes, normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>
@@ -218,9 +221,11 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel
     /// <summary>(N, C) → (N, V); a tied head is the token embedding, of larger values than a map, which the scale makes good.</summary>
     private Tensor Scores(Tensor rows)
     {
-        if (Config.IsHeadScaled) rows *= Math.Pow(Config.EmbeddingDim, -0.5);
+        rows = Scaled(rows);
         return head is null ? WeightProduct.Apply(rows, token_embedding) : head.forward(rows);
     }
+
+    private Tensor Scaled(Tensor rows) => Config.IsHeadScaled ? rows * Math.Pow(Config.EmbeddingDim, -0.5) : rows;
 
     private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
 

@@ -79,6 +79,9 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
 
+    /// <inheritdoc/>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
+
     /// <summary>The decoder's embedding.</summary>
     private Parameter Written => decoder_embedding ?? token_embedding;
 
@@ -127,7 +130,7 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Decode(DecoderInputs.Of(input, targets, DecoderStartId, PaddingId), new LayerTrace(false, false), new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(CrossEntropy.Apply(Scores(rows.index_select(0, places)), classes, normalizer));
+        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows.index_select(0, places), Written, score_bias.view(-1), classes, normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>

@@ -1,0 +1,131 @@
+using System.Text.Json.Nodes;
+using PreTrain.Data;
+using PreTrain.Data.Masking;
+using PreTrain.Models;
+using PreTrain.Modules;
+using PreTrain.Tokenization;
+using PreTrain.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Objectives;
+
+/// <summary>
+/// Predict hidden tokens from both sides (Devlin et al. 2019, section 3.1), hidden anew each time that a text comes (Liu et al. 2019, section 4.1). Rows are windows of a token
+/// store that may hold the end of one document and the beginning of the next, as "full sentences" of Liu et al. 2019, section 4.2, between the tokenizer's tokens around a text.
+/// </summary>
+public sealed class MaskedLanguageModeling : IObjective<IMaskedLanguageModel>
+{
+    private const int UnlimitedLength = 512;
+
+    private readonly TokenStore _tokens;
+    private readonly TokenWindows _windows;
+    private readonly MaskedLanguageModelingOptions _options;
+    private readonly TokenMasker _masker;
+    private readonly TextFrame _frame;
+
+    /// <summary>Splits a store.</summary>
+    /// <param name="tokens">The tokens; they stay the caller's to dispose.</param>
+    /// <param name="tokenizer">The tokenizer that made them.</param>
+    /// <param name="options">How to mask.</param>
+    /// <exception cref="ArgumentException">An option is out of range, the tokenizer has no mask token, or another tokenizer made the store.</exception>
+    /// <exception cref="CorpusException">The lexicon cannot be read.</exception>
+    public MaskedLanguageModeling(TokenStore tokens, TextTokenizer tokenizer, MaskedLanguageModelingOptions? options = null)
+    {
+        DataRules.RequireTokenizer(tokens, tokenizer);
+        _options = options ?? new MaskedLanguageModelingOptions();
+        _tokens = tokens;
+        _windows = new TokenWindows(tokens, _options.ValidationFraction);
+        _masker = new TokenMasker(tokenizer, _options.Masking);
+        _frame = TextFrame.Of(tokenizer);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "masked-lm";
+
+    /// <inheritdoc/>
+    public JsonObject Describe() => new()
+    {
+        ["objective"] = Name,
+        ["tokens"] = _tokens.Count,
+        ["tokenizer"] = _tokens.TokenizerFingerprint,
+        ["validationFraction"] = _options.ValidationFraction,
+        ["contextLength"] = _options.ContextLength,
+        ["masking"] = Describe(_options.Masking),
+    };
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The model's vocabulary or context is too small, or <paramref name="state"/> is not from such a source.</exception>
+    /// <exception cref="CorpusException">The store holds less than one row.</exception>
+    public IBatchSource Open(RandomStreams streams, IMaskedLanguageModel model, int batchSize, JsonObject? state = null)
+    {
+        DataRules.RequireVocabulary(_tokens, model.VocabSize);
+        return _windows.Open(streams, state, TextLength(model), batchSize, Make);
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<Batch> Evaluation(IMaskedLanguageModel model, int batchSize) => _windows.Evaluation(TextLength(model), batchSize, Make);
+
+    /// <inheritdoc/>
+    public Tensor Loss(IMaskedLanguageModel model, Batch batch, double normalizer)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var (input, targets) = BatchTensors.Of(batch, model.Device);
+        return scope.MoveToOuter(model.Loss(input, targets, normalizer));
+    }
+
+    /// <summary>Measures a model on the held-out rows, without dropout and gradients.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batchSize">Rows of a batch.</param>
+    /// <param name="batches">The most batches; 0 for all.</param>
+    /// <returns>The measures; null where nothing is held out.</returns>
+    public MaskedEvaluation? Evaluate(IMaskedLanguageModel model, int batchSize = 16, int batches = 0)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        var module = model as nn.Module;
+        bool training = module?.training ?? false;
+        module?.eval();
+        try
+        {
+            using IDisposable mode = no_grad();
+            double loss = 0;
+            long right = 0, count = 0;
+            foreach (Batch batch in Evaluation(model, batchSize).Take(batches == 0 ? int.MaxValue : batches).Where(batch => batch.ValidTargets > 0))
+            {
+                using DisposeScope scope = NewDisposeScope();
+                var (input, targets) = BatchTensors.Of(batch, model.Device);
+                Tensor scores = model.Scores(input, targets), hidden = tensor(batch.Targets.Where(target => target != CrossEntropy.Ignored).ToArray(), device: model.Device);
+                right += scores.argmax(1).eq(hidden).sum().item<long>();
+                loss += CrossEntropy.Apply(scores, hidden, 1).item<float>();
+                count += batch.ValidTargets;
+            }
+            return count == 0 ? null : new MaskedEvaluation(loss / count, (double)right / count, count);
+        }
+        finally
+        {
+            module?.train(training);
+        }
+    }
+
+    internal static JsonObject Describe(MaskingOptions masking) => new()
+    {
+        ["unit"] = masking.Unit.ToString(),
+        ["rate"] = masking.Rate,
+        ["maskShare"] = masking.MaskShare,
+        ["randomShare"] = masking.RandomShare,
+        ["maxNGram"] = masking.MaxNGram,
+        ["spanProbability"] = masking.SpanProbability,
+        ["maxSpanLength"] = masking.MaxSpanLength,
+        ["lexicon"] = masking.LexiconFile is { } file && masking.Unit == MaskingUnit.Entity ? Path.GetFileName(file) : null,
+    };
+
+    private int TextLength(IMaskedLanguageModel model) => _frame.TextLength(DataRules.Length(_options.ContextLength, model.ContextLength, UnlimitedLength));
+
+    private Batch Make(long[][] windows, ulong[] seeds)
+    {
+        long[][] inputs = [.. windows.Select(_frame.Around)];
+        long[][] targets = [.. inputs.Select(row => new long[row.Length])];
+        for (int row = 0; row < inputs.Length; row++) _masker.Mask(inputs[row], targets[row], seeds[row]);
+        return RowBatch.Of(inputs, targets, _frame.Padding) with { Seed = unchecked((long)seeds[0]) };
+    }
+}

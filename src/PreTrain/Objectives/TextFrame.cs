@@ -1,0 +1,26 @@
+using PreTrain.Tokenization;
+
+namespace PreTrain.Objectives;
+
+/// <summary>The tokens around a text: <c>[CLS] … [SEP]</c>, <c>&lt;s&gt; … &lt;/s&gt;</c>, or none.</summary>
+/// <param name="First">Before a text.</param>
+/// <param name="Last">After it.</param>
+/// <param name="Padding">What fills short rows; it is not read.</param>
+internal sealed record TextFrame(int? First, int? Last, int Padding)
+{
+    internal static TextFrame Of(TextTokenizer tokenizer)
+    {
+        SpecialTokenIds special = tokenizer.SpecialTokens;
+        return new(special.Classification ?? special.BeginOfText, special.Separator ?? special.EndOfText, special.Padding ?? 0);
+    }
+
+    /// <summary>Tokens of a text in a row.</summary>
+    internal int TextLength(int rowLength)
+    {
+        int length = rowLength - (First is null ? 0 : 1) - (Last is null ? 0 : 1);
+        return length > 0 ? length : throw new ArgumentException($"A context of {rowLength} tokens leaves no room for text between the tokens around it. Use a longer one.");
+    }
+
+    /// <summary>A row: the text between these tokens.</summary>
+    internal long[] Around(long[] text) => [.. First is { } first ? [first] : Array.Empty<long>(), .. text, .. Last is { } last ? [last] : Array.Empty<long>()];
+}
