@@ -65,6 +65,9 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
 
+    /// <inheritdoc/>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
+
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it for BERT, with a masked or a causal head.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head, since both have the same weights; null for the one that the folder was saved with.</param>
@@ -101,7 +104,16 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Encode(input, new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(CrossEntropy.Apply(Predict(rows.index_select(0, places)), classes, normalizer));
+        return scope.MoveToOuter(prediction.Loss(rows.index_select(0, places), encoder.token_embedding, classes, normalizer, MaxScoreBytes));
+    }
+
+    /// <inheritdoc/>
+    public Tensor Scores(ModelInput input, Tensor targets)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var (rows, sequences) = Encode(input, new LayerTrace(false, false));
+        var (places, _) = MaskedTargets.Select(sequences.Pack(targets));
+        return scope.MoveToOuter(Predict(rows.index_select(0, places)));
     }
 
     /// <inheritdoc/>

@@ -79,6 +79,10 @@ public sealed class VitModel : nn.Module, ITransformerModel
     /// <inheritdoc/>
     public bool RecomputeActivations { get; set; }
 
+    /// <inheritdoc/>
+    /// <remarks>The scores of an image are few, and always computed together.</remarks>
+    public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
+
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it, be it of a ViT or of a masked autoencoder.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. What the head needs and the folder lacks is initialized.</param>
