@@ -1,7 +1,7 @@
 using PreTrain.Data;
 using PreTrain.Data.Masking;
-using PreTrain.Tokenization;
 using PreTrain.Tests.Checkpoints;
+using PreTrain.Tokenization;
 using static PreTrain.Tests.Data.Masking.MaskingFixture;
 
 namespace PreTrain.Tests.Data.Masking;
