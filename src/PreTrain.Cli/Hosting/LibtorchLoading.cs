@@ -9,7 +9,7 @@ namespace PreTrain.Cli.Hosting;
 internal sealed class LibtorchLoading : IDisposable
 {
     // They work on files alone.
-    private static readonly string[] s_commandsWithoutTorch = ["convert", "inspect", "tokenizer"];
+    private static readonly string[] s_commandsWithoutTorch = ["convert", "data", "inspect", "schedule", "tokenizer"];
 
     private readonly Task? _loading;
 

@@ -63,6 +63,9 @@ internal sealed class SegmentIndex
     /// <summary>Segments.</summary>
     internal int Count => _segments.Count;
 
+    /// <summary>Whether the segments come from two documents at least, so that each has a stranger.</summary>
+    internal bool HasSeveralDocuments => Count > 0 && _segments[0].Document != _segments[^1].Document;
+
     /// <summary>The document of a segment.</summary>
     internal int DocumentOf(int segment) => _segments[segment].Document;
 

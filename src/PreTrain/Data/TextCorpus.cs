@@ -82,7 +82,13 @@ public abstract class TextCorpus : IEnumerable<string>
         public override IEnumerator<string> GetEnumerator()
         {
             foreach (var file in files)
-                yield return Utf8File.ReadAllText(file, replaceInvalid);
+                yield return Read(file);
+        }
+
+        private string Read(string file)
+        {
+            using var source = new SourceFile(file);
+            return source.ReadAllText(replaceInvalid);
         }
     }
 }

@@ -4,31 +4,13 @@ using System.Text.Unicode;
 
 namespace PreTrain.Data;
 
-/// <summary>Reads text files as UTF-8, without repairing anything unless that is asked for.</summary>
+/// <summary>Reads the bytes of text files as UTF-8, without repairing anything unless that is asked for.</summary>
 internal static class Utf8File
 {
     // The longest string that .NET can hold, in UTF-16 code units.
     private const int MaxStringLength = 0x3FFFFFDF;
 
     public static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
-    public static string ReadAllText(string file, bool replaceInvalid = false)
-    {
-        byte[] bytes;
-        try
-        {
-            bytes = ReadUnchanged(file);
-        }
-        catch (FileNotFoundException e)
-        {
-            throw new CorpusException($"The file '{file}' does not exist any more. Do not change a corpus while it is read.", file, e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw Unreadable(file, e);
-        }
-        return Decode(file, bytes, replaceInvalid);
-    }
 
     /// <summary>The text of a file's bytes, without a byte order mark.</summary>
     /// <exception cref="CorpusException">There is none, or it is not UTF-8; then with the place of the byte.</exception>
@@ -55,19 +37,6 @@ internal static class Utf8File
             var offset = FirstInvalidByte(text);
             throw Invalid(file, bytes, offset + (bytes.Length - text.Length));
         }
-    }
-
-    /// <summary>Reads all bytes, and makes sure that they are of one state of the file.</summary>
-    private static byte[] ReadUnchanged(string file)
-    {
-        var info = new FileInfo(file);
-        var before = (info.Length, info.LastWriteTimeUtc);
-        var bytes = File.ReadAllBytes(file);
-        info.Refresh();
-        // A pipe has no length.
-        if (before.Length > 0 && (before != (info.Length, info.LastWriteTimeUtc) || bytes.Length != info.Length))
-            throw new CorpusException($"The file '{file}' was changed while it was read. Do not change a corpus while it is read; read it again when it is whole.", file);
-        return bytes;
     }
 
     public static CorpusException Empty(string file) =>

@@ -65,12 +65,14 @@ public sealed class SentencePairPrediction : IObjective<ISentencePairModel>
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The model has another head, its vocabulary or context is too small, or <paramref name="state"/> is not from such a source.</exception>
-    /// <exception cref="CorpusException">The store holds no two sentences of a document.</exception>
+    /// <exception cref="CorpusException">The store holds no two sentences of a document, or for <see cref="SentencePairTask.NextSentence"/> one document only.</exception>
     public IBatchSource Open(RandomStreams streams, ISentencePairModel model, int batchSize, JsonObject? state = null)
     {
         DataRules.RequireVocabulary(_tokens, model.VocabSize);
         if (model.Head != ModelHead.PreTraining) throw new ArgumentException($"The model has the head {model.Head}; pairs and tokens together need {nameof(ModelHead.PreTraining)}.", nameof(model));
         var segments = new SegmentIndex(_train, _table, TextLength(model));
+        if (_options.Task == SentencePairTask.NextSentence && !segments.HasSeveralDocuments)
+            throw new CorpusException($"The token store '{_tokens.Folder}' has one document to train on; a segment that does not follow must come from another one. Add documents, or predict the order of sentences.", _tokens.Folder);
         var sampler = new SegmentSampler(segments, unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
         return PreparedSource.Open(() => sampler.State, sampler.Next, streams.SeedOf("mask"), batchSize, (places, seeds) => Make(segments, places, seeds));
@@ -138,6 +140,6 @@ public sealed class SentencePairPrediction : IObjective<ISentencePairModel>
             int start = starts[random.Next(starts.Length)];
             return (a, strange[start..Math.Min(strange.Length, start + length - a.Length)], 1);
         }
-        return (a, b, 0);   // there is one document, or nearly so
+        return (a, b, 0);   // nearly all segments are of one document
     }
 }

@@ -120,13 +120,15 @@ public partial class PipelineTokenizer : TextTokenizer
             return new[] { b };
         if (isFirst)
             return Encoding.UTF8.GetBytes(Decode([id]));
-        // What it adds to a text that another token has begun.
+        // What it adds to a text that another token has begun: one that no decoder knows, so that none changes it or what follows it.
+        const string before = "\uE000";
         var text = new StringBuilder();
-        TokenDecoding decoding = new StepDecoding(_decoder, i => i < 0 ? "." : token);
+        TokenDecoding decoding = new StepDecoding(_decoder, i => i < 0 ? before : token);
         decoding.Push(-1, text);
         decoding.Push(id, text);
         decoding.Flush(text);
-        return Encoding.UTF8.GetBytes(text.ToString().TrimStart('.'));
+        string whole = text.ToString();
+        return Encoding.UTF8.GetBytes(whole[(whole.IndexOf(before, StringComparison.Ordinal) + before.Length)..]);
     }
 
     /// <inheritdoc/>

@@ -177,4 +177,16 @@ public sealed class SentencePairPredictionTests : IDisposable
         Assert.Throws<ArgumentException>(() => objective.Open(new(3), _model, 5, new JsonObject { ["epoch"] = 0L, ["position"] = 10_000L }));
         Assert.Contains("was made by another tokenizer", Assert.Throws<ArgumentException>(() => new SentencePairPrediction(_tokens, MaskingFixture.Bpe)).Message);
     }
+
+    [Fact]
+    public void Open_OneDocument_HasNoStrangersToDrawFrom()
+    {
+        using TokenStore one = TokenStore.Build([string.Join(' ', s_documents)], s_tokenizer, _folder.File("one"));
+        var streams = new PreTrain.Torch.RandomStreams(5);
+
+        var e = Assert.Throws<CorpusException>(() => new SentencePairPrediction(one, s_tokenizer, new() { Task = SentencePairTask.NextSentence }).Open(streams, _model, 2));
+        Assert.Equal($"The token store '{one.Folder}' has one document to train on; a segment that does not follow must come from another one. Add documents, or predict the order of sentences.", e.Message);
+        using IBatchSource order = new SentencePairPrediction(one, s_tokenizer, new() { Task = SentencePairTask.SentenceOrder }).Open(streams, _model, 2);
+        Assert.Equal(2, Draw(order, 1)[0].Rows);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using PreTrain.Tokenization;
 
@@ -105,6 +106,29 @@ public class PipelineTokenizerTests
         using JsonDocument written = JsonDocument.Parse(File.ReadAllBytes(folder.File("tokenizer.json")));
         using JsonDocument read = JsonDocument.Parse(fixture.GetProperty("file").GetString()!);
         Assert.True(JsonElement.DeepEquals(read.RootElement, written.RootElement), $"{name}: the file is not the reference's");
+    }
+
+    [Theory]
+    [InlineData("bert")]
+    [InlineData("llama2")]
+    [InlineData("t5")]
+    [InlineData("roberta")]
+    public void GetTokenBytes_EveryToken_IsWhatItAddsToALetter(string name)
+    {
+        PipelineTokenizer tokenizer = Load(name).Tokenizer;
+        int letter = Enumerable.Range(0, tokenizer.VocabSize).First(id => tokenizer.IdToToken(id) is "x" or "a");
+        string begun = tokenizer.Decode([letter]);
+        int compared = 0;
+        for (int id = 0; id < tokenizer.VocabSize; id++)
+        {
+            string both = tokenizer.Decode([letter, id]), added = Encoding.UTF8.GetString(tokenizer.GetTokenBytes(id, isFirst: false));
+            if (tokenizer.IdToToken(id) is null || both.Contains('\uFFFD'))
+                continue;   // a part of a character
+            Assert.Equal(both[begun.Length..], added);
+            compared++;
+        }
+
+        Assert.True(compared > 50);
     }
 
     [Theory]

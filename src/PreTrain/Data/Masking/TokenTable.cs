@@ -1,4 +1,3 @@
-using System.Text;
 using PreTrain.Tokenization;
 
 namespace PreTrain.Data.Masking;
@@ -17,14 +16,13 @@ internal sealed class TokenTable
         var ordinary = new List<int>();
         for (int id = 0; id < _kinds.Length; id++)
         {
-            if (tokenizer.IdToToken(id) is not { } spelled || tokenizer.IsSpecial(id))
+            if (tokenizer.IdToToken(id) is null || tokenizer.IsSpecial(id))
             {
                 _kinds[id] = Kinds.Special;
                 continue;
             }
             ordinary.Add(id);
-            // Decoders that tidy blanks up drop or change punctuation behind other punctuation, so what is spelled as such counts as spelled.
-            _kinds[id] = KindsOf(spelled.All(c => char.IsAscii(c) && !char.IsAsciiLetterOrDigit(c) && c > ' ') ? Encoding.ASCII.GetBytes(spelled) : tokenizer.GetTokenBytes(id, isFirst: false));
+            _kinds[id] = KindsOf(tokenizer.GetTokenBytes(id, isFirst: false));
         }
         Ordinary = [.. ordinary];
         if (Ordinary.Length == 0) throw new ArgumentException("The tokenizer has special tokens only.", nameof(tokenizer));
