@@ -13,7 +13,7 @@ using TorchSharp;
 
 const string Output = "runs/pretrain-bert";
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-int steps = 600;
+int steps = 1400;
 var files = new List<string>();
 for (int i = 0; i < args.Length; i++)
 {
@@ -37,7 +37,7 @@ try
     // 2. A model that knows nothing, and what it is to learn: whole words from both sides.
     var config = BertPresets.Nano with { VocabSize = tokenizer.VocabSize, ContextLength = 64 };
     using var model = new BertModel(config, generator: new RandomStreams(seed: 0).CreateGenerator("init"));
-    var objective = new MaskedLanguageModeling(tokens, tokenizer, new() { Masking = new() { Unit = MaskingUnit.WholeWord } });
+    var objective = new MaskedLanguageModeling(tokens, tokenizer, new() { Masking = new() { Rate = 0.3, Unit = MaskingUnit.WholeWord } });
     AnsiConsole.MarkupLine($"{tokens.Count:N0} tokens of {tokenizer.VocabSize:N0} kinds; {model.parameters().Sum(parameter => parameter.numel()):N0} parameters.\n");
     string[] texts = files.Count == 0 ? ["gets or [MASK] the value.", "returns the [MASK] of elements."] : ["the [MASK] is"];
     Show("before");
@@ -52,7 +52,7 @@ try
             Tokenizer = tokenizer,
             Steps = steps,
             BatchSize = 32,
-            LearningRate = 2e-3,
+            LearningRate = 1e-3,
             EvaluateEvery = 100,
             EvaluationBatches = 8,
             Callbacks = [new Display(progress.AddTask("starting", maxValue: steps))],

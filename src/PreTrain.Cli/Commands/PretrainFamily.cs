@@ -70,7 +70,11 @@ internal sealed record PretrainFamily
         {
             GptConfig config = GptPresets.All[task.Preset] with
             {
-                LayerCount = task.Sizes.Layers, HeadCount = task.Sizes.Heads, EmbeddingDim = task.Sizes.Embedding, ContextLength = task.Sizes.Context, VocabSize = task.Sizes.VocabSize,
+                LayerCount = task.Sizes.Layers,
+                HeadCount = task.Sizes.Heads,
+                EmbeddingDim = task.Sizes.Embedding,
+                ContextLength = task.Sizes.Context,
+                VocabSize = task.Sizes.VocabSize,
             };
             using GptModel model = new GptModel(config, generator: task.Random).to(task.Device);
             return Run(task, model, new CausalLanguageModeling(task.Tokens, task.Goal.ValidationFraction));
