@@ -31,7 +31,7 @@ internal static class Tool
         InfoCommand.AddTo(root, Add);
         TokenizerCommand.AddTo(root, Add);
         DataCommand.AddTo(root, Add);
-        GptCommand.AddTo(root, Add);
+        PretrainCommand.AddTo(root, Add);
         ScheduleCommand.AddTo(root, Add);
         GenerateCommand.AddTo(root, Add);
         var evaluate = new Command("evaluate", "Measures a model.");

@@ -38,8 +38,10 @@ internal sealed class RunTokens : IDisposable
     /// <param name="corpus">The text.</param>
     /// <param name="tokenizer">The tokenizer, or null to train one.</param>
     /// <param name="vocabSize">The vocabulary of the tokenizer that is trained.</param>
+    /// <param name="train">Trains a tokenizer: from the corpus, the vocabulary's size and the number of threads.</param>
     /// <param name="check">Throws if the store does not suit the run; then nothing is kept.</param>
-    public static RunTokens Build(Session session, string output, TextCorpus corpus, TextTokenizer? tokenizer, int vocabSize, Action<TokenStore> check)
+    public static RunTokens Build(Session session, string output, TextCorpus corpus, TextTokenizer? tokenizer, int vocabSize,
+        Func<TextCorpus, int, int, CancellationToken, TextTokenizer> train, Action<TokenStore> check)
     {
         bool isNew = !Directory.Exists(output);
         Directory.CreateDirectory(output);
@@ -50,7 +52,7 @@ internal sealed class RunTokens : IDisposable
             if (tokenizer is null)
             {
                 session.Log($"Training a tokenizer of {vocabSize} tokens.");
-                tokenizer = ByteLevelBpeTokenizer.Train(corpus, new() { VocabSize = vocabSize, Threads = session.Threads }, cancellation: session.Cancellation);
+                tokenizer = train(corpus, vocabSize, session.Threads, session.Cancellation);
                 if (tokenizer.VocabSize < vocabSize)
                     session.Log($"The corpus has pairs for {tokenizer.VocabSize} tokens only.");
             }

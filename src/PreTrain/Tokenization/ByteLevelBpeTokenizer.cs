@@ -91,13 +91,21 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
     {
         var roles = new Dictionary<string, string>();
         if (endOfText is not null)
-            (roles["bos_token"], roles["eos_token"]) = (endOfText, endOfText);
+            roles["eos_token"] = endOfText;
+        foreach ((string token, string role) in UsualTokens.Roles)
+        {
+            if (addedTokens.Any(added => added.Content == token))
+                roles.TryAdd(role, token);
+        }
+
+        if (endOfText is not null)
+            roles.TryAdd("bos_token", endOfText);
         return new TokenizerParts
         {
             Model = model,
             AddedTokens = addedTokens,
             PreTokenizer = new ByteLevelSplitter(addPrefixSpace, trimOffsets: true, usesPattern: true, spells: false),
-            PostProcessor = new ByteLevelPostProcessor(addPrefixSpace, trimOffsets: true, usesPattern: true),
+            PostProcessor = UsualTokens.Template(model) ?? new ByteLevelPostProcessor(addPrefixSpace, trimOffsets: true, usesPattern: true),
             Decoder = new ByteLevelDecoder(addPrefixSpace, trimOffsets: true, usesPattern: true),
             Settings = TokenizerSettings.Empty with { Roles = roles },
         };

@@ -3,8 +3,7 @@ using System.Globalization;
 using PreTrain.Cli.Display;
 using PreTrain.Cli.Hosting;
 using PreTrain.Data;
-using PreTrain.Models.Gpt;
-using PreTrain.Objectives;
+using PreTrain.Data.Masking;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
 using PreTrain.Training;
@@ -12,36 +11,29 @@ using TorchSharp;
 
 namespace PreTrain.Cli.Commands;
 
-/// <summary><c>pretrain gpt</c>: pre-trains a GPT on text.</summary>
-internal sealed class GptCommand
+/// <summary><c>pretrain gpt</c>, <c>pretrain bert</c> and so on: pre-trains a model of a family on text.</summary>
+internal sealed class PretrainCommand
 {
     private const string DefaultPreset = "nano";
     private const double DefaultValidationFraction = 0.05;
-
-    // The 256 bytes and the end of a document.
-    private const int SmallestVocabulary = 257;
 
     private static readonly TrainingOptions s_defaults = new() { Output = "" };
 
     private readonly Option<string[]> _data = CorpusOption.Create(required: true);
     private readonly Option<string?> _output = Options.Text("--output", "DIR", "The folder of the run: tokens, checkpoints, metrics.jsonl, and the model.", required: true);
-    private readonly Option<GptConfig?> _preset = new("--preset")
-    {
-        Description = $"The size of the model, which the next five options change. The default is {DefaultPreset}.",
-        HelpName = string.Join('|', GptPresets.All.Keys),
-        CustomParser = result =>
-        {
-            string name = result.Tokens[^1].Value;
-            if (GptPresets.All.TryGetValue(name, out GptConfig? config)) return config;
-            result.AddError($"--preset ({name}) must be {Options.Join([.. GptPresets.All.Keys])}.");
-            return null;
-        },
-    };
+    private readonly Option<string?> _preset;
+    private readonly Option<string?> _objective;
+    private readonly Option<int?> _vocabSize;
+    private readonly Option<double?> _maskRate = Options.Number("--mask-rate", "The share of the tokens that are to be predicted. The default is 0.15.", rate => rate is > 0 and < 1, "must be a number between 0 and 1");
+    private readonly Option<bool> _wholeWord = new("--whole-word") { Description = "Mask whole words." };
+    private readonly Option<MaskingUnit?> _maskUnit = Options.Choice("--mask-unit", "What is masked together; entity takes --lexicon. The default is token.", ("token", MaskingUnit.Token),
+        ("word", MaskingUnit.WholeWord), ("ngram", MaskingUnit.NGram), ("span", MaskingUnit.Span), ("entity", MaskingUnit.Entity));
+    private readonly Option<string?> _lexicon = Options.Text("--lexicon", "FILE", "Phrases and entities to mask as a whole, one on each line.");
+    private readonly Option<double?> _meanSpan = Options.Number("--mean-span", "The mean length of lost spans, in tokens. The default is 3.", length => length >= 1, "must be a number from 1");
     private readonly Option<int?> _layers = Options.Positive("--layers", "Blocks.");
     private readonly Option<int?> _heads = Options.Positive("--heads", "Attention heads of a block.");
     private readonly Option<int?> _embedding = Options.Positive("--embedding", "Width of the residual stream, a multiple of --heads.");
     private readonly Option<int?> _context = Options.Positive("--context", "The longest sequence, in tokens.");
-    private readonly Option<int?> _vocabSize = Options.Positive("--vocab-size", $"Tokens of the tokenizer that is trained on the data, at least {SmallestVocabulary}.");
     private readonly Option<string?> _tokenizer = Options.Text("--tokenizer", "DIR", "A tokenizer to use instead of training one: any that pretrain tokenizer reads.");
     private readonly Option<int?> _batch = Options.Positive("--batch", $"Sequences of a micro-batch: what is in memory at once. The default is {s_defaults.BatchSize}.");
     private readonly Option<int?> _accumulate = Options.Positive("--accumulate", $"Micro-batches of a step. The default is {s_defaults.AccumulationSteps}.");
@@ -59,23 +51,65 @@ internal sealed class GptCommand
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run in --output, from its newest complete checkpoint." };
     private readonly Option<bool> _overwrite = new("--overwrite") { Description = "Replace the run in --output." };
 
+    private readonly PretrainFamily _family;
+
+    private PretrainCommand(PretrainFamily family)
+    {
+        _family = family;
+        _preset = Word("--preset", $"The size of the model, which the next five options change. The default is {DefaultPreset}.", [.. family.Presets.Keys]);
+        _objective = Word("--objective", $"What is predicted. The default is {family.Objectives[0]}.", family.Objectives);
+        _vocabSize = Options.Positive("--vocab-size", $"Tokens of the tokenizer that is trained on the data, at least {family.SmallestVocabulary}.");
+    }
+
+    /// <summary>Adds the command of every family.</summary>
     public static void AddTo(Command root, Action<Command, Command, Action<ParseResult, Session>> add)
     {
-        var options = new GptCommand();
-        var command = new Command("gpt", "Pre-trains a GPT on text: trains a tokenizer, tokenizes, trains, and saves a Hugging Face folder.")
+        foreach (PretrainFamily family in PretrainFamily.All)
         {
-            options._data, options._output, options._preset, options._layers, options._heads, options._embedding, options._context, options._vocabSize,
-            options._tokenizer, options._batch, options._accumulate, options._steps, options._learningRate, options._precision,
-            options._checkpointEvery, options._evaluateEvery, options._logEvery, options._validationFraction, options._resume, options._overwrite,
+            var options = new PretrainCommand(family);
+            var command = new Command(family.Name, $"Pre-trains {family.Title} on text: trains a tokenizer, tokenizes, trains, and saves a Hugging Face folder.")
+            {
+                options._data, options._output, options._preset, options._layers, options._heads, options._embedding, options._context, options._vocabSize,
+                options._tokenizer, options._batch, options._accumulate, options._steps, options._learningRate, options._precision,
+                options._checkpointEvery, options._evaluateEvery, options._logEvery, options._validationFraction, options._resume, options._overwrite,
+            };
+            foreach (Option option in options._schedule.All.Concat(options._optimizer.All)) command.Options.Add(option);
+            if (family.Objectives.Length > 1) command.Add(options._objective);
+            if (family.Masks) command.Add(options._maskRate);
+            if (family.MasksUnits)
+            {
+                command.Add(options._wholeWord);
+                command.Add(options._maskUnit);
+                command.Add(options._lexicon);
+            }
+            if (family.LosesSpans) command.Add(options._meanSpan);
+            add(root, command, options.Run);
+        }
+    }
+
+    private static Option<string?> Word(string name, string description, string[] words)
+    {
+        Option<string?> option = new(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', words),
+            CustomParser = result =>
+            {
+                string given = result.Tokens[^1].Value;
+                if (words.FirstOrDefault(word => word.Equals(given, StringComparison.OrdinalIgnoreCase)) is { } found) return found;
+                result.AddError($"{name} ({given}) must be {Options.Join(words)}.");
+                return null;
+            },
         };
-        foreach (Option option in options._schedule.All.Concat(options._optimizer.All)) command.Options.Add(option);
-        add(root, command, options.Run);
+        option.CompletionSources.Add(words);
+        return option;
     }
 
     private void Run(ParseResult parsed, Session session)
     {
-        GptConfig config = Architecture(parsed);
-        TrainingOptions training = Training(parsed, session, config);
+        ModelSizes sizes = Sizes(parsed);
+        PretrainGoal goal = Goal(parsed);
+        TrainingOptions training = Training(parsed, session, sizes);
         string output = training.Output;
         CheckFolder(output, training);
         double validationFraction = parsed.GetValue(_validationFraction) ?? DefaultValidationFraction;
@@ -87,14 +121,17 @@ internal sealed class GptCommand
             TextTokenizer? given = parsed.GetValue(_tokenizer) is { } folder ? TextTokenizer.Load(folder) : null;
             using RunTokens tokens = training.Resume && RunTokens.Exist(output)
                 ? RunTokens.Open(session, output, corpus, given, parsed.GetValue(_vocabSize))
-                : RunTokens.Build(session, output, corpus, given, config.VocabSize, store => CheckLength(store, validationFraction, config.ContextLength));
-            CheckLength(tokens.Store, validationFraction, config.ContextLength);
+                : RunTokens.Build(session, output, corpus, given, sizes.VocabSize, _family.TrainTokenizer, store => CheckLength(store, validationFraction, sizes.Context));
+            CheckLength(tokens.Store, validationFraction, sizes.Context);
 
-            config = config with { VocabSize = tokens.Tokenizer.VocabSize };
-            using GptModel model = new GptModel(config, generator: new RandomStreams(session.Seed).CreateGenerator("init")).to(device);
-            session.Log($"A GPT of {config.LayerCount} layers × {config.EmbeddingDim}, {config.HeadCount} heads, context {config.ContextLength}, {config.VocabSize} tokens.");
+            sizes = sizes with { VocabSize = tokens.Tokenizer.VocabSize };
+            string kind = _family.Name == "gpt" ? "GPT" : _family.Name;
+            session.Log($"A {kind} of {sizes.Layers} layers × {sizes.Embedding}, {sizes.Heads} heads, context {sizes.Context}, {sizes.VocabSize} tokens.");
             TrainingResult result = TrainingDisplay.Run(session, training with { Tokenizer = tokens.Tokenizer }, options =>
-                new Trainer(options).Run(model, new CausalLanguageModeling(tokens.Store, validationFraction), session.Cancellation));
+            {
+                using torch.Generator random = new RandomStreams(session.Seed).CreateGenerator("init");
+                return _family.Train(new PretrainTask(sizes, parsed.GetValue(_preset) ?? DefaultPreset, goal, tokens.Tokenizer, tokens.Store, options, device, random, session.Cancellation));
+            });
             if (result.Interrupted)
                 throw new InterruptedException($"Interrupted after step {result.Steps}; the state is saved in '{Path.Combine(result.Output, "checkpoints")}'. Go on with: {ResumeCommand(parsed)}");
             Report(session, result);
@@ -105,32 +142,41 @@ internal sealed class GptCommand
         }
     }
 
-    /// <summary>The preset with the options that change it. The vocabulary is that of the tokenizer to be trained.</summary>
-    private GptConfig Architecture(ParseResult parsed)
+    /// <summary>The preset's sizes with the options that change them. The vocabulary is that of the tokenizer to be trained.</summary>
+    private ModelSizes Sizes(ParseResult parsed)
     {
-        GptConfig preset = parsed.GetValue(_preset) ?? GptPresets.All[DefaultPreset];
-        GptConfig config = preset with
-        {
-            LayerCount = parsed.GetValue(_layers) ?? preset.LayerCount,
-            HeadCount = parsed.GetValue(_heads) ?? preset.HeadCount,
-            EmbeddingDim = parsed.GetValue(_embedding) ?? preset.EmbeddingDim,
-            ContextLength = parsed.GetValue(_context) ?? preset.ContextLength,
-            // Where the preset counts characters, the tokens are the bytes.
-            VocabSize = parsed.GetValue(_vocabSize) ?? Math.Max(preset.VocabSize, SmallestVocabulary),
-        };
+        ModelSizes preset = _family.Presets[parsed.GetValue(_preset) ?? DefaultPreset];
+        ModelSizes sizes = new(parsed.GetValue(_layers) ?? preset.Layers, parsed.GetValue(_heads) ?? preset.Heads, parsed.GetValue(_embedding) ?? preset.Embedding,
+            parsed.GetValue(_context) ?? preset.Context, parsed.GetValue(_vocabSize) ?? Math.Max(preset.VocabSize, _family.SmallestVocabulary));
         var faults = new List<string>();
-        if (config.EmbeddingDim % config.HeadCount != 0)
-            faults.Add($"--embedding ({config.EmbeddingDim}) must be divisible by --heads ({config.HeadCount}).");
-        if (config.VocabSize < SmallestVocabulary)
-            faults.Add($"--vocab-size ({config.VocabSize}) must be at least {SmallestVocabulary}: the 256 bytes and the end of a document.");
+        if (sizes.Embedding % sizes.Heads != 0)
+            faults.Add($"--embedding ({sizes.Embedding}) must be divisible by --heads ({sizes.Heads}).");
+        if (sizes.VocabSize < _family.SmallestVocabulary)
+            faults.Add($"--vocab-size ({sizes.VocabSize}) must be at least {_family.SmallestVocabulary}: {_family.VocabularyNeeds}.");
         if (parsed.GetValue(_tokenizer) is not null && parsed.GetValue(_vocabSize) is not null)
             faults.Add("--vocab-size and --tokenizer exclude each other: a given tokenizer brings its vocabulary.");
         if (faults.Count > 0) throw new UsageException(string.Join(Environment.NewLine, faults));
-        config.Validate();
-        return config;
+        return sizes;
     }
 
-    private TrainingOptions Training(ParseResult parsed, Session session, GptConfig config)
+    private PretrainGoal Goal(ParseResult parsed)
+    {
+        double rate = _family.Masks ? parsed.GetValue(_maskRate) ?? 0.15 : 0.15;
+        MaskingUnit unit = MaskingUnit.Token;
+        string? lexicon = null;
+        if (_family.MasksUnits)
+        {
+            bool wholeWord = parsed.GetValue(_wholeWord);
+            lexicon = parsed.GetValue(_lexicon);
+            if (wholeWord && parsed.GetValue(_maskUnit) is { } other and not MaskingUnit.WholeWord) throw new UsageException($"--whole-word and --mask-unit {other.ToString().ToLowerInvariant()} exclude each other.");
+            unit = parsed.GetValue(_maskUnit) ?? (wholeWord ? MaskingUnit.WholeWord : lexicon is not null ? MaskingUnit.Entity : MaskingUnit.Token);
+            if (unit == MaskingUnit.Entity != lexicon is not null) throw new UsageException("--mask-unit entity and --lexicon go together: the lexicon says what the entities are.");
+        }
+        return new PretrainGoal((_family.Objectives.Length > 1 ? parsed.GetValue(_objective) : null) ?? _family.Objectives[0],
+            new MaskingOptions { Rate = rate, Unit = unit, LexiconFile = lexicon }, (_family.LosesSpans ? parsed.GetValue(_meanSpan) : null) ?? 3, parsed.GetValue(_validationFraction) ?? DefaultValidationFraction);
+    }
+
+    private TrainingOptions Training(ParseResult parsed, Session session, ModelSizes sizes)
     {
         var options = new TrainingOptions
         {
@@ -138,7 +184,7 @@ internal sealed class GptCommand
             Steps = parsed.GetValue(_steps) ?? s_defaults.Steps,
             BatchSize = parsed.GetValue(_batch) ?? s_defaults.BatchSize,
             AccumulationSteps = parsed.GetValue(_accumulate) ?? s_defaults.AccumulationSteps,
-            LearningRate = parsed.GetValue(_learningRate) ?? _optimizer.DefaultLearningRate(parsed, DefaultLearningRate(config.EmbeddingDim)),
+            LearningRate = parsed.GetValue(_learningRate) ?? _optimizer.DefaultLearningRate(parsed, DefaultLearningRate(sizes.Embedding)),
             Precision = parsed.GetValue(_precision) ?? s_defaults.Precision,
             Seed = session.Seed,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? s_defaults.CheckpointEvery,

@@ -1,0 +1,80 @@
+using PreTrain.Models;
+
+namespace PreTrain.Cli.Tests.Commands;
+
+public class PretrainCommandTests
+{
+    private static ToolResult Run(TemporaryFolder folder, string family, params string[] more) =>
+        ToolRunner.Run([family, .. TinyRun.Arguments(TinyRun.Data(folder), folder["run"], ["--heads", "2", "--embedding", "32", "--context", "37", "--steps", "4", .. more])[1..]]);
+
+    [Theory]
+    [InlineData("bert", ModelHead.MaskedLanguageModel, new string[0])]
+    [InlineData("bert", ModelHead.MaskedLanguageModel, new[] { "--whole-word", "--mask-rate", "0.3" })]
+    [InlineData("bert", ModelHead.PreTraining, new[] { "--objective", "next-sentence", "--mask-unit", "span" })]
+    [InlineData("bert", ModelHead.PreTraining, new[] { "--objective", "sentence-order" })]
+    [InlineData("roberta", ModelHead.MaskedLanguageModel, new[] { "--mask-unit", "ngram" })]
+    [InlineData("electra", ModelHead.ReplacedTokenDetection, new[] { "--heads", "4", "--embedding", "64" })]
+    [InlineData("modernbert", ModelHead.MaskedLanguageModel, new string[0])]
+    [InlineData("t5", ModelHead.SequenceToSequence, new[] { "--mean-span", "2" })]
+    [InlineData("t5", ModelHead.SequenceToSequence, new[] { "--objective", "prefix-lm" })]
+    [InlineData("llama", ModelHead.CausalLanguageModel, new string[0])]
+    public void Pretrain_AnyFamily_SavesAModelOfItThatResumes(string family, ModelHead head, string[] options)
+    {
+        using var folder = new TemporaryFolder();
+
+        ToolResult result = Run(folder, family, ["--json", .. options]);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(4, result.Json().GetProperty("steps").GetInt32());
+        using (ITransformerModel model = AutoModel.FromPretrained(folder["run/model"]))
+            Assert.Equal((family, head), (model.ModelType, model.Head));
+        ToolResult resumed = Run(folder, family, ["--steps", "6", "--resume", .. options]);
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+        Assert.Contains("steps              6", resumed.Output);
+    }
+
+    [Theory]
+    [InlineData("bert", "[MASK]")]
+    [InlineData("roberta", "<mask>")]
+    public void FillMask_OfATrainedModel_Answers(string family, string mask)
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Equal(0, Run(folder, family).ExitCode);
+
+        ToolResult result = ToolRunner.Run("fill-mask", "--model", folder["run"], "--text", $"The {mask} is", "--top", "3", "--json");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(3, result.Json().GetProperty("predictions")[0].GetArrayLength());
+    }
+
+    [Fact]
+    public void Pretrain_ALexicon_MasksItsEntities()
+    {
+        using var folder = new TemporaryFolder();
+        string lexicon = folder.Write("lexicon.txt", "the quick fox\n");
+        ToolResult Lexicon(string path) => Run(folder, "bert", "--lexicon", path, "--overwrite");
+
+        Assert.Equal(0, Lexicon(lexicon).ExitCode);
+        ToolResult missing = Lexicon(folder["no.txt"]);
+        Assert.Equal(3, missing.ExitCode);
+        Assert.Contains("no.txt' cannot be read", missing.Error);
+    }
+
+    [Theory]
+    [InlineData("bert", "--mask-rate (1) must be a number between 0 and 1.", new[] { "--mask-rate", "1" })]
+    [InlineData("bert", "--objective (causal-lm) must be masked-lm, next-sentence or sentence-order.", new[] { "--objective", "causal-lm" })]
+    [InlineData("bert", "--whole-word and --mask-unit span exclude each other.", new[] { "--whole-word", "--mask-unit", "span" })]
+    [InlineData("bert", "--mask-unit entity and --lexicon go together: the lexicon says what the entities are.", new[] { "--mask-unit", "entity" })]
+    [InlineData("bert", "--vocab-size (50) must be at least 100: the special tokens and the characters of a text.", new[] { "--vocab-size", "50" })]
+    [InlineData("t5", "--mean-span (0.5) must be a number from 1.", new[] { "--mean-span", "0.5" })]
+    public void Pretrain_WrongOption_NamesOptionValueAndRule(string family, string message, string[] options)
+    {
+        using var folder = new TemporaryFolder();
+
+        ToolResult result = Run(folder, family, options);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains($"error: {message}", result.Error);
+        Assert.False(Directory.Exists(folder["run"]));
+    }
+}
