@@ -181,7 +181,7 @@ public sealed class SentencePairPredictionTests : IDisposable
     [Fact]
     public void Open_OneDocument_HasNoStrangersToDrawFrom()
     {
-        using TokenStore one = TokenStore.Build([string.Join(' ', s_documents)], s_tokenizer, _folder.File("one"));
+        using TokenStore one = TokenStore.Build([string.Join(' ', s_documents)], s_tokenizer, _folder.File("one"), cancellationToken: TestContext.Current.CancellationToken);
         var streams = new PreTrain.Torch.RandomStreams(5);
 
         var e = Assert.Throws<CorpusException>(() => new SentencePairPrediction(one, s_tokenizer, new() { Task = SentencePairTask.NextSentence }).Open(streams, _model, 2));
