@@ -61,8 +61,11 @@ generate.SetAction(p => ModelTimes.Generate(p.GetValue(precision)!, p.GetValue(p
 var generation = new Command("generation", "Generation beside transformers, in turn, and a table") { rounds, passes, threads, python };
 generation.SetAction(p => ModelTimes.Generation(p.GetValue(rounds), p.GetValue(passes), p.GetValue(threads), p.GetValue(python)!));
 
-var loadModel = new Command("load-model", "Times constructing and loading GPT-2 124M and prints one JSON object") { threads };
-loadModel.SetAction(p => ModelTimes.LoadModel(p.GetValue(threads)));
+var loadModel = new Command("load-model", "Times constructing and loading GPT-2 124M in processes of their own, and prints a table") { rounds, threads };
+loadModel.SetAction(p => ModelTimes.LoadModel(p.GetValue(rounds), p.GetValue(threads)));
+var modelFolder = new Argument<string>("folder");
+var loadFolder = new Command("load-folder", "Times loading here and prints one JSON object") { modelFolder, threads };
+loadFolder.SetAction(p => ModelTimes.LoadFolder(p.GetValue(modelFolder)!, p.GetValue(threads)));
 
 return new RootCommand("Compares PreTrain with PyTorch and Hugging Face's tokenizers") { step, run, memory, call, tokenizers, encode, train, trainLarge, load, word,
-    padding, recomputation, recomputeStep, generation, generate, loadModel }.Parse(args).Invoke();
+    padding, recomputation, recomputeStep, generation, generate, loadModel, loadFolder }.Parse(args).Invoke();

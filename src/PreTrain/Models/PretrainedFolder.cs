@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -53,6 +54,7 @@ internal static class PretrainedFolder
     {
         using CheckpointTensors file = CheckpointTensors.Open(folder);
         Dictionary<WeightRow, string> names = Check(file, table, ignored, missing);
+        ProcessHeap.Expect(table.Sum(Count) * sizeof(float));
         TModel model = create(table.Where(row => !names.ContainsKey(row)).Select(row => row.Ours).ToHashSet());
         try
         {
@@ -95,9 +97,9 @@ internal static class PretrainedFolder
         }
 
         static bool IsArranged(WeightRow row) => row.Transposed || row.KeptAs is not null;
-
-        static long Count(WeightRow row) => row.Shape.Aggregate(1L, (a, b) => a * b);
     }
+
+    private static long Count(WeightRow row) => row.Shape.Aggregate(1L, (a, b) => a * b);
 
     /// <summary>Finds each row's tensor; whatever is missing, has another shape or is left over is told together.</summary>
     private static Dictionary<WeightRow, string> Check(CheckpointTensors file, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<WeightRow, bool> missing)

@@ -32,7 +32,6 @@ public sealed class FlatParameters : IDisposable
     public FlatParameters(nn.Module model, Precision precision)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ProcessHeap.KeepFreedMemory();
         Precision = precision;
         ScalarType type = precision.ToScalarType();
         var seen = new HashSet<nint>();
@@ -57,6 +56,8 @@ public sealed class FlatParameters : IDisposable
         using IDisposable mode = no_grad();
         using DisposeScope scope = NewDisposeScope();
         Device device = trainable[0].Parameter.device;
+        // The values below, and two moments of an optimizer.
+        if (device.type == DeviceType.CPU) ProcessHeap.Expect(Length * (3 * sizeof(float) + 2 * type.ElementSize()));
         Master = Keep(zeros([Length], dtype: ScalarType.Float32, device: device));
         _slots = [.. trainable.Select((p, i) => new Slot(p.Name, p.Parameter, offsets[i], p.Parameter.numel(), p.Parameter.shape))];
         foreach (Slot slot in _slots) slot.View(Master).copy_(slot.Parameter);
