@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using PreTrain.Models.Gpt;
 
 namespace PreTrain.Compare;
 
@@ -21,9 +20,9 @@ internal static class Contest
     {
         foreach (string name in options.Models)
         {
-            if (!TrainingSteps.Models.ContainsKey(name))
+            if (!TrainingWorkload.All.ContainsKey(name))
             {
-                Console.Error.WriteLine($"--model '{name}' is unknown; it must be one of {string.Join(", ", TrainingSteps.Models.Keys)}.");
+                Console.Error.WriteLine($"--model '{name}' is unknown; it must be one of {string.Join(", ", TrainingWorkload.All.Keys)}.");
                 return 2;
             }
             List<Contender> contenders = Contenders(options);
@@ -72,9 +71,8 @@ internal static class Contest
 
     private static void Print(string name, string version, List<Contender> contenders, ContestOptions options)
     {
-        var (config, batch) = TrainingSteps.Models[name];
-        int tokens = batch * config.ContextLength;
-        Console.WriteLine($"\n### {name}: {config.LayerCount} layers × {config.EmbeddingDim}, context {config.ContextLength}, batch {batch}, vocabulary {config.VocabSize}; "
+        TrainingWorkload workload = TrainingWorkload.All[name];
+        Console.WriteLine($"\n### {name}: {workload.Title}; "
             + $"{options.Device}, {options.Threads} threads, {version}, {options.Rounds} rounds of {options.Steps} steps\n");
         Console.WriteLine("| who | mode | ms per step | tokens/s | TFLOP/s | peak MiB | ratio to the best of PyTorch, same precision | any precision |");
         Console.WriteLine("|---|---|---|---|---|---|---|---|");
@@ -83,15 +81,7 @@ internal static class Contest
         {
             string Ratio(IEnumerable<Contender> others) => c.Ours && others.Any() ? $"{others.Min(o => o.Median) / c.Median:F2}×" : "";
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"| {c.Who} | {c.Mode} | {c.Median:F1} | {1000 * tokens / c.Median:N0} | {Flops(config, tokens) / c.Median / 1e9:F2} | {c.PeakBytes / 1048576} | {Ratio(theirs.Where(t => t.Precision == c.Precision))} | {Ratio(theirs)} |"));
+                $"| {c.Who} | {c.Mode} | {c.Median:F1} | {1000 * workload.Tokens / c.Median:N0} | {workload.Flops / c.Median / 1e9:F2} | {c.PeakBytes / 1048576} | {Ratio(theirs.Where(t => t.Precision == c.Precision))} | {Ratio(theirs)} |"));
         }
-    }
-
-    /// <summary>6 per weight of the matrix products and token, and 12·layers·width·context a token for attention (Chowdhery et al. 2022, appendix B).</summary>
-    private static double Flops(GptConfig config, int tokens)
-    {
-        double weights = config.LayerCount * (4.0 * config.EmbeddingDim * config.EmbeddingDim + 2.0 * config.EmbeddingDim * config.InnerDim)
-            + (double)config.VocabSize * config.EmbeddingDim;
-        return tokens * (6 * weights + 12.0 * config.LayerCount * config.EmbeddingDim * config.ContextLength);
     }
 }

@@ -2,7 +2,7 @@
 using System.CommandLine;
 using PreTrain.Compare;
 
-var model = new Option<string>("--model") { DefaultValueFactory = _ => "char", Description = "char, gpt2, gpt2-1024 or tiny; for 'run' several, separated by commas" };
+var model = new Option<string>("--model") { DefaultValueFactory = _ => "char", Description = "char, gpt2, gpt2-1024, bert, t5 or tiny; for 'run' several, separated by commas" };
 var precision = new Option<string>("--precision") { DefaultValueFactory = _ => "bf16", Description = "fp32 or bf16" };
 var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu", Description = "cpu or cuda" };
 var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 5, Description = "Timed steps of one process" };

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using PreTrain.Models.Gpt;
 using PreTrain.Optimization;
 using PreTrain.Torch;
 using TorchSharp;
@@ -11,15 +10,6 @@ namespace PreTrain.Compare;
 /// <summary>The steps of this library: the same work as in train_step.py.</summary>
 internal static class TrainingSteps
 {
-    /// <summary>The models of train_step.py, and the sequences of a batch.</summary>
-    internal static readonly Dictionary<string, (GptConfig Config, int Batch)> Models = new()
-    {
-        ["char"] = (GptPresets.Char, 16),
-        ["gpt2"] = (GptPresets.Gpt2Small with { ContextLength = 256 }, 4),
-        ["gpt2-1024"] = (GptPresets.Gpt2Small, 16),
-        ["tiny"] = (new GptConfig { VocabSize = 65, ContextLength = 32, LayerCount = 2, HeadCount = 2, EmbeddingDim = 64 }, 4),
-    };
-
     internal static void Time(string name, string precision, string device, int steps, int warmup, int threads)
     {
         using var session = new Session(name, precision, device, threads);
@@ -58,28 +48,23 @@ internal static class TrainingSteps
 
     private sealed class Session : IDisposable
     {
-        private readonly GptModel _model;
+        private readonly nn.Module _model;
+        private readonly Func<Tensor> _loss;
         private readonly FlatParameters _parameters;
         private readonly AdamW _optimizer;
-        private readonly Tensor _inputs;
-        private readonly Tensor _targets;
         private readonly bool _onCuda;
 
         internal Session(string name, string precision, string device, int threads)
         {
             set_num_threads(threads);
-            var (config, batch) = Models[name];
+            TrainingWorkload workload = TrainingWorkload.All[name];
             _onCuda = device == "cuda";
-            Device where = _onCuda ? CUDA : CPU;
             using Generator generator = new(1);
-            _model = new GptModel(config, generator: generator).to(where);
+            (_model, _loss) = workload.Create(_onCuda ? CUDA : CPU, generator);
             _model.train();
             _parameters = new FlatParameters(_model, precision == "bf16" ? Precision.BFloat16 : Precision.Float32);
             _optimizer = new AdamW(_parameters, new AdamWOptions());
-            Tensor ids = randint(config.VocabSize, [batch, config.ContextLength + 1], dtype: ScalarType.Int64, generator: generator);
-            _inputs = ids[.., ..^1].contiguous().to(where);
-            _targets = ids[.., 1..].contiguous().to(where);
-            Tokens = batch * config.ContextLength;
+            Tokens = workload.Tokens;
         }
 
         internal int Tokens { get; }
@@ -87,7 +72,7 @@ internal static class TrainingSteps
         internal float Step()
         {
             using DisposeScope scope = NewDisposeScope();
-            Tensor loss = _model.Loss(_inputs, _targets, Tokens);
+            Tensor loss = _loss();
             loss.backward();
             _parameters.Collect();
             double norm = _optimizer.GradientNorm();

@@ -1,5 +1,4 @@
-using System.CommandLine;
-using System.CommandLine.Parsing;
+using PreTrain.Cli.Tests.Docs;
 using PreTrain.Training;
 
 namespace PreTrain.Cli.Tests.Readme;
@@ -48,37 +47,13 @@ public class ReadmeTests
     [Trait("Speed", "Slow")]
     public void Commands_OfTheReadme_Run()
     {
-        string[] commands = [.. Repository.CodeBlocks("README.md", "sh").SelectMany(block => block.Split('\n')).Where(line => line.StartsWith("pretrain ", StringComparison.Ordinal))];
         using var folder = new TemporaryFolder();
         folder.Write("docs/a.txt", TinyModel.Text(900));
         folder.Write("notes.txt", TinyModel.Text(9));
         TinyModel.SaveBert(folder["models/bert"]);
         folder.Write("question.json", """{"input_ids": [[2, 7, 11, 3, 13, 17, 3]], "token_type_ids": [[0, 0, 0, 0, 1, 1, 1]]}""");
-        var small = new Dictionary<string, string>
-        {
-            ["--steps"] = "2",
-            ["--warmup-steps"] = "1",
-            ["--layers"] = "1",
-            ["--embedding"] = "12",
-            ["--context"] = "16",
-            ["--batch"] = "2",
-            ["--data"] = "docs/*.txt",
-        };
 
-        Assert.NotEmpty(commands);
-        Repository.In(folder.Path, () =>
-        {
-            foreach (string command in commands)
-            {
-                string[] arguments = [.. CommandLineParser.SplitCommandLine(command.Replace('\'', '"')).Skip(1)];
-                for (int i = 0; i < arguments.Length - 1; i++)
-                {
-                    if (arguments[0] == "gpt" && small.TryGetValue(arguments[i], out string? value)) arguments[i + 1] = value;
-                }
-                ToolResult result = ToolRunner.Run(arguments);
-                Assert.True(result.ExitCode == 0, $"{command}: exit code {result.ExitCode}: {result.Error}");
-            }
-        });
+        DocumentedCommands.Run("README.md", folder.Path, ("--data", "docs/*.txt"));
     }
 
     [Fact]

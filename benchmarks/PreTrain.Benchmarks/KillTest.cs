@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace PreTrain.Benchmarks;
+
+/// <summary>
+/// <c>-- kill --tool FOLDER/PreTrain.Cli.dll</c>: each pre-training of the tool once without a disturbance, and once more with SIGKILL at random moments, resumed each time. In
+/// the end both must have the same <c>metrics.jsonl</c> and the same weights to the last bit, and no file that the other has not; and no resumption may have met a broken
+/// checkpoint. Kills are spread evenly over what a process does: start, tokens, steps, and the writing of checkpoints, one every fourth step.
+/// </summary>
+internal static class KillTest
+{
+    private const string Sizes = "--layers 2 --heads 2 --embedding 32 --context 48 --batch 5 --vocab-size 700 --checkpoint-every 4 --evaluate-every 20 --log-every 1 --validation-fraction 0.1 --device cpu --threads 1";
+
+    private static readonly (string Name, string Arguments)[] s_runs =
+    [
+        ("causal", "gpt"),
+        ("causal, Muon in two micro-batches, average of weights", "llama --optimizer muon --accumulate 2 --ema 0.99"),
+        ("masked", "bert --objective masked-lm"),
+        ("masked words, bf16", "roberta --whole-word --precision bf16"),
+        ("next sentence", "bert --objective next-sentence"),
+        ("sentence order", "bert --objective sentence-order"),
+        ("replaced tokens", "electra"),
+        ("masked, unpadded", "modernbert --optimizer adamw8bit"),
+        ("span corruption", "t5 --objective span-corruption"),
+        ("prefix", "t5 --objective prefix-lm --optimizer adafactor"),
+    ];
+
+    internal static int Run(string[] arguments)
+    {
+        string Option(string name, string value) => Array.IndexOf(arguments, name) is >= 0 and var at && at + 1 < arguments.Length ? arguments[at + 1] : value;
+        string tool = Option("--tool", ""), only = Option("--run", "");
+        int kills = int.Parse(Option("--kills", "50"), CultureInfo.InvariantCulture), steps = int.Parse(Option("--steps", "400"), CultureInfo.InvariantCulture);
+        if (!File.Exists(tool))
+        {
+            Console.Error.WriteLine($"--tool '{tool}' must be the built PreTrain.Cli.dll.");
+            return 2;
+        }
+        string folder = Directory.CreateTempSubdirectory("pretrain-kill-").FullName;
+        try
+        {
+            string data = Option("--data", Path.Combine(folder, "text.txt"));
+            if (!File.Exists(data)) File.WriteAllLines(data, Sentences());
+            Console.WriteLine($"{steps} steps, a checkpoint every fourth\n\n| objective | kills | before the first step | at steps | metrics | weights | files | broken checkpoints |\n|---|---|---|---|---|---|---|---|");
+            bool same = true;
+            foreach (var (name, run) in s_runs.Where(r => r.Name.Contains(only, StringComparison.Ordinal))) same &= new Duel(folder, name, run, data, tool, steps).Fight(kills);
+            return same ? 0 : 1;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>Documents of sentences whose words follow from each other, so that there is something to learn.</summary>
+    private static IEnumerable<string> Sentences()
+    {
+        string[] nouns = ["ship", "river", "letter", "house", "garden", "window", "tree", "mountain", "road", "song"], verbs = ["finds", "leaves", "crosses", "remembers", "opens", "follows"];
+        var random = new Random(7);
+        for (int i = 0; i < 3000; i++)
+        {
+            int first = random.Next(nouns.Length);
+            yield return $"The {nouns[first]} {verbs[random.Next(verbs.Length)]} the {nouns[(first + 1 + random.Next(3)) % nouns.Length]}. It {verbs[(first + random.Next(2)) % verbs.Length]} a {nouns[random.Next(nouns.Length)]} near the {nouns[first]}.";
+            if (i % 6 == 5) yield return "";
+        }
+    }
+
+    private sealed class Duel(string folder, string name, string run, string data, string tool, int steps)
+    {
+        private readonly string _whole = Path.Combine(folder, $"{name} whole"), _killed = Path.Combine(folder, $"{name} killed");
+        private int _early, _broken;
+
+        internal bool Fight(int kills)
+        {
+            var clock = Stopwatch.StartNew();
+            if (Start(_whole, resume: false, kill: null) is var code and not 0) return Say($"the whole run ended with {code}");
+            double seconds = clock.Elapsed.TotalSeconds;
+            var random = new Random(11);
+            int done = 0;
+            var at = new List<int>();
+            while (done < kills)
+            {
+                // A process takes a while to its first step; from there on it may get as far as a whole share of the steps.
+                double patience = 0.1 + random.NextDouble() * (2.0 + 2 * seconds / kills);
+                int? result = Start(_killed, resume: done > 0, TimeSpan.FromSeconds(patience));
+                if (result == 0) break;
+                if (result is not null) return Say($"a resumed run ended with {result}");
+                done++;
+                at.Add(LastStep());
+            }
+            _early = at.Count(step => step == 0);
+            if (Start(_killed, resume: done > 0, kill: null) is var last and not 0) return Say($"the last resumption ended with {last}");
+            bool metrics = Equal("metrics.jsonl"), weights = Directory.GetFiles(Path.Combine(_whole, "model"), "*.safetensors", SearchOption.AllDirectories).All(file => Equal(Path.GetRelativePath(_whole, file)));
+            string[] strays = [.. Files(_whole).Except(Files(_killed)), .. Files(_killed).Except(Files(_whole))];
+            Console.WriteLine($"| {name} | {done} | {_early} | {(at.Count == 0 ? 0 : at.Where(s => s > 0).DefaultIfEmpty().Min())} to {at.DefaultIfEmpty().Max()} | {Word(metrics)} | {Word(weights)} | {(strays.Length == 0 ? "the same" : string.Join(", ", strays))} | {_broken} |");
+            Directory.Delete(_whole, recursive: true);
+            Directory.Delete(_killed, recursive: true);
+            return metrics && weights && strays.Length == 0 && _broken == 0 && done == kills;
+
+            static string Word(bool same) => same ? "equal" : "**different**";
+        }
+
+        private bool Say(string fault)
+        {
+            Console.WriteLine($"| {name} | {fault} | | | | | | |");
+            return false;
+        }
+
+        /// <returns>The exit code; null when it was killed.</returns>
+        private int? Start(string output, bool resume, TimeSpan? kill)
+        {
+            var start = new ProcessStartInfo("dotnet", [tool, .. run.Split(' '), "--data", data, "--output", output, "--steps", $"{steps}", .. Sizes.Split(' '), .. resume ? ["--resume"] : Array.Empty<string>()])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
+            using Process process = Process.Start(start)!;
+            Task<string> log = process.StandardError.ReadToEndAsync(), text = process.StandardOutput.ReadToEndAsync();
+            bool ended = kill is null ? Wait(process) : process.WaitForExit(kill.Value);
+            if (!ended) process.Kill();
+            process.WaitForExit();
+            if (log.Result.Contains("broken checkpoint", StringComparison.Ordinal)) _broken++;
+            if (ended && process.ExitCode != 0) Console.Error.WriteLine(log.Result + text.Result);
+            return ended ? process.ExitCode : null;
+
+            static bool Wait(Process process)
+            {
+                process.WaitForExit();
+                return true;
+            }
+        }
+
+        private int LastStep()
+        {
+            string checkpoints = Path.Combine(_killed, "checkpoints");
+            return Directory.Exists(checkpoints)
+                ? Directory.GetDirectories(checkpoints, "step-*").Select(path => int.TryParse(Path.GetFileName(path).AsSpan(5), CultureInfo.InvariantCulture, out int step) ? step : 0).DefaultIfEmpty().Max()
+                : 0;
+        }
+
+        private bool Equal(string file)
+        {
+            string other = Path.Combine(_killed, file);
+            return File.Exists(other) && File.ReadAllBytes(Path.Combine(_whole, file)).AsSpan().SequenceEqual(File.ReadAllBytes(other));
+        }
+
+        private static IEnumerable<string> Files(string root) => Directory.EnumerateFileSystemEntries(root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(root, path)).Order();
+    }
+}

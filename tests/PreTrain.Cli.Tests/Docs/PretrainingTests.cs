@@ -1,0 +1,18 @@
+namespace PreTrain.Cli.Tests.Docs;
+
+public class PretrainingTests
+{
+    [Fact]
+    [Trait("Speed", "Slow")]
+    public void Commands_OfThePage_LeadFromFilesToEachKindOfModel()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("crawl/a.txt", TinyModel.Text(900));
+        folder.Write("crawl/more/b.txt", TinyModel.Text(300, seed: 5));
+        folder.Write("notes.txt", TinyModel.Text(20));
+
+        DocumentedCommands.Run("docs/pretraining.md", folder.Path, ("--vocab-size", "300"));
+
+        foreach (string run in new[] { "bert", "llama", "t5" }) Assert.True(File.Exists(folder[$"runs/{run}/model/model.safetensors"]), run);
+    }
+}
