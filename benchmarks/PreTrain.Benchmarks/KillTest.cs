@@ -39,8 +39,8 @@ internal static class KillTest
         string folder = Directory.CreateTempSubdirectory("pretrain-kill-").FullName;
         try
         {
-            string data = Option("--data", Path.Combine(folder, "text.txt"));
-            if (!File.Exists(data)) File.WriteAllLines(data, Sentences());
+            string data = Option("--data", Path.Combine(folder, "text.jsonl"));
+            if (!File.Exists(data)) File.WriteAllLines(data, Documents());
             Console.WriteLine($"{steps} steps, a checkpoint every fourth\n\n| objective | kills | before the first step | at steps | metrics | weights | files | broken checkpoints |\n|---|---|---|---|---|---|---|---|");
             bool same = true;
             foreach (var (name, run) in s_runs.Where(r => r.Name.Contains(only, StringComparison.Ordinal))) same &= new Duel(folder, name, run, data, tool, steps).Fight(kills);
@@ -53,15 +53,20 @@ internal static class KillTest
     }
 
     /// <summary>Documents of sentences whose words follow from each other, so that there is something to learn.</summary>
-    private static IEnumerable<string> Sentences()
+    private static IEnumerable<string> Documents()
     {
         string[] nouns = ["ship", "river", "letter", "house", "garden", "window", "tree", "mountain", "road", "song"], verbs = ["finds", "leaves", "crosses", "remembers", "opens", "follows"];
         var random = new Random(7);
-        for (int i = 0; i < 3000; i++)
+        for (int i = 0; i < 500; i++)
         {
-            int first = random.Next(nouns.Length);
-            yield return $"The {nouns[first]} {verbs[random.Next(verbs.Length)]} the {nouns[(first + 1 + random.Next(3)) % nouns.Length]}. It {verbs[(first + random.Next(2)) % verbs.Length]} a {nouns[random.Next(nouns.Length)]} near the {nouns[first]}.";
-            if (i % 6 == 5) yield return "";
+            var text = new System.Text.StringBuilder();
+            for (int j = 0; j < 6; j++)
+            {
+                int first = random.Next(nouns.Length);
+                text.Append(CultureInfo.InvariantCulture, $"The {nouns[first]} {verbs[random.Next(verbs.Length)]} the {nouns[(first + 1 + random.Next(3)) % nouns.Length]}. ");
+                text.Append(CultureInfo.InvariantCulture, $"It {verbs[(first + random.Next(2)) % verbs.Length]} a {nouns[random.Next(nouns.Length)]} near the {nouns[first]}. ");
+            }
+            yield return $"{{\"text\": \"{text}\"}}";
         }
     }
 
@@ -74,14 +79,14 @@ internal static class KillTest
         {
             var clock = Stopwatch.StartNew();
             if (Start(_whole, resume: false, kill: null) is var code and not 0) return Say($"the whole run ended with {code}");
-            double seconds = clock.Elapsed.TotalSeconds;
+            double training = LastSecond(_whole), start = clock.Elapsed.TotalSeconds - training;
             var random = new Random(11);
             int done = 0;
             var at = new List<int>();
             while (done < kills)
             {
-                // A process takes a while to its first step; from there on it may get as far as a whole share of the steps.
-                double patience = 0.1 + random.NextDouble() * (2.0 + 2 * seconds / kills);
+                // Any moment from its start on, and up to twice the share of the steps that it may take.
+                double patience = 0.05 + random.NextDouble() * (start + 2 * training / kills);
                 int? result = Start(_killed, resume: done > 0, TimeSpan.FromSeconds(patience));
                 if (result == 0) break;
                 if (result is not null) return Say($"a resumed run ended with {result}");
@@ -129,6 +134,9 @@ internal static class KillTest
                 return true;
             }
         }
+
+        /// <summary>How long the trainer ran.</summary>
+        private static double LastSecond(string run) => System.Text.Json.JsonDocument.Parse(File.ReadLines(Path.Combine(run, "timings.jsonl")).Last()).RootElement.GetProperty("seconds").GetDouble();
 
         private int LastStep()
         {

@@ -67,5 +67,15 @@ var modelFolder = new Argument<string>("folder");
 var loadFolder = new Command("load-folder", "Times loading here and prints one JSON object") { modelFolder, threads };
 loadFolder.SetAction(p => ModelTimes.LoadFolder(p.GetValue(modelFolder)!, p.GetValue(threads)));
 
+var data = new Option<string?>("--data") { Description = "A text file; the SDK's documentation where it is not given" };
+var recipe = new Option<string>("--recipe") { DefaultValueFactory = _ => "adamw", Description = "adamw, as nanoGPT, or muon" };
+var trainingSteps = new Option<int>("--steps") { DefaultValueFactory = _ => 2000 };
+var quality = new Command("quality", "Trains nanoGPT's CPU preset here and in PyTorch, in turn, and prints a table") { data, recipe, trainingSteps, rounds, threads, python };
+quality.SetAction(p => QualityContest.Run(new QualityOptions(p.GetValue(data), p.GetValue(trainingSteps), p.GetValue(recipe)!, p.GetValue(rounds), p.GetValue(threads), p.GetValue(python)!)));
+var seed = new Option<int>("--seed");
+var output = new Option<string>("--output") { Required = true };
+var qualityRun = new Command("quality-run", "Trains here and prints one JSON object") { data, recipe, trainingSteps, seed, threads, output };
+qualityRun.SetAction(p => QualityContest.Train(p.GetValue(data)!, p.GetValue(recipe)!, p.GetValue(trainingSteps), p.GetValue(seed), p.GetValue(threads), p.GetValue(output)!));
+
 return new RootCommand("Compares PreTrain with PyTorch and Hugging Face's tokenizers") { step, run, memory, call, tokenizers, encode, train, trainLarge, load, word,
-    padding, recomputation, recomputeStep, generation, generate, loadModel, loadFolder }.Parse(args).Invoke();
+    padding, recomputation, recomputeStep, generation, generate, loadModel, loadFolder, quality, qualityRun }.Parse(args).Invoke();
