@@ -67,7 +67,7 @@ internal static class QualityContest
         using Generator random = new RandomStreams(seed).CreateGenerator("init");
         using var model = new GptModel(new GptConfig { LayerCount = 4, HeadCount = 4, EmbeddingDim = 128, ContextLength = Context, VocabSize = letters.VocabSize, Dropout = 0 }, generator: random);
         var curve = new Curve();
-        var options = new TrainingOptions { Output = Path.Combine(output, "run"), Steps = steps, BatchSize = Batch, EvaluateEvery = 100, EvaluationBatches = 0, CheckpointEvery = 0, LogEvery = steps, Seed = seed, Callbacks = [curve] };
+        var options = new TrainingOptions { Output = Path.Combine(output, "run"), Steps = steps, BatchSize = Batch, EvaluateEvery = 100, EvaluationBatches = 0, CheckpointEvery = 0, LogEvery = steps, Seed = seed, Precision = Precision.BFloat16, Callbacks = [curve] };
         options = recipe switch
         {
             "adamw" => options with { LearningRate = 1e-3, WarmupSteps = 100, Beta2 = 0.99 },

@@ -44,7 +44,7 @@ internal sealed class Muon : IOptimizer
             double rate = learningRate * group.RateScale, rows = range.Shape[0], columns = range.Shape[1];
             double scale = _options.Scaling == MuonScaling.Original ? Math.Sqrt(Math.Max(1, rows / columns)) : 0.2 * Math.Sqrt(Math.Max(rows, columns));
             if (group.Decays) master.mul_(1 - rate * _options.WeightDecay);
-            master.add_(Orthogonalize(direction, _options.Iterations, _options.Epsilon), alpha: -rate * scale);
+            master.add_(Orthogonalize(direction, _options.Iterations, _options.Epsilon, _parameters.Compute.dtype), alpha: -rate * scale);
             if (!ReferenceEquals(_parameters.Compute, _parameters.Master)) View(_parameters.Compute).copy_(master);
 
             Tensor View(Tensor flat) => flat.narrow(0, range.Start, range.Count).view(range.Shape);
@@ -63,12 +63,12 @@ internal sealed class Muon : IOptimizer
         _rest.Dispose();
     }
 
-    /// <summary>The nearest orthogonal matrix, roughly: all singular values become about 1, by the Newton-Schulz iteration, on a GPU in bfloat16.</summary>
-    internal static Tensor Orthogonalize(Tensor matrix, int iterations, double epsilon)
+    /// <summary>The nearest orthogonal matrix, roughly: all singular values become about 1, by the Newton-Schulz iteration, as Jordan et al. compute it in the type of the compute copy.</summary>
+    internal static Tensor Orthogonalize(Tensor matrix, int iterations, double epsilon, ScalarType type)
     {
         bool tall = matrix.size(0) > matrix.size(1);
         Tensor x = (tall ? matrix.t() : matrix) / linalg.vector_norm(matrix, 2).clamp_(min: epsilon);
-        if (x.device_type == DeviceType.CUDA) x = x.to(ScalarType.BFloat16);
+        x = x.to(type);
         for (int i = 0; i < iterations; i++)
         {
             Tensor gram = x.mm(x.t());
