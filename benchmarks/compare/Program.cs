@@ -68,10 +68,11 @@ var loadFolder = new Command("load-folder", "Times loading here and prints one J
 loadFolder.SetAction(p => ModelTimes.LoadFolder(p.GetValue(modelFolder)!, p.GetValue(threads)));
 
 var data = new Option<string?>("--data") { Description = "A text file; the SDK's documentation where it is not given" };
-var recipe = new Option<string>("--recipe") { DefaultValueFactory = _ => "adamw", Description = "adamw, as nanoGPT, or muon" };
+var recipe = new Option<string>("--recipe") { DefaultValueFactory = _ => "muon", Description = "muon, or adamw as nanoGPT" };
 var trainingSteps = new Option<int>("--steps") { DefaultValueFactory = _ => 2000 };
-var quality = new Command("quality", "Trains nanoGPT's CPU preset here and in PyTorch, in turn, and prints a table") { data, recipe, trainingSteps, rounds, threads, python };
-quality.SetAction(p => QualityContest.Run(new QualityOptions(p.GetValue(data), p.GetValue(trainingSteps), p.GetValue(recipe)!, p.GetValue(rounds), p.GetValue(threads), p.GetValue(python)!)));
+var ownSteps = new Option<int>("--own-steps") { DefaultValueFactory = _ => 600, Description = "Steps of PreTrain" };
+var quality = new Command("quality", "Trains nanoGPT's CPU preset here and in PyTorch, in turn, and prints a table") { data, recipe, trainingSteps, ownSteps, rounds, threads, python };
+quality.SetAction(p => QualityContest.Run(new QualityOptions(p.GetValue(data), p.GetValue(trainingSteps), p.GetValue(ownSteps), p.GetValue(recipe)!, p.GetValue(rounds), p.GetValue(threads), p.GetValue(python)!)));
 var seed = new Option<int>("--seed");
 var output = new Option<string>("--output") { Required = true };
 var qualityRun = new Command("quality-run", "Trains here and prints one JSON object") { data, recipe, trainingSteps, seed, threads, output };

@@ -14,7 +14,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Compare;
 
 /// <summary>How the contest runs.</summary>
-internal sealed record QualityOptions(string? Data, int Steps, string Recipe, int Rounds, int Threads, string Python);
+internal sealed record QualityOptions(string? Data, int Steps, int OwnSteps, string Recipe, int Rounds, int Threads, string Python);
 
 /// <summary>
 /// Who reaches the held-out loss of nanoGPT's CPU preset sooner: PyTorch in its fastest mode after all its steps, against this library, which may choose its own recipe for the same
@@ -35,13 +35,13 @@ internal static class QualityContest
             File.WriteAllText(text, Ascii(options.Data is null ? string.Join('\n', new SdkDocumentation())[..1_115_394] : File.ReadAllText(options.Data)));
             string[] common = ["--data", text, "--threads", options.Threads.ToString(CultureInfo.InvariantCulture)];
             string[] fastest = s_modes.MinBy(mode => Theirs([.. common, .. mode, "--steps", $"{Trial}"])["seconds"]![0]!.GetValue<double>())!;
-            Console.WriteLine($"{new FileInfo(text).Length} characters, 4 layers × 128, context {Context}, batch {Batch}, {options.Threads} threads; PyTorch: {string.Join(' ', fastest)}, the fastest of four modes; PreTrain: {options.Recipe}\n");
+            Console.WriteLine($"{new FileInfo(text).Length} characters, 4 layers × 128, context {Context}, batch {Batch}, {options.Threads} threads; PyTorch: {string.Join(' ', fastest)}, the fastest of four modes; PreTrain: bf16, {options.Recipe}, {options.OwnSteps} steps\n");
             Console.WriteLine($"| round | PyTorch s, {options.Steps} steps | its loss | PreTrain s to that loss | at step | ratio | PreTrain s, all steps | its loss |\n|---|---|---|---|---|---|---|---|");
             for (int round = 1; round <= options.Rounds; round++)
             {
                 JsonNode theirs = Theirs([.. common, .. fastest, "--steps", $"{options.Steps}", "--seed", $"{round}"]);
                 double seconds = theirs["seconds"]![0]!.GetValue<double>(), loss = theirs["curve"]!.AsArray()[^1]![2]!.GetValue<double>();
-                JsonNode ours = ContenderProcess.RunSelf("PreTrain", ["quality-run", "--data", text, "--steps", $"{options.Steps}", "--recipe", options.Recipe, "--seed", $"{round}", "--threads", $"{options.Threads}", "--output", Path.Combine(folder, $"{round}")])
+                JsonNode ours = ContenderProcess.RunSelf("PreTrain", ["quality-run", "--data", text, "--steps", $"{options.OwnSteps}", "--recipe", options.Recipe, "--seed", $"{round}", "--threads", $"{options.Threads}", "--output", Path.Combine(folder, $"{round}")])
                     ?? throw new InvalidOperationException("The run failed.");
                 (int Step, double Seconds, double Loss)[] curve = [.. ours["curve"]!.AsArray().Select(point => (point![0]!.GetValue<int>(), point[1]!.GetValue<double>(), point[2]!.GetValue<double>()))];
                 var reached = curve.FirstOrDefault(point => point.Loss <= loss);

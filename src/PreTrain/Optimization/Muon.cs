@@ -1,3 +1,4 @@
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,21 +34,21 @@ internal sealed class Muon : IOptimizer
     {
         _rest.Step(++StepCount, learningRate, gradientScale);
         using IDisposable mode = no_grad();
-        foreach (var (range, group, momentum) in _matrices)
+        using DisposeScope scope = NewDisposeScope();
+        Tensor[] directions = [.. _matrices.Select(matrix => Direction(matrix.Range, matrix.Group, matrix.Momentum, gradientScale))];
+        // A unit for matrices of bfloat16 is faster than any loop over vectors.
+        bool loops = _kernels && !(Processor.HasBFloat16Matrices && _parameters.Compute.dtype == ScalarType.BFloat16);
+        OrthogonalKernels.Orthogonalize([.. directions.Where(d => loops && OrthogonalKernels.Serve(d))], _options.Iterations, _options.Epsilon, A, B, C);
+        for (int i = 0; i < directions.Length; i++)
         {
-            using DisposeScope scope = NewDisposeScope();
-            Tensor gradient = View(_parameters.StepGradient), master = View(_parameters.Master);
-            Tensor g = ElementwisePart<AdamRule>.Shaped(gradient, master, GradientShape.Of(_update, gradientScale, group.Decays));
-            gradient.zero_();
-            momentum.mul_(_options.Momentum).add_(g, alpha: 1 - _options.Momentum);
-            Tensor direction = _options.Nesterov ? g.mul_(1 - _options.Momentum).add_(momentum, alpha: _options.Momentum) : momentum;
+            using DisposeScope inner = NewDisposeScope();
+            var (range, group, _) = _matrices[i];
+            Tensor master = View(_parameters.Master, range), orthogonal = loops && OrthogonalKernels.Serve(directions[i]) ? directions[i] : Orthogonalize(directions[i]);
             double rate = learningRate * group.RateScale, rows = range.Shape[0], columns = range.Shape[1];
             double scale = _options.Scaling == MuonScaling.Original ? Math.Sqrt(Math.Max(1, rows / columns)) : 0.2 * Math.Sqrt(Math.Max(rows, columns));
             if (group.Decays) master.mul_(1 - rate * _options.WeightDecay);
-            master.add_(Orthogonalize(direction, _options.Iterations, _options.Epsilon, _parameters.Compute.dtype), alpha: -rate * scale);
-            if (!ReferenceEquals(_parameters.Compute, _parameters.Master)) View(_parameters.Compute).copy_(master);
-
-            Tensor View(Tensor flat) => flat.narrow(0, range.Start, range.Count).view(range.Shape);
+            master.add_(orthogonal, alpha: -rate * scale);
+            if (!ReferenceEquals(_parameters.Compute, _parameters.Master)) View(_parameters.Compute, range).copy_(master);
         }
     }
 
@@ -63,19 +64,35 @@ internal sealed class Muon : IOptimizer
         _rest.Dispose();
     }
 
-    /// <summary>The nearest orthogonal matrix, roughly: all singular values become about 1, by the Newton-Schulz iteration, as Jordan et al. compute it in the type of the compute copy.</summary>
-    internal static Tensor Orthogonalize(Tensor matrix, int iterations, double epsilon, ScalarType type)
+    /// <summary>Takes the gradient into the momentum: what is to be made orthogonal, which is nobody else's.</summary>
+    private Tensor Direction(ParameterRange range, ParameterGroup group, Tensor momentum, double gradientScale)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor gradient = View(_parameters.StepGradient, range);
+        Tensor g = ElementwisePart<AdamRule>.Shaped(gradient, View(_parameters.Master, range), GradientShape.Of(_update, gradientScale, group.Decays));
+        gradient.zero_();
+        momentum.mul_(_options.Momentum).add_(g, alpha: 1 - _options.Momentum);
+        return scope.MoveToOuter(_options.Nesterov ? g.mul_(1 - _options.Momentum).add_(momentum, alpha: _options.Momentum) : momentum.clone());
+    }
+
+    /// <summary>
+    /// The nearest orthogonal matrix, roughly: all singular values become about 1, by the Newton-Schulz iteration, in bfloat16 where the compute copy is and products in it are fast, as
+    /// Jordan et al. do.
+    /// </summary>
+    private Tensor Orthogonalize(Tensor matrix)
     {
         bool tall = matrix.size(0) > matrix.size(1);
-        Tensor x = (tall ? matrix.t() : matrix) / linalg.vector_norm(matrix, 2).clamp_(min: epsilon);
-        x = x.to(type);
-        for (int i = 0; i < iterations; i++)
+        Tensor x = (tall ? matrix.t() : matrix) / linalg.vector_norm(matrix, 2).clamp_(min: _options.Epsilon);
+        if (x.device_type == DeviceType.CUDA || (Processor.HasBFloat16Matrices && _parameters.Compute.dtype == ScalarType.BFloat16)) x = x.to(ScalarType.BFloat16);
+        for (int i = 0; i < _options.Iterations; i++)
         {
             Tensor gram = x.mm(x.t());
             x = addmm(x, addmm(gram, gram, gram, beta: B, alpha: C), x, beta: A, alpha: 1);
         }
         return (tall ? x.t() : x).to(ScalarType.Float32);
     }
+
+    private static Tensor View(Tensor flat, ParameterRange range) => flat.narrow(0, range.Start, range.Count).view(range.Shape);
 
     private static bool IsOrthogonal(ParameterRange range) => range.Shape.Length == 2 && range.Block is not null && !range.IsEmbedding;
 }
