@@ -105,7 +105,7 @@ public class GptCommandTests
     [InlineData("--checkpoint-every -1", "--checkpoint-every (-1) must be")]
     [InlineData("--evaluate-every -1", "--evaluate-every (-1) must be")]
     [InlineData("--log-every 0", "--log-every (0) must be")]
-    [InlineData("--precision fp8", "--precision (fp8) must be fp32 or bf16.")]
+    [InlineData("--precision fp8", "--precision (fp8) must be fp32, bf16 or fp16.")]
     [InlineData("--validation-fraction 1", "--validation-fraction (1) must be a number from 0 to below 1.")]
     [InlineData("--resume --overwrite", "--resume and --overwrite exclude each other: one keeps the run in --output, the other replaces it.")]
     public void Gpt_WrongOption_NamesItAndEndsWith2(string options, string message)
