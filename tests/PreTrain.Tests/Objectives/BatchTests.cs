@@ -87,7 +87,10 @@ public sealed class BatchTests : IDisposable
                 using TokenStore tokens = MaskingFixture.Store(MaskingFixture.Unigram, folder["tokens"]);
                 using var model = new T5Model(new T5Config { VocabSize = MaskingFixture.Unigram.VocabSize, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, HeadDim = 16, FeedForwardDim = 48 }, generator: generator);
                 var objective = new SequenceDenoising(tokens, MaskingFixture.Unigram, new SpanCorruption(MaskingFixture.Unigram), new() { ContextLength = 41 });
-                Check<T5Model>(model, objective, Draw(objective.Open(new(3), model, 7)));
+                Batch batch = Draw(objective.Open(new(3), model, 7));
+                // A shorter row.
+                Array.Fill(batch.Targets, CrossEntropy.Ignored, 4 * batch.TargetLength - 5, 5);
+                Check<T5Model>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
                 break;
             }
             default:

@@ -29,7 +29,7 @@ public sealed class EvaluationTests : IDisposable
         var objective = new RowsObjective(evaluationRows: 7);
         var log = new Tiny.ListLogger();
         EvaluationResult? seen = null;
-        TrainingResult result = Tiny.Train(model, objective, Tiny.Options(folder["run"], 60) with { EvaluationBatches = 0, Logger = log, Callbacks = [new Tiny.AfterEvaluation(e => seen = e)] });
+        TrainingResult result = Tiny.Train(model, objective, Tiny.Options(folder["run"], 24) with { EvaluationBatches = 0, Logger = log, Callbacks = [new Tiny.AfterEvaluation(e => seen = e)] });
 
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();

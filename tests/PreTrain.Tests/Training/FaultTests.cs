@@ -140,7 +140,7 @@ public sealed class FaultTests : IDisposable
 
     private TrainingOptions Options(string name, FaultPolicy policy, bool spike) => Tiny.Options(folder[name]) with
     {
-        Faults = spike ? new() { Spike = policy, SpikeThreshold = 20, SpikeWindowSteps = 7, SpikeWarmupSteps = 3 } : new() { NotFinite = policy },
+        Faults = spike ? new() { Spike = policy, SpikeThreshold = 100, SpikeWindowSteps = 7, SpikeWarmupSteps = 3 } : new() { NotFinite = policy },
     };
 
     /// <summary>Spoils the batches that are drawn for steps, counted from 0 and with those that are lost.</summary>
