@@ -89,7 +89,7 @@ internal sealed class Display(ProgressTask task) : ITrainingCallback
 {
     private string _validation = "";
 
-    public void OnEvaluation(TrainingRun run, double loss) => _validation = $"  validation {loss:F3}";
+    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => _validation = $"  validation {evaluation.Loss:F3}";
 
     public void OnStep(TrainingRun run, TrainingStep step)
     {

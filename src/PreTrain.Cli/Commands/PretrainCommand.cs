@@ -41,8 +41,9 @@ internal sealed class PretrainCommand
     private readonly Option<double?> _learningRate = Options.Number("--learning-rate", "The highest learning rate. The default depends on the optimizer and the width: of adamw 1e-3 below 768, 6e-4 to 2e-4 from there on.", rate => rate > 0, "must be a positive number");
     private readonly ScheduleChoice _schedule = new();
     private readonly OptimizerChoice _optimizer = new();
-    private readonly Option<Precision?> _precision = Options.Choice("--precision", "The format of activations and of the weights that they meet; bf16 is fast with AMX and on CUDA. The default is fp32.",
-        ("fp32", Precision.Float32), ("bf16", Precision.BFloat16));
+    private readonly ReliabilityChoice _reliability = new();
+    private readonly Option<Precision?> _precision = Options.Choice("--precision", "The format of activations and of the weights that they meet; bf16 is fast with AMX and on CUDA, fp16 is for CUDA devices without it. The default is fp32.",
+        ("fp32", Precision.Float32), ("bf16", Precision.BFloat16), ("fp16", Precision.Float16));
     private readonly Option<int?> _checkpointEvery = Options.NotNegative("--checkpoint-every", $"Steps between two checkpoints; 0 for one at the end. The default is {s_defaults.CheckpointEvery}.");
     private readonly Option<int?> _evaluateEvery = Options.NotNegative("--evaluate-every", $"Steps between two evaluations; 0 for one at the end. The default is {s_defaults.EvaluateEvery}.");
     private readonly Option<int?> _logEvery = Options.Positive("--log-every", $"Steps between two lines of metrics.jsonl and of the log. The default is {s_defaults.LogEvery}.");
@@ -73,7 +74,7 @@ internal sealed class PretrainCommand
                 options._tokenizer, options._batch, options._accumulate, options._steps, options._learningRate, options._precision,
                 options._checkpointEvery, options._evaluateEvery, options._logEvery, options._validationFraction, options._resume, options._overwrite,
             };
-            foreach (Option option in options._schedule.All.Concat(options._optimizer.All)) command.Options.Add(option);
+            foreach (Option option in options._schedule.All.Concat(options._optimizer.All).Concat(options._reliability.All)) command.Options.Add(option);
             if (family.Objectives.Length > 1) command.Add(options._objective);
             if (family.Masks) command.Add(options._maskRate);
             if (family.MasksUnits)
@@ -195,7 +196,7 @@ internal sealed class PretrainCommand
         };
         if (options.Resume && options.Overwrite)
             throw new UsageException("--resume and --overwrite exclude each other: one keeps the run in --output, the other replaces it.");
-        options = _optimizer.Apply(parsed, _schedule.Apply(parsed, options));
+        options = _reliability.Apply(parsed, _optimizer.Apply(parsed, _schedule.Apply(parsed, options)));
         options.Validate();
         return options;
     }
@@ -246,6 +247,12 @@ internal sealed class PretrainCommand
         json.WriteNumber("tokens", result.Tokens);
         json.WriteFinite("trainLoss", result.TrainLoss);
         json.WriteFinite("validationLoss", result.ValidationLoss);
+        json.WriteFinite("validationPerplexity", result.Validation?.Perplexity);
+        json.WriteFinite("validationAccuracy", result.Validation?.Accuracy);
+        if (result.BestValidationLoss is not null) json.WriteFinite("bestValidationLoss", result.BestValidationLoss);
+        json.WriteNumber("modelStep", result.ModelStep);
+        json.WriteNumber("faults", result.Faults);
+        json.WriteBoolean("stoppedEarly", result.StoppedEarly);
         json.WriteFinite("tokensPerSecond", result.TokensPerSecond);
         json.WriteNumber("peakMemoryBytes", result.PeakMemoryBytes);
         json.WriteFinite("seconds", result.Seconds);
@@ -256,6 +263,10 @@ internal sealed class PretrainCommand
         text.WriteLine($"tokens             {result.Tokens}");
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"train loss         {result.TrainLoss:F4}"));
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"validation loss    {(result.ValidationLoss is { } loss ? loss.ToString("F4", CultureInfo.InvariantCulture) : "nothing is held out")}"));
+        if (result.Validation is { } validation)
+            text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"perplexity         {validation.Perplexity:F2}{(validation.Accuracy is { } accuracy ? $", accuracy {accuracy:P2}" : "")}"));
+        if (result.ModelStep != result.Steps) text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"best step          {result.ModelStep}, validation loss {result.BestValidationLoss:F4}"));
+        if (result.Faults > 0) text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"faults             {result.Faults}, see faults.jsonl"));
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"tokens per second  {result.TokensPerSecond:N0}"));
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peak memory        {result.PeakMemoryBytes / 1e6:N0} MB"));
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seconds            {result.Seconds:F1}"));

@@ -49,7 +49,7 @@ internal sealed class TrainingDisplay : ITrainingCallback
         _task.Value = step.Step;
     }
 
-    public void OnEvaluation(TrainingRun run, double loss) => _validation = loss;
+    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => _validation = evaluation.Loss;
 
     /// <summary>"step 120/2000  loss 4.123  validation 4.301  12,345 tokens/s  3:20 left".</summary>
     private string Status()

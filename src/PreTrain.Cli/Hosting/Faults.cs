@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using PreTrain.Checkpoints;
 using PreTrain.Data;
 using PreTrain.Tokenization;
+using PreTrain.Torch;
 using PreTrain.Training;
 
 namespace PreTrain.Cli.Hosting;
@@ -24,8 +25,9 @@ internal static class Faults
         ArgumentException argument => (ExitCode.Usage, WithoutParameter(argument)),
         // A full disk, a folder that may not be written to: what is read reports its faults itself.
         IOException or UnauthorizedAccessException => (ExitCode.Environment, fault.Message),
+        InsufficientMemoryException => (ExitCode.Environment, fault.Message),
         OutOfMemoryException => (ExitCode.Environment, $"{OutOfMemory} ({fault.Message})"),
-        ExternalException when IsOutOfMemory(fault.Message) => (ExitCode.Environment, $"{OutOfMemory} ({fault.Message})"),
+        ExternalException when MemoryFaults.IsOutOfMemory(fault) => (ExitCode.Environment, $"{OutOfMemory} ({fault.Message})"),
         _ => (ExitCode.InternalError, $"{fault.GetType().Name}: {fault.Message} This is a fault of the tool; --verbose shows where."),
     };
 
@@ -33,10 +35,6 @@ internal static class Faults
 
     /// <summary>ENOSPC and EDQUOT, or Windows' ERROR_DISK_FULL.</summary>
     private static bool IsDiskFull(IOException fault) => fault.HResult is 28 or 122 or unchecked((int)0x80070070);
-
-    private static bool IsOutOfMemory(string message) =>
-        message.Contains("out of memory", StringComparison.OrdinalIgnoreCase) || message.Contains("can't allocate memory", StringComparison.OrdinalIgnoreCase)
-        || message.Contains("not enough memory", StringComparison.OrdinalIgnoreCase);
 
     private static string WithoutParameter(ArgumentException fault)
     {

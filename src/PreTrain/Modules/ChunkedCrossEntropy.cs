@@ -34,7 +34,7 @@ public static class ChunkedCrossEntropy
         if (targets.dtype != ScalarType.Int64) throw new ArgumentException($"targets must be 64-bit integers, not {targets.dtype}.", nameof(targets));
         if (!(normalizer > 0)) throw new ArgumentOutOfRangeException(nameof(normalizer), normalizer, "The normalizer must be positive.");
         long step = Math.Max(1, maxBytes / (weight.size(0) * rows.element_size()));
-        if (step >= rows.size(0)) return CrossEntropy.Apply(WeightProduct.Apply(rows, weight, bias), targets, normalizer);
+        if (step >= rows.size(0)) return Whole(rows, weight, bias, targets, normalizer);
         if (is_grad_enabled() && (rows.requires_grad || weight.requires_grad || bias is { requires_grad: true })) return Function.apply(rows, weight, bias!, targets, normalizer, step);
         using DisposeScope scope = NewDisposeScope();
         Tensor loss = zeros([], dtype: ScalarType.Float64, device: rows.device);
@@ -42,10 +42,17 @@ public static class ChunkedCrossEntropy
         {
             using DisposeScope chunk = NewDisposeScope();
             long count = Math.Min(step, rows.size(0) - first);
-            loss += CrossEntropy.Apply(WeightProduct.Apply(rows.narrow(0, first, count), weight, bias), targets.narrow(0, first, count), normalizer);
+            loss += Whole(rows.narrow(0, first, count), weight, bias, targets.narrow(0, first, count), normalizer);
             chunk.MoveToOuter(loss);
         }
         return scope.MoveToOuter(loss.to(ScalarType.Float32));
+    }
+
+    private static Tensor Whole(Tensor rows, Tensor weight, Tensor? bias, Tensor targets, double normalizer)
+    {
+        Tensor scores = WeightProduct.Apply(rows, weight, bias);
+        TargetCounter.Count(scores, targets);
+        return CrossEntropy.Apply(scores, targets, normalizer);
     }
 
     private sealed class Function : autograd.SingleTensorFunction<Function>

@@ -35,4 +35,43 @@ public sealed record Batch
 
     /// <summary>The objective of a mixture that made the batch.</summary>
     public int Part { get; init; }
+
+    /// <summary>The batch that this one is a piece of; null for a whole one. What a loss weighs by the numbers of a batch, it weighs by those of the whole.</summary>
+    public Batch? Whole { get; init; }
+
+    /// <summary>Cuts the batch into pieces, whose losses for one normalizer sum to that of the batch. What is drawn in a piece follows from a seed of its own.</summary>
+    /// <param name="rows">The most rows of a piece.</param>
+    /// <returns>The pieces in order; the batch itself where it has no more rows.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="rows"/> is not positive.</exception>
+    public IReadOnlyList<Batch> Split(int rows)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
+        if (Rows <= rows) return [this];
+        var pieces = new List<Batch>();
+        for (int first = 0; first < Rows; first += rows)
+        {
+            int count = Math.Min(rows, Rows - first);
+            long[] targets = Slice(Targets, first, count)!;
+            pieces.Add(this with
+            {
+                Inputs = Slice(Inputs, first, count)!,
+                Targets = targets,
+                Rows = count,
+                ValidTargets = targets.LongCount(target => target != Modules.CrossEntropy.Ignored),
+                AttentionMask = Slice(AttentionMask, first, count),
+                TokenTypes = Slice(TokenTypes, first, count),
+                Labels = Slice(Labels, first, count),
+                Seed = unchecked(Seed + first),
+                Whole = Whole ?? this,
+            });
+        }
+        return pieces;
+    }
+
+    private long[]? Slice(long[]? values, int firstRow, int rows)
+    {
+        if (values is null) return null;
+        int width = values.Length / Rows;
+        return values[(firstRow * width)..((firstRow + rows) * width)];
+    }
 }

@@ -11,6 +11,12 @@ public interface IObjective<in TModel>
     /// <summary>A short name for logs and checkpoints.</summary>
     string Name { get; }
 
+    /// <summary>
+    /// Whether a batch may be computed in pieces (<see cref="Batch.Split"/>), because its loss is the sum of those of its rows. Not so where rows are compared with each other, as in
+    /// contrastive learning.
+    /// </summary>
+    bool CanSplit => true;
+
     /// <summary>What must be the same for a run to be resumed: data, tokenizer, and options, as they stand in the checkpoint.</summary>
     JsonObject Describe();
 

@@ -38,6 +38,9 @@ public sealed class ObjectiveMixture<TModel> : IObjective<TModel>
     public string Name => "mixture";
 
     /// <inheritdoc/>
+    public bool CanSplit => _parts.All(part => part.Objective.CanSplit);
+
+    /// <inheritdoc/>
     public JsonObject Describe() => new()
     {
         ["objective"] = Name,

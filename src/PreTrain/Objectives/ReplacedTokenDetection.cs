@@ -70,8 +70,9 @@ public sealed class ReplacedTokenDetection : IObjective<ElectraPair>
 
         Tensor logits = model.Discriminator.Forward(input with { Ids = filled }).Logits.to(ScalarType.Float32);   // (B, T)
         Tensor there = input.AttentionMask is { } mask ? mask.to(ScalarType.Float32) : ones_like(logits);
-        double tokens = batch.AttentionMask?.Sum() ?? batch.Inputs.Length;
-        Tensor discriminator = nn.functional.binary_cross_entropy_with_logits(logits, replaced, there, nn.Reduction.Sum) * (batch.ValidTargets / (tokens * normalizer));
+        Batch whole = batch.Whole ?? batch;
+        double tokens = whole.AttentionMask?.Sum() ?? whole.Inputs.Length;
+        Tensor discriminator = nn.functional.binary_cross_entropy_with_logits(logits, replaced, there, nn.Reduction.Sum) * (whole.ValidTargets / (tokens * normalizer));
         return scope.MoveToOuter(generator + _options.DiscriminatorWeight * discriminator);
     }
 

@@ -96,7 +96,8 @@ public sealed class SentencePairPrediction : IObjective<ISentencePairModel>
         using DisposeScope scope = NewDisposeScope();
         var (input, targets) = BatchTensors.Of(batch, model.Device);
         Tensor labels = tensor(batch.Labels!).to(model.Device);
-        return scope.MoveToOuter(model.PairLoss(input, targets, labels, normalizer, batch.Rows * normalizer / batch.ValidTargets));
+        Batch whole = batch.Whole ?? batch;
+        return scope.MoveToOuter(model.PairLoss(input, targets, labels, normalizer, whole.Rows * normalizer / whole.ValidTargets));
     }
 
     private int TextLength(ISentencePairModel model)

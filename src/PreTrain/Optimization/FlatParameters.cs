@@ -108,14 +108,14 @@ public sealed class FlatParameters : IDisposable
 
     /// <summary>
     /// To be called after each backward pass. Gradients that somebody replaced are brought back into the buffer. With a compute type of 16 bits and several
-    /// micro-batches, the gradient is moved into a 32-bit sum, which <see cref="StepGradient"/> is from then on.
+    /// micro-batches, the gradient is moved into a 32-bit sum, which <see cref="StepGradient"/> is from then on, in later steps too.
     /// </summary>
     /// <param name="accumulate">Whether the step has several micro-batches.</param>
     public void Collect(bool accumulate = false)
     {
         using IDisposable mode = no_grad();
         foreach (Slot slot in _slots) slot.Attach();
-        if (!accumulate || Gradient.dtype == ScalarType.Float32) return;
+        if (Gradient.dtype == ScalarType.Float32 || (!accumulate && _sum is null)) return;
         if (_sum is null)
         {
             using DisposeScope scope = NewDisposeScope();
@@ -128,6 +128,54 @@ public sealed class FlatParameters : IDisposable
         }
         _sum.add_(Gradient);
         Gradient.zero_();
+    }
+
+    /// <summary>Sets all gradients to zero, as after a step.</summary>
+    internal void DropGradient()
+    {
+        using IDisposable mode = no_grad();
+        foreach (Slot slot in _slots) slot.Attach();
+        Gradient.zero_();
+        _sum?.zero_();
+    }
+
+    /// <summary>Multiplies the gradient of the step.</summary>
+    internal void ScaleGradient(double factor)
+    {
+        using IDisposable mode = no_grad();
+        StepGradient.mul_(factor);
+    }
+
+    /// <summary>Lets an action write the parameters, which are the 32-bit values meanwhile; then the compute copy is made anew.</summary>
+    internal void Replace(Action write)
+    {
+        using IDisposable mode = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        bool copies = !ReferenceEquals(Compute, Master);
+        foreach (var (parameter, master) in _frozen) nn.utils.vector_to_parameters(master.view(-1), [parameter]);
+        if (copies) PointTo(Master);
+        try
+        {
+            write();
+        }
+        finally
+        {
+            if (copies)
+            {
+                Compute.copy_(Master);
+                PointTo(Compute);
+            }
+            foreach (var (parameter, master) in _frozen) nn.utils.vector_to_parameters(master.to(Precision.ToScalarType()).view(-1), [parameter]);
+        }
+
+        void PointTo(Tensor flat)
+        {
+            foreach (Slot slot in _slots)
+            {
+                slot.Point(flat);
+                if (ReferenceEquals(flat, Compute)) slot.Parameter.grad = slot.Gradient;
+            }
+        }
     }
 
     /// <summary>Cuts a buffer of <see cref="Length"/> elements into one view for each parameter, of its shape.</summary>

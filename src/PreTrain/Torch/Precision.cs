@@ -10,6 +10,12 @@ public enum Precision
 
     /// <summary>Weights are cast to bfloat16 once per step; activations between matrix products stay in bfloat16.</summary>
     BFloat16,
+
+    /// <summary>
+    /// The same with float16, which has three bits more of precision and a far smaller range: losses are scaled so that gradients stay in it (Micikevicius et al. 2018). For devices that
+    /// multiply it; see <see cref="HalfPrecision"/>.
+    /// </summary>
+    Float16,
 }
 
 /// <summary>What a <see cref="Precision"/> means to torch.</summary>
@@ -20,6 +26,7 @@ public static class PrecisionExtensions
     {
         Precision.Float32 => ScalarType.Float32,
         Precision.BFloat16 => ScalarType.BFloat16,
-        _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "The precision must be Float32 or BFloat16."),
+        Precision.Float16 => ScalarType.Float16,
+        _ => throw new ArgumentOutOfRangeException(nameof(precision), precision, "The precision must be Float32, BFloat16 or Float16."),
     };
 }

@@ -31,14 +31,8 @@ internal sealed record CheckpointState
     /// <summary>The losses of the last steps, the newest last.</summary>
     public required IReadOnlyList<double> RecentLosses { get; init; }
 
-    /// <summary>The loss of the last evaluation.</summary>
-    public required double? ValidationLoss { get; init; }
-
-    /// <summary>The state of the reduction on plateaus; null without it.</summary>
-    public JsonObject? Plateau { get; init; }
-
-    /// <summary>The state of the estimate of the gradient's noise; null without it.</summary>
-    public JsonObject? GradientNoise { get; init; }
+    /// <summary>By name, the states of all that a run may have: reduction on plateaus, faults, loss scale and so on.</summary>
+    public required IReadOnlyDictionary<string, JsonObject> Parts { get; init; }
 
     internal static JsonObject IdentityOf(TrainingOptions options, JsonObject architecture, JsonObject objective)
     {
@@ -68,6 +62,11 @@ internal sealed record CheckpointState
         if (options.HasOwnSchedule) settings["schedule"] = options.Schedule.ToString();
         if (options.Plateau is not null) settings["plateau"] = options.Plateau.ToString();
         if (options.Average is not null) settings["average"] = options.Average.ToString();
+        if (options.Faults != new FaultOptions()) settings["faults"] = options.Faults.ToString();
+        if (options.EarlyStopping is not null) settings["earlyStopping"] = options.EarlyStopping.ToString();
+        if (options.SavedModel != SavedModel.Last) settings["savedModel"] = options.SavedModel.ToString();
+        if (options.MicroBatchSize is not null) settings["microBatchSize"] = options.MicroBatchSize;
+        if (options.Deterministic) settings["threads"] = TorchSharp.torch.get_num_threads();   // sums over threads are grouped by their number
         return settings;
     }
 
@@ -104,10 +103,8 @@ internal sealed record CheckpointState
             ["identity"] = Identity.DeepClone(),
             ["settings"] = Settings.DeepClone(),
             ["recentLosses"] = new JsonArray([.. RecentLosses.Select(loss => (JsonNode)loss)]),
-            ["validationLoss"] = ValidationLoss,
         };
-        if (Plateau is not null) json["plateau"] = Plateau.DeepClone();
-        if (GradientNoise is not null) json["gradientNoise"] = GradientNoise.DeepClone();
+        foreach (var (name, part) in Parts) json[name] = part.DeepClone();
         AtomicFile.WriteAllText(Path.Combine(folder, FileName), json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 
@@ -128,9 +125,7 @@ internal sealed record CheckpointState
                 Identity = json["identity"]!.AsObject(),
                 Settings = json["settings"]!.AsObject(),
                 RecentLosses = [.. json["recentLosses"]!.AsArray().Select(loss => loss!.GetValue<double>())],
-                ValidationLoss = json["validationLoss"]?.GetValue<double>(),
-                Plateau = json["plateau"]?.AsObject(),
-                GradientNoise = json["gradientNoise"]?.AsObject(),
+                Parts = json.Where(entry => entry.Value is JsonObject && entry.Key is not ("data" or "identity" or "settings")).ToDictionary(entry => entry.Key, entry => entry.Value!.AsObject()),
             };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -34,13 +34,13 @@ internal sealed class CheckpointStore(string folder, ILogger log)
 
     /// <summary>Writes a checkpoint, then deletes those that are too old, and those of later steps, which a resumed run has left behind.</summary>
     /// <param name="step">Updates so far.</param>
-    /// <param name="keep">Checkpoints that stay.</param>
+    /// <param name="keep">Which checkpoints stay.</param>
     /// <param name="fill">Writes the files into the folder that it is given.</param>
     /// <returns>The checkpoint's folder.</returns>
     /// <exception cref="CheckpointException">It cannot be written; the others are untouched.</exception>
-    internal string Save(int step, int keep, Action<string> fill)
+    internal string Save(int step, CheckpointRetention keep, Action<string> fill)
     {
-        string path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D6}"));
+        string path = PathOf(step);
         try
         {
             Directory.CreateDirectory(folder);
@@ -57,9 +57,20 @@ internal sealed class CheckpointStore(string folder, ILogger log)
                 + (last is null ? "There is no earlier one." : $"The one before, {last}, is complete; a resumed run goes on from there."), e);
         }
         List<(int Step, string Path)> all = All();
-        foreach (var (_, old) in all.Where(c => c.Step > step).Concat(all.Where(c => c.Step <= step).Skip(keep))) Delete(old);
+        foreach (int old in keep.Discarded([.. all.Select(c => c.Step)], step).ToArray()) Delete(all.First(c => c.Step == old).Path);
         return path;
     }
+
+    /// <summary>The checkpoint of a step.</summary>
+    /// <exception cref="CheckpointException">It is missing or broken.</exception>
+    internal string Find(int step)
+    {
+        string path = PathOf(step);
+        Manifest.Load(path).Verify(path);
+        return path;
+    }
+
+    private string PathOf(int step) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{step:D6}"));
 
     private void Delete(string old)
     {

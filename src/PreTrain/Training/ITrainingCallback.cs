@@ -21,8 +21,18 @@ public interface ITrainingCallback
 
     /// <summary>After an evaluation on the held-out data.</summary>
     /// <param name="run">The training.</param>
-    /// <param name="loss">The mean loss over all held-out targets that were evaluated.</param>
-    void OnEvaluation(TrainingRun run, double loss)
+    /// <param name="evaluation">What was measured over all held-out targets that were evaluated.</param>
+    void OnEvaluation(TrainingRun run, EvaluationResult evaluation)
+    {
+    }
+
+    /// <summary>
+    /// After a step whose loss or gradient could not be trusted, instead of <see cref="OnStep"/>. Where a checkpoint was gone back to, the run is at its step already, and
+    /// the steps behind it come again.
+    /// </summary>
+    /// <param name="run">The training.</param>
+    /// <param name="fault">What was wrong, and what was done.</param>
+    void OnFault(TrainingRun run, TrainingFault fault)
     {
     }
 

@@ -16,13 +16,27 @@ internal sealed class LogCallback(ILogger log) : ITrainingCallback
             step.Step, run.Options.Steps, step.Loss, step.GradientNorm, step.LearningRate, step.TokensPerSecond);
     }
 
-    public void OnEvaluation(TrainingRun run, double loss) => log.LogInformation("Step {Step}: validation loss {Loss:F4}.", run.Step, loss);
+    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation)
+    {
+        if (evaluation.Accuracy is { } accuracy)
+            log.LogInformation("Step {Step}: validation loss {Loss:F4}, perplexity {Perplexity:F2}, accuracy {Accuracy:P2}.", run.Step, evaluation.Loss, evaluation.Perplexity, accuracy);
+        else
+            log.LogInformation("Step {Step}: validation loss {Loss:F4}, perplexity {Perplexity:F2}.", run.Step, evaluation.Loss, evaluation.Perplexity);
+    }
+
+    public void OnFault(TrainingRun run, TrainingFault fault) => log.LogWarning("{Fault} {Action} Faults without progress: {InARow}.{Dump}", fault.Sentence, fault.Action switch
+    {
+        FaultPolicy.Skip => "The update is skipped.",
+        FaultPolicy.RollBack => $"The training goes back to step {fault.ReturnedTo}, and on with the data behind it.",
+        _ => "The training ends.",
+    }, fault.InARow, fault.Dump is null ? "" : $" The batch is in {fault.Dump}.");
 
     public void OnCheckpoint(TrainingRun run, string folder) => log.LogInformation("Step {Step}: wrote {Folder}.", run.Step, folder);
 
     public void OnEnd(TrainingRun run, TrainingResult result)
     {
         if (result.Interrupted) log.LogWarning("Interrupted after step {Step} of {Steps}; set Resume to go on.", result.Steps, run.Options.Steps);
+        else if (result.StoppedEarly) log.LogInformation("Stopped at step {Step} of {Steps}, since the validation loss no longer falls; the model, of step {ModelStep}, is in {Folder}.", result.Steps, run.Options.Steps, result.ModelStep, result.ModelFolder);
         else log.LogInformation("Done after {Seconds:F1} s; the model is in {Folder}.", result.Seconds, result.ModelFolder);
     }
 }

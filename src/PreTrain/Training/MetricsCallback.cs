@@ -38,11 +38,21 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
         });
     }
 
-    public void OnEvaluation(TrainingRun run, double loss) => Write(_metrics!, json =>
+    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => Write(_metrics!, json =>
     {
         json.WriteNumber("step", run.Step);
-        json.WriteNumber("validationLoss", loss);
+        WriteFinite(json, "validationLoss", evaluation.Loss);
+        WriteFinite(json, "validationPerplexity", evaluation.Perplexity);
+        if (evaluation.Accuracy is { } accuracy) json.WriteNumber("validationAccuracy", accuracy);
     });
+
+    /// <summary>The lines of steps that come again go.</summary>
+    public void OnFault(TrainingRun run, TrainingFault fault)
+    {
+        if (fault.ReturnedTo is not { } step) return;
+        CutAfter(_metrics!, step);
+        CutAfter(_timings!, step);
+    }
 
     /// <summary>Before a checkpoint is written: its metrics must not be lost when the machine stops.</summary>
     internal void Flush() => _metrics?.Flush(flushToDisk: true);
@@ -58,8 +68,7 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
         var stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
         try
         {
-            stream.SetLength(LengthThrough(stream, step));
-            stream.Seek(0, SeekOrigin.End);
+            CutAfter(stream, step);
             return stream;
         }
         catch
@@ -69,10 +78,17 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
         }
     }
 
+    private static void CutAfter(FileStream stream, int step)
+    {
+        stream.SetLength(LengthThrough(stream, step));
+        stream.Seek(0, SeekOrigin.End);
+    }
+
     /// <summary>The length of the whole lines up to a step; a torn line ends them.</summary>
     private static long LengthThrough(FileStream stream, int step)
     {
         byte[] content = new byte[stream.Length];
+        stream.Seek(0, SeekOrigin.Begin);
         stream.ReadExactly(content);
         int kept = 0;
         while (kept < content.Length)
@@ -95,6 +111,13 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
         {
             return null;
         }
+    }
+
+    /// <summary>JSON has no number for what is not finite.</summary>
+    private static void WriteFinite(Utf8JsonWriter json, string name, double value)
+    {
+        if (double.IsFinite(value)) json.WriteNumber(name, value);
+        else json.WriteNull(name);
     }
 
     // One call of the system for a line, so that a killed process leaves whole ones.

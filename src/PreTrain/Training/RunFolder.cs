@@ -9,8 +9,8 @@ namespace PreTrain.Training;
 /// <summary>Where a run keeps what.</summary>
 internal sealed class RunFolder
 {
-    internal const string ModelName = "model", CheckpointsName = "checkpoints", MetricsName = "metrics.jsonl", TimingsName = "timings.jsonl";
-    private const string DumpPrefix = "not-finite-step-";
+    internal const string ModelName = "model", CheckpointsName = "checkpoints", MetricsName = "metrics.jsonl", TimingsName = "timings.jsonl", FaultsName = "faults.jsonl";
+    private const string NotFinitePrefix = "not-finite-step-", SpikePrefix = "spike-step-";
 
     private RunFolder(string path) => Path = path;
 
@@ -23,6 +23,8 @@ internal sealed class RunFolder
     internal string Metrics => Combine(MetricsName);
 
     internal string Timings => Combine(TimingsName);
+
+    internal string Faults => Combine(FaultsName);
 
     /// <summary>Checks, without changing anything, that the options allow a run in their folder.</summary>
     /// <exception cref="ArgumentException">The folder is a file, or holds a run already.</exception>
@@ -49,17 +51,18 @@ internal sealed class RunFolder
         {
             foreach (string inner in new[] { Model, Checkpoints })
                 if (Directory.Exists(inner)) Directory.Delete(inner, recursive: true);
-            foreach (string file in new[] { Metrics, Timings }.Concat(Directory.EnumerateFiles(Path, DumpPrefix + "*.txt"))) File.Delete(file);
+            string[] dumps = [.. Directory.EnumerateFiles(Path, NotFinitePrefix + "*.txt"), .. Directory.EnumerateFiles(Path, SpikePrefix + "*.txt")];
+            foreach (string file in dumps.Concat([Metrics, Timings, Faults])) File.Delete(file);
         }
         Directory.CreateDirectory(Checkpoints);
     }
 
     /// <summary>Writes the batches of a step that went wrong as text.</summary>
     /// <returns>The file; null if it cannot be written, since the fault that led here matters more.</returns>
-    internal string? Dump(int step, IReadOnlyList<Batch> batches, IReadOnlyList<double> losses, double norm, TextTokenizer? tokenizer)
+    internal string? Dump(TrainingFault fault, IReadOnlyList<Batch> batches, IReadOnlyList<double> losses, double norm, TextTokenizer? tokenizer)
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"step {step}, gradient norm {norm}");
+        text.AppendLine(CultureInfo.InvariantCulture, $"step {fault.Step}, gradient norm {norm}");
         for (int b = 0; b < batches.Count; b++)
         {
             Batch batch = batches[b];
@@ -72,7 +75,8 @@ internal sealed class RunFolder
                 if (tokenizer is not null) text.AppendLine(CultureInfo.InvariantCulture, $"row {row + 1} text: {Decode(tokenizer, inputs)}");
             }
         }
-        string path = Combine($"{DumpPrefix}{step:D6}.txt");
+        string number = fault.InARow == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"-{fault.InARow}");
+        string path = Combine(string.Create(CultureInfo.InvariantCulture, $"{(fault.Limit is null ? NotFinitePrefix : SpikePrefix)}{fault.Step:D6}{number}.txt"));
         try
         {
             AtomicFile.WriteAllText(path, text.ToString());

@@ -16,8 +16,8 @@ namespace PreTrain.Training;
 /// the like change the model or the objective, and everything beside the five steps is a callback.
 /// </summary>
 /// <remarks>
-/// The output folder holds <c>model/</c> (the last state, as a Hugging Face folder), <c>checkpoints/step-…/</c>, <c>metrics.jsonl</c> and
-/// <c>timings.jsonl</c>. A run that was interrupted or killed and then resumed ends with the weights and the <c>metrics.jsonl</c> of one that was
+/// The output folder holds <c>model/</c> (the last or the best state, as a Hugging Face folder), <c>checkpoints/step-…/</c>, <c>metrics.jsonl</c>,
+/// <c>timings.jsonl</c>, and after a step whose loss or gradient could not be trusted <c>faults.jsonl</c> and its batches as text. A run that was interrupted or killed and then resumed ends with the weights and the <c>metrics.jsonl</c> of one that was
 /// not, bit for bit on the same machine. Torch's default random generator is seeded at every step.
 /// </remarks>
 public sealed class Trainer
@@ -46,7 +46,8 @@ public sealed class Trainer
     /// <exception cref="ArgumentException">The folder holds a run already, or one that was made with other settings; model and data do not fit.</exception>
     /// <exception cref="Data.CorpusException">The data is too short or damaged.</exception>
     /// <exception cref="CheckpointException">No checkpoint of the run can be read, or one cannot be written.</exception>
-    /// <exception cref="NumericalException">A loss or gradient norm is not finite.</exception>
+    /// <exception cref="NumericalException">A loss or gradient norm is not finite, or a spike, and <see cref="TrainingOptions.Faults"/> says that this ends the training.</exception>
+    /// <exception cref="InsufficientMemoryException">Not even one row of a batch fits into memory.</exception>
     public TrainingResult Run<TModel, TObjective>(TModel model, TObjective objective, CancellationToken cancellationToken = default)
         where TModel : nn.Module, IPretrainedModel
         where TObjective : IObjective<TModel>
@@ -60,76 +61,35 @@ public sealed class Trainer
         var checkpoints = new CheckpointStore(folder.Checkpoints, _log);
         var start = _options.Resume ? FindStart(checkpoints, folder, identity) : null;
         using IBatchSource source = goal.Open(streams, model, _options.BatchSize, start?.State.Data);
-        if (start is not null) model.LoadPretrained(Path.Combine(start.Value.Folder, CheckpointStore.ModelName));
+        if (_options.Precision == Precision.Float16) HalfPrecision.Require(model.parameters().First().device);
+        using IDisposable? deterministic = _options.Deterministic ? use_deterministic_algorithms(true) : null;
         using IDisposable frozen = _options.Update.Freeze(model);
         using var parameters = new FlatParameters(model, _options.Precision);
         using IOptimizer optimizer = _options.EffectiveOptimizer.Create(parameters, _options.Update);
         using WeightAverage? average = _options.Average is null ? null : new WeightAverage(parameters, _options.Average);
-        if (start is not null) optimizer.Load(Path.Combine(start.Value.Folder, CheckpointStore.OptimizerName));
-        if (start is not null) average?.Load(Path.Combine(start.Value.Folder, CheckpointStore.AverageName));
+        var weights = new TrainingWeights(model, parameters, optimizer, average, _options.Tokenizer);
+        if (start is not null) weights.Load(start.Value.Folder);
+        var evaluation = new HeldOutEvaluation<TModel>(model, goal, _options.BatchSize, _options.EvaluationBatches);
+        var pass = new GradientPass<TModel>(model, goal, weights, streams, _options, _log);
         folder.Prepare(_options.Overwrite);
-        using var run = new TrainingRun(_options, folder, checkpoints, identity, model, parameters, optimizer, average, start?.State, start?.State.Data ?? source.State,
-            () => Evaluate(model, goal));
+        using var run = new TrainingRun(_options, folder, checkpoints, identity, model, weights, start?.State, start?.State.Data ?? source.State,
+            run => evaluation.Measure(batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch]));
 
         model.train();
         run.Start();
-        while (run.Step < _options.Steps && run.Draw(source, cancellationToken) is { } batches)
+        while (run.Draw(source, cancellationToken) is { } batches)
         {
             using DisposeScope scope = NewDisposeScope();
-            long targets = Math.Max(1, batches.Sum(batch => batch.ValidTargets));
-            var losses = new Tensor[batches.Length];
-            double firstNorm = 0;
-            for (int i = 0; i < batches.Length; i++)
-            {
-                using Generator _ = manual_seed(streams.SeedOf("dropout", (long)run.Step * batches.Length + i));
-                losses[i] = Backward(goal, model, batches[i], targets);
-                parameters.Collect(accumulate: batches.Length > 1);
-                if (i == 0 && _options.MeasureGradientNoise) firstNorm = optimizer.GradientNorm();
-            }
-            double loss = losses.Length == 1 ? losses[0].item<float>() : stack(losses).sum().item<float>(), norm = optimizer.GradientNorm();
-            run.RequireFinite(loss, norm, batches, () => [.. losses.Select(l => (double)l.item<float>())]);
-            if (_options.MeasureGradientNoise) run.ObserveNoise(firstNorm, batches[0].ValidTargets, norm, targets);
+            StepGradient gradient = pass.Compute(run, batches);
+            if (!run.Accept(gradient, batches)) continue;
+            if (_options.MeasureGradientNoise) run.ObserveNoise(gradient.FirstNorm, batches[0].ValidTargets, gradient.Norm, gradient.Targets);
             double learningRate = run.LearningRate;
-            optimizer.Step(learningRate, AdamW.ClipScale(norm, _options.ClipNorm));
-            run.Complete(targets, loss, norm, learningRate);
+            optimizer.Step(learningRate, AdamW.ClipScale(gradient.Norm, _options.ClipNorm));
+            run.Complete(gradient.Targets, gradient.Loss, gradient.Norm, learningRate);
         }
         TrainingResult result = run.End();
         model.eval();
         return result;
-    }
-
-    /// <summary>A micro-batch's share of the step's loss; its gradients are added to those of the others.</summary>
-    private static Tensor Backward<TModel>(IObjective<TModel> objective, TModel model, Batch batch, double targets)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor loss = objective.Loss(model, batch, targets);
-        loss.backward();
-        return loss.detach().MoveToOuterDisposeScope();
-    }
-
-    /// <summary>The mean loss over the held-out targets; null if there are none.</summary>
-    private double? Evaluate<TModel>(TModel model, IObjective<TModel> objective) where TModel : nn.Module
-    {
-        bool training = model.training;
-        model.eval();
-        try
-        {
-            using IDisposable mode = no_grad();
-            double sum = 0;
-            long targets = 0;
-            int limit = _options.EvaluationBatches == 0 ? int.MaxValue : _options.EvaluationBatches;
-            foreach (Batch batch in objective.Evaluation(model, _options.BatchSize).Take(limit).Where(batch => batch.ValidTargets > 0))
-            {
-                using DisposeScope scope = NewDisposeScope();
-                sum += objective.Loss(model, batch, batch.ValidTargets).item<float>() * (double)batch.ValidTargets;
-                targets += batch.ValidTargets;
-            }
-            return targets == 0 ? null : sum / targets;
-        }
-        finally
-        {
-            model.train(training);
-        }
     }
 
     private (string Folder, CheckpointState State)? FindStart(CheckpointStore checkpoints, RunFolder folder, JsonObject identity)

@@ -25,6 +25,20 @@ public sealed record TrainingOptions
     /// <value>The default is 1.</value>
     public int AccumulationSteps { get; init; } = 1;
 
+    /// <summary>
+    /// The most rows of a batch that are computed at once: fewer take less memory, and the loss is the same. Null means all; 0 means that the first batch is tried in halves, quarters and
+    /// so on, and the fastest size that memory seems to be enough for is taken. Where memory turns out not to be enough, the rows are halved in any case.
+    /// </summary>
+    /// <value>The default is null.</value>
+    public int? MicroBatchSize { get; init; }
+
+    /// <summary>
+    /// Whether two runs with the same settings, on the same machine and number of threads, end with the same bytes: torch must use deterministic algorithms or say that it has none, and
+    /// nothing is chosen by a clock. On a processor that is so without this mode too, but for <see cref="MicroBatchSize"/> 0; on CUDA devices it costs time.
+    /// </summary>
+    /// <value>The default is false.</value>
+    public bool Deterministic { get; init; }
+
     /// <summary>The learning rate after the warm-up.</summary>
     /// <value>The default is 10⁻³, which suits models of some million parameters; 6·10⁻⁴ suits 124 million.</value>
     public double LearningRate { get; init; } = 1e-3;
@@ -100,6 +114,26 @@ public sealed record TrainingOptions
     /// <value>The default is 2.</value>
     public int KeepCheckpoints { get; init; } = 2;
 
+    /// <summary>Checkpoints whose step is a multiple of this are kept for ever; 0 means none.</summary>
+    /// <value>The default is 0.</value>
+    public int KeepCheckpointsEvery { get; init; }
+
+    /// <summary>Whether a checkpoint that cannot be written ends the training. If not, the log says so, and the training goes on; the checkpoints before stay.</summary>
+    /// <value>The default is true.</value>
+    public bool RequireCheckpoints { get; init; } = true;
+
+    /// <summary>Which weights the training ends with.</summary>
+    /// <value>The default is <see cref="SavedModel.Last"/>.</value>
+    public SavedModel SavedModel { get; init; } = SavedModel.Last;
+
+    /// <summary>Ends the training when the loss of the evaluations no longer falls; null for never.</summary>
+    /// <value>The default is null.</value>
+    public EarlyStoppingOptions? EarlyStopping { get; init; }
+
+    /// <summary>What happens when a loss or a gradient cannot be trusted.</summary>
+    /// <value>The default is to stop where one is not finite, and to look for nothing else.</value>
+    public FaultOptions Faults { get; init; } = new();
+
     /// <summary>Steps between two evaluations on the held-out data; 0 means one at the end only.</summary>
     /// <value>The default is 250.</value>
     public int EvaluateEvery { get; init; } = 250;
@@ -174,6 +208,7 @@ public sealed record TrainingOptions
         foreach (var (name, value) in new[]
         {
             (nameof(CheckpointEvery), CheckpointEvery), (nameof(EvaluateEvery), EvaluateEvery), (nameof(EvaluationBatches), EvaluationBatches),
+            (nameof(KeepCheckpointsEvery), KeepCheckpointsEvery), (nameof(MicroBatchSize), MicroBatchSize ?? 0),
         })
         {
             if (value < 0) faults.Add($"{name} ({value}) must not be negative.");
@@ -184,13 +219,20 @@ public sealed record TrainingOptions
         if (WarmupSteps is { } warmup && (warmup < 0 || warmup > Steps))
             faults.Add($"{nameof(WarmupSteps)} ({warmup}) must be at least 0 and at most {nameof(Steps)} ({Steps}).");
         if (!Enum.IsDefined(LearningRateDecay)) faults.Add($"{nameof(LearningRateDecay)} ({LearningRateDecay}) must be {LearningRateSchedule.Names}.");
-        if (!Enum.IsDefined(Precision)) faults.Add($"{nameof(Precision)} ({Precision}) must be Float32 or BFloat16.");
+        if (!Enum.IsDefined(Precision)) faults.Add($"{nameof(Precision)} ({Precision}) must be Float32, BFloat16 or Float16.");
         if (_schedule is not null) faults.AddRange(ScheduleFaults(_schedule));
         if (Plateau is not null)
         {
             faults.AddRange(Plateau.Faults().Select(fault => $"{nameof(Plateau)}.{fault}"));
             if (EvaluateEvery == 0) faults.Add($"{nameof(Plateau)} needs evaluations: {nameof(EvaluateEvery)} (0) must be positive.");
         }
+        if (EarlyStopping is not null)
+        {
+            faults.AddRange(EarlyStopping.Faults().Select(fault => $"{nameof(EarlyStopping)}.{fault}"));
+            if (EvaluateEvery == 0) faults.Add($"{nameof(EarlyStopping)} needs evaluations: {nameof(EvaluateEvery)} (0) must be positive.");
+        }
+        if (!Enum.IsDefined(SavedModel)) faults.Add($"{nameof(SavedModel)} ({SavedModel}) must be Last or Best.");
+        faults.AddRange(Faults.Faults().Select(fault => $"{nameof(Faults)}.{fault}"));
         faults.AddRange(EffectiveOptimizer.Faults());
         faults.AddRange(Update.Faults());
         if (Average is not null) faults.AddRange(Average.Faults().Select(fault => $"{nameof(Average)}.{fault}"));

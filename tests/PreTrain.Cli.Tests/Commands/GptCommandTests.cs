@@ -14,12 +14,15 @@ public class GptCommandTests
 
         ToolResult result = TinyRun.Run(TinyRun.Data(folder), folder["run"], "--accumulate", "2", "--json");
 
-        Assert.Equal(["steps", "tokens", "trainLoss", "validationLoss", "tokensPerSecond", "peakMemoryBytes", "seconds", "output"], result.Keys());
+        Assert.Equal(["steps", "tokens", "trainLoss", "validationLoss", "validationPerplexity", "validationAccuracy", "modelStep", "faults", "stoppedEarly", "tokensPerSecond", "peakMemoryBytes", "seconds", "output"], result.Keys());
         JsonElement json = result.Json();
         Assert.Equal(TinyRun.Steps, json.GetProperty("steps").GetInt32());
         Assert.Equal(TinyRun.Steps * 2 * 5 * 13, json.GetProperty("tokens").GetInt64());
         Assert.InRange(json.GetProperty("trainLoss").GetDouble(), 4, Math.Log(283) + 0.5);
         Assert.InRange(json.GetProperty("validationLoss").GetDouble(), 4, Math.Log(283) + 0.5);
+        Assert.Equal(Math.Exp(json.GetProperty("validationLoss").GetDouble()), json.GetProperty("validationPerplexity").GetDouble(), 1e-9);
+        Assert.InRange(json.GetProperty("validationAccuracy").GetDouble(), 0, 0.9);
+        Assert.Equal((TinyRun.Steps, 0, false), (json.GetProperty("modelStep").GetInt32(), json.GetProperty("faults").GetInt32(), json.GetProperty("stoppedEarly").GetBoolean()));
         Assert.InRange(json.GetProperty("tokensPerSecond").GetDouble(), 1, 1e9);
         Assert.InRange(json.GetProperty("peakMemoryBytes").GetInt64(), 10_000_000, 100_000_000_000);
         Assert.InRange(json.GetProperty("seconds").GetDouble(), 0.001, 600);
@@ -105,7 +108,14 @@ public class GptCommandTests
     [InlineData("--checkpoint-every -1", "--checkpoint-every (-1) must be")]
     [InlineData("--evaluate-every -1", "--evaluate-every (-1) must be")]
     [InlineData("--log-every 0", "--log-every (0) must be")]
-    [InlineData("--precision fp8", "--precision (fp8) must be fp32 or bf16.")]
+    [InlineData("--precision fp8", "--precision (fp8) must be fp32, bf16 or fp16.")]
+    [InlineData("--on-spike ignore", "--on-spike (ignore) must be stop, skip or rollback.")]
+    [InlineData("--spike-window 5", "--spike-window belongs to --on-spike, which is not given.")]
+    [InlineData("--on-spike skip --spike-window 5 --spike-warmup 6", "--spike-warmup (6) must be at least 2 and at most --spike-window (5).")]
+    [InlineData("--minimum-delta 0.1", "--minimum-delta belongs to --patience, which is not given.")]
+    [InlineData("--patience 3 --evaluate-every 0", "--patience needs evaluations: --evaluate-every (0) must be positive.")]
+    [InlineData("--save both", "--save (both) must be last or best.")]
+    [InlineData("--micro-batch 0", "--micro-batch (0) must be a positive whole number or auto.")]
     [InlineData("--validation-fraction 1", "--validation-fraction (1) must be a number from 0 to below 1.")]
     [InlineData("--resume --overwrite", "--resume and --overwrite exclude each other: one keeps the run in --output, the other replaces it.")]
     public void Gpt_WrongOption_NamesItAndEndsWith2(string options, string message)
@@ -117,6 +127,24 @@ public class GptCommandTests
         Assert.Equal((2, ""), (result.ExitCode, result.Output));
         Assert.Contains($"error: {message}", result.Error);
         Assert.False(Directory.Exists(folder["run"]));
+    }
+
+    [Fact]
+    public void Gpt_ReliabilityOptions_ReachTheTraining()
+    {
+        using var folder = new TemporaryFolder();
+
+        // A rate of 1e-12 changes no loss by a tenth, so that every evaluation but the first is one without an improvement.
+        JsonElement json = TinyRun.Complete(TinyRun.Data(folder), folder["run"], "--json", "--learning-rate", "1e-12", "--evaluate-every", "2", "--patience", "2", "--minimum-delta", "0.1", "--save", "best",
+            "--micro-batch", "2", "--on-not-finite", "skip", "--on-spike", "rollback", "--spike-window", "6", "--keep-every", "2", "--deterministic").Json();
+
+        Assert.Equal((6, true), (json.GetProperty("steps").GetInt32(), json.GetProperty("stoppedEarly").GetBoolean()));
+        Assert.True(json.GetProperty("bestValidationLoss").GetDouble() <= json.GetProperty("validationLoss").GetDouble());
+        string state = File.ReadAllText(Path.Combine(folder["run"], "checkpoints", "step-000006", "state.json"));
+        Assert.Contains("NotFinite = Skip, Spike = RollBack, SpikeThreshold = 6, SpikeWindowSteps = 6, SpikeWarmupSteps = 3, MaxInARow = 10", state);
+        Assert.Contains("\"rows\": 2", state);
+        Assert.Contains("\"threads\": ", state);
+        Assert.True(Directory.Exists(Path.Combine(folder["run"], "checkpoints", "step-000004")));
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using PreTrain.Models;
 using PreTrain.Modules;
@@ -18,6 +19,23 @@ internal sealed class RowsObjective(int length = 11, int vocabulary = 31, int ev
     /// <summary>The drawn batch, from 1, whose loss is not a number.</summary>
     public int? PoisonedBatch { get; init; }
 
+    /// <summary>By the first row of a training batch, what its loss is multiplied with.</summary>
+    public IReadOnlyDictionary<long, double> Factors { get; init; } = new Dictionary<long, double>();
+
+    /// <summary>The first rows of batches that are passed over, as if they were not there.</summary>
+    public IReadOnlyCollection<long> Omitted { get; init; } = [];
+
+    /// <summary>More rows than this at once do not fit into memory.</summary>
+    public int MostRows { get; init; } = int.MaxValue;
+
+    /// <summary>Whether a batch that does not fit fails in the backward pass, when gradients have been added already.</summary>
+    public bool FailsBackward { get; init; }
+
+    /// <summary>The numbers of rows whose losses were computed.</summary>
+    public List<int> Sizes { get; } = [];
+
+    public bool CanSplit { get; init; } = true;
+
     /// <summary>Called before a batch is drawn.</summary>
     public Action<int>? Drawing { get; init; }
 
@@ -35,7 +53,14 @@ internal sealed class RowsObjective(int length = 11, int vocabulary = 31, int ev
     {
         using var scope = NewDisposeScope();
         Tensor loss = model.Loss(tensor(batch.Inputs, [batch.Rows, batch.Length]), tensor(batch.Targets, [batch.Rows, batch.Length]), normalizer);
-        if (ReferenceEquals(batch, _poisoned)) loss = loss * double.NaN;
+        if (is_grad_enabled()) Sizes.Add(batch.Rows);
+        if (batch.Rows > MostRows)
+        {
+            if (FailsBackward) loss.backward();
+            throw new ExternalException("[enforce fail at alloc_cpu.cpp:75] DefaultCPUAllocator: can't allocate memory: you tried to allocate 7 bytes.");
+        }
+        if (ReferenceEquals(batch.Whole ?? batch, _poisoned)) loss = loss * double.NaN;
+        if (Factors.TryGetValue((batch.Whole ?? batch).Seed, out double factor)) loss = loss * factor;
         return loss.MoveToOuterDisposeScope();
     }
 
@@ -70,7 +95,8 @@ internal sealed class RowsObjective(int length = 11, int vocabulary = 31, int ev
             objective._draws++;
             objective.Drawing?.Invoke(objective._draws);
             cancellationToken.ThrowIfCancellationRequested();
-            Batch batch = objective.Rows(seed, row, batchSize);
+            while (objective.Omitted.Contains(row)) row += batchSize;
+            Batch batch = objective.Rows(seed, row, batchSize) with { Seed = row };
             row += batchSize;
             if (objective._draws == objective.PoisonedBatch) objective._poisoned = batch;
             return batch;

@@ -45,6 +45,12 @@ internal static class Tiny
         public void OnStep(TrainingRun run, TrainingStep step) => action(run, step);
     }
 
+    /// <summary>Calls a function after each evaluation.</summary>
+    internal sealed class AfterEvaluation(Action<EvaluationResult> action) : ITrainingCallback
+    {
+        public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => action(evaluation);
+    }
+
     internal sealed class ListLogger : ILogger
     {
         internal List<string> Lines { get; } = [];

@@ -146,7 +146,7 @@ public sealed class TrainerTests : IDisposable
             LearningRate = 1e-30,
             WeightDecay = 0,
             EvaluationBatches = 0,
-            Callbacks = [new Tiny.AfterStep((run, _) => seen.Add(run.Evaluate()))],
+            Callbacks = [new Tiny.AfterStep((run, _) => seen.Add(run.Evaluate()?.Loss))],
         };
         TrainingResult result = Tiny.Train(model, objective, options);
 
@@ -235,7 +235,7 @@ public sealed class TrainerTests : IDisposable
 
         var e = Assert.Throws<NumericalException>(() => Tiny.Train(model, objective, options));
 
-        Assert.Equal(("loss", step, double.NaN), (e.Quantity, e.Step, e.Value));
+        Assert.Equal(("loss", step, double.NaN), (e.Fault.Quantity, e.Fault.Step, e.Fault.Value));
         string dump = Path.Combine(folder["run"], $"not-finite-step-00000{step}.txt");
         Assert.Equal($"The loss of step {step} is NaN. The batch is in {dump}. Lower the learning rate, lengthen the warm-up, or look at the data; the last checkpoint is not affected.", e.Message);
         string[] lines = File.ReadAllLines(dump);
@@ -355,7 +355,7 @@ public sealed class TrainerTests : IDisposable
 
         public void OnStep(TrainingRun run, TrainingStep step) => calls.Add($"step {step.Step}");
 
-        public void OnEvaluation(TrainingRun run, double loss) => calls.Add($"evaluation {run.Step}");
+        public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => calls.Add($"evaluation {run.Step}");
 
         public void OnCheckpoint(TrainingRun run, string folder) => calls.Add($"checkpoint {Path.GetFileName(folder)}");
 

@@ -39,7 +39,7 @@ public sealed class TrainingOptionsTests
         Assert.Equal("Output (' ') must name a folder. Steps (0) must be positive. BatchSize (-1) must be positive. AccumulationSteps (0) must be positive. "
             + "LogEvery (0) must be positive. KeepCheckpoints (0) must be positive. CheckpointEvery (-1) must not be negative. EvaluateEvery (-2) must not be negative. "
             + "EvaluationBatches (-3) must not be negative. LearningRate (NaN) must be positive. WarmupSteps (-1) must be at least 0 and at most Steps (0). "
-            + "LearningRateDecay (17) must be Cosine, Linear, Constant, CosineRestarts, Polynomial, InverseSquareRoot, WarmupStableDecay, OneCycle or Step. Precision (8) must be Float32 or BFloat16. Beta1 (1) must be at least 0 and below 1. "
+            + "LearningRateDecay (17) must be Cosine, Linear, Constant, CosineRestarts, Polynomial, InverseSquareRoot, WarmupStableDecay, OneCycle or Step. Precision (8) must be Float32, BFloat16 or Float16. Beta1 (1) must be at least 0 and below 1. "
             + "Beta2 (2) must be at least 0 and below 1. Epsilon (0) must be positive. WeightDecay (-1) must not be negative. "
             + "ClipNorm (-1) must be positive, or 0 for no clipping. Resume and Overwrite exclude each other: one keeps the run in the folder, the other deletes it.", e.Message);
     }

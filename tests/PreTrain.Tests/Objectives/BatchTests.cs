@@ -1,0 +1,144 @@
+using System.Reflection;
+using PreTrain.Data;
+using PreTrain.Data.Masking;
+using PreTrain.Models.Bert;
+using PreTrain.Models.Gpt;
+using PreTrain.Models.T5;
+using PreTrain.Modules;
+using PreTrain.Objectives;
+using PreTrain.Optimization;
+using PreTrain.Tests.Data.Masking;
+using PreTrain.Tests.Training;
+using PreTrain.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+using TemporaryFolder = PreTrain.Tests.Checkpoints.TemporaryFolder;
+
+namespace PreTrain.Tests.Objectives;
+
+public sealed class BatchTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData(1, new[] { 1, 1, 1, 1, 1 })]
+    [InlineData(2, new[] { 2, 2, 1 })]
+    [InlineData(3, new[] { 3, 2 })]
+    public void Split_EveryArray_IsCutByRows(int rows, int[] expected)
+    {
+        PropertyInfo[] arrays = [.. typeof(Batch).GetProperties().Where(p => p.PropertyType == typeof(long[]))];
+        var batch = new Batch { Inputs = [], Targets = [], Rows = 5, Length = 7, ValidTargets = 0, Seed = 11, Part = 3 };
+        // Each of another width, as the targets of a model with a decoder are.
+        for (int i = 0; i < arrays.Length; i++) arrays[i].SetValue(batch, Enumerable.Range(0, 5 * (i + 1)).Select(v => v % 4 == 0 ? CrossEntropy.Ignored : v).ToArray());
+        batch = batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) };
+
+        IReadOnlyList<Batch> pieces = batch.Split(rows);
+
+        Assert.Equal(expected, pieces.Select(piece => piece.Rows));
+        Assert.Equal(batch.ValidTargets, pieces.Sum(piece => piece.ValidTargets));
+        Assert.All(pieces, piece => Assert.Equal(piece.ValidTargets, piece.Targets.LongCount(t => t != CrossEntropy.Ignored)));
+        Assert.All(pieces, piece => Assert.Same(batch, piece.Whole));
+        Assert.All(pieces, piece => Assert.Equal((7, 3), (piece.Length, piece.Part)));
+        Assert.Equal(pieces.Count, pieces.Select(piece => piece.Seed).Distinct().Count());
+        foreach (PropertyInfo array in arrays)
+        {
+            Assert.Equal((long[])array.GetValue(batch)!, pieces.SelectMany(piece => (long[])array.GetValue(piece)!));
+            Assert.All(pieces, piece => Assert.Equal(((long[])array.GetValue(batch)!).Length / 5 * piece.Rows, ((long[])array.GetValue(piece)!).Length));
+        }
+    }
+
+    [Fact]
+    public void Split_AsManyRows_IsTheBatch()
+    {
+        var batch = new Batch { Inputs = [1, 2], Targets = [3, 4], Rows = 2, Length = 1, ValidTargets = 2 };
+        Assert.Same(batch, Assert.Single(batch.Split(2)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => batch.Split(0));
+        Assert.All(batch.Split(1), piece => Assert.Null(piece.Labels));
+    }
+
+    [Theory]
+    [InlineData("causal")]
+    [InlineData("masked")]
+    [InlineData("denoising")]
+    [InlineData("pairs")]
+    public void Loss_OfPieces_SumsToTheBatchsWithItsGradients(string kind)
+    {
+        using var generator = new Generator(3);
+        switch (kind)
+        {
+            case "causal":
+                using (var model = Tiny.Model(Tiny.Even)) Check<GptModel>(model, new RowsObjective(), new RowsObjective().Rows(5, 0, 7));
+                break;
+            case "masked":
+            {
+                using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
+                using var model = (BertModel)MaskedLanguageModelingTests.Create("bert");
+                var objective = new MaskedLanguageModeling(tokens, MaskingFixture.WordPiece);
+                Batch batch = Draw(objective.Open(new(3), model, 7));
+                // One row without a target.
+                Array.Fill(batch.Targets, CrossEntropy.Ignored, 2 * batch.Length, batch.Length);
+                Check<BertModel>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
+                break;
+            }
+            case "denoising":
+            {
+                using TokenStore tokens = MaskingFixture.Store(MaskingFixture.Unigram, folder["tokens"]);
+                using var model = new T5Model(new T5Config { VocabSize = MaskingFixture.Unigram.VocabSize, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, HeadDim = 16, FeedForwardDim = 48 }, generator: generator);
+                var objective = new SequenceDenoising(tokens, MaskingFixture.Unigram, new SpanCorruption(MaskingFixture.Unigram), new() { ContextLength = 41 });
+                Batch batch = Draw(objective.Open(new(3), model, 7));
+                // A shorter row.
+                Array.Fill(batch.Targets, CrossEntropy.Ignored, 4 * batch.TargetLength - 5, 5);
+                Check<T5Model>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
+                break;
+            }
+            default:
+            {
+                using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
+                var config = new BertConfig { VocabSize = MaskingFixture.WordPiece.VocabSize, ContextLength = 37, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, FeedForwardDim = 48 };
+                using var model = new BertModel(config, PreTrain.Models.ModelHead.PreTraining, generator: generator);
+                var objective = new SentencePairPrediction(tokens, MaskingFixture.WordPiece, new() { Task = SentencePairTask.SentenceOrder });
+                Check<BertModel>(model, objective, Draw(objective.Open(new(3), model, 7)));
+                break;
+            }
+        }
+    }
+
+    private static Batch Draw(IBatchSource source)
+    {
+        using (source) return source.Next(TestContext.Current.CancellationToken);
+    }
+
+    private static void Check<TModel>(TModel model, IObjective<TModel> objective, Batch batch) where TModel : nn.Module
+    {
+        model.eval();   // without dropout
+        using DisposeScope scope = NewDisposeScope();
+        using var flat = new FlatParameters(model, Precision.Float32);
+        var (loss, gradient) = Sum(1000);
+        Assert.True(gradient.abs().max().item<float>() > 1e-3, "A gradient of nothing shows nothing.");
+        foreach (int rows in new[] { 1, 2, 4 })
+        {
+            Assert.True(batch.Split(rows).Select(piece => (double)piece.ValidTargets / piece.Rows).Distinct().Count() > 1, "The pieces should differ in their targets.");
+            var (sum, parts) = Sum(rows);
+            Assert.Equal(loss, sum, 1e-6 * Math.Max(1, loss));
+            Assert.True((parts - gradient).abs().max().item<float>() < 1e-6, $"The gradients of {rows} rows differ by {(parts - gradient).abs().max().item<float>()}.");
+        }
+
+        (double, Tensor) Sum(int rows)
+        {
+            double total = 0;
+            foreach (Batch piece in batch.Split(rows))
+            {
+                Tensor part = objective.Loss(model, piece, batch.ValidTargets);
+                part.backward();
+                flat.Collect(accumulate: true);
+                total += part.item<float>();
+            }
+            Tensor copy = flat.StepGradient.clone();
+            flat.DropGradient();
+            Assert.Equal(0, flat.StepGradient.abs().max().item<float>());
+            return (total, copy);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using System.Text.Json.Nodes;
+using PreTrain.Models.Gpt;
+using PreTrain.Optimization;
+using PreTrain.Tests.Checkpoints;
+using PreTrain.Torch;
+using PreTrain.Training;
+using static PreTrain.Tests.Optimization.FlatParametersTests;
+
+namespace PreTrain.Tests.Training;
+
+/// <summary>Early stopping, the best weights, and which checkpoints stay.</summary>
+[Collection(DefaultGenerator.Name)]
+public sealed class StoppingTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public void Dispose() => folder.Dispose();
+
+    // The rate rises all the time: the loss falls at first, and then no more.
+    private TrainingOptions Rising(string name) => Tiny.Options(folder[name], 24) with { LearningRate = 0.4, WarmupSteps = 24, LearningRateDecay = LearningRateDecay.Constant, EvaluateEvery = 1, CheckpointEvery = 7, ClipNorm = 0 };
+
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(3, 0)]
+    [InlineData(2, 0.3)]
+    public void Run_Patience_EndsAfterSoManyEvaluationsWithoutAnImprovement(int patience, double delta)
+    {
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), Rising("whole"));
+        double[] losses = Validation("whole");
+        double best = double.PositiveInfinity;
+        int bad = 0, end = 0;
+        while (bad < patience)
+        {
+            if (losses[end] < best - delta) (best, bad) = (losses[end], 0);
+            else bad++;
+            end++;
+        }
+
+        TrainingResult result;
+        using (var model = Tiny.Model(Tiny.Even)) result = Tiny.Train(model, new RowsObjective(), Stopping("stopped"));
+
+        Assert.True(end is > 1 and < 24, $"It ends at {end}.");
+        Assert.Equal((end, true, false), (result.Steps, result.StoppedEarly, result.Interrupted));
+        Assert.Equal(losses[..end], Validation("stopped"));
+        Assert.True(Directory.Exists(Path.Combine(folder["stopped"], "checkpoints", $"step-{end:D6}")));
+
+        // It stays where it ended, and ends there too when it was killed on the way.
+        using (var model = Tiny.Model(Tiny.Even)) Assert.Equal((end, true), Tiny.Train(model, new RowsObjective(), Stopping("stopped") with { Resume = true }) is var r ? (r.Steps, r.StoppedEarly) : default);
+        var dies = new Tiny.AfterStep((_, step) => { if (step.Step == end - 1) throw new TimeoutException("killed"); });
+        using (var model = Tiny.Model(Tiny.Even)) Assert.Throws<TimeoutException>(() => Tiny.Train(model, new RowsObjective(), Stopping("killed") with { Callbacks = [dies] }));
+        using (var model = Tiny.Model(Tiny.Even)) Assert.Equal(end, Tiny.Train(model, new RowsObjective(), Stopping("killed") with { Resume = true }).Steps);
+        Assert.Equal(Model("stopped"), Model("killed"));
+
+        TrainingOptions Stopping(string name) => Rising(name) with { EarlyStopping = new() { Patience = patience, MinimumDelta = delta } };
+    }
+
+    [Theory]
+    [InlineData(Precision.Float32, false)]
+    [InlineData(Precision.BFloat16, true)]
+    public void Run_Best_EndsWithTheWeightsOfTheLowestLoss(Precision precision, bool average)
+    {
+        TrainingOptions Named(string name) => Rising(name) with { Precision = precision, Average = average ? new() { Decay = 0.3 } : null, SavedModel = SavedModel.Best, KeepCheckpoints = 1 };
+        TrainingResult result;
+        using var model = Tiny.Model(Tiny.Even);
+        result = Tiny.Train(model, new RowsObjective(), Named("run"));
+
+        double[] losses = Validation("run");
+        int best = Array.IndexOf(losses, losses.Min()) + 1;
+        Assert.True(best is > 1 and < 21, $"The best step is {best}.");
+        Assert.Equal((24, best, losses.Min(), losses[^1]), (result.Steps, result.ModelStep, result.BestValidationLoss, result.ValidationLoss));
+        Assert.Equal([$"step-{best:D6}", "step-000024"], Directory.EnumerateDirectories(Path.Combine(folder["run"], "checkpoints")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        using (GptModel saved = GptModel.FromPretrained(result.ModelFolder))
+        {
+            if (!average)
+                foreach (var (a, b) in model.parameters().Zip(saved.parameters())) Assert.Equal(Values(a), Values(b));
+            double loss = new HeldOutEvaluation<GptModel>(saved, new RowsObjective(), 3, 32).Measure(batch => [batch])!.Loss;
+            Assert.Equal(losses.Min(), loss, precision == Precision.Float32 ? 1e-5 : 0.05);
+        }
+
+        // A run that goes to the best step only and saves its last weights has the same.
+        using var stop = new CancellationTokenSource();
+        var ends = new Tiny.AfterStep((_, step) => { if (step.Step == best) stop.Cancel(); });
+        using (var shorter = Tiny.Model(Tiny.Even)) new Trainer(Named("shorter") with { SavedModel = SavedModel.Last, Callbacks = [ends] }).Run(shorter, new RowsObjective(), stop.Token);
+        Assert.Equal(Model("shorter"), Model("run"));
+
+        foreach (int crash in new[] { best, best + 2 })
+        {
+            var dies = new Tiny.AfterStep((run, step) => { if (step.Step == crash) throw new TimeoutException("killed"); });
+            using var killed = Tiny.Model(Tiny.Even);
+            Assert.Throws<TimeoutException>(() => Tiny.Train(killed, new RowsObjective(), Named("killed") with { Resume = true, Callbacks = [dies] }));
+        }
+        using (var killed = Tiny.Model(Tiny.Even)) Assert.Equal(best, Tiny.Train(killed, new RowsObjective(), Named("killed") with { Resume = true }).ModelStep);
+        Assert.Equal(Model("run"), Model("killed"));
+    }
+
+    [Fact]
+    public void Run_KeepEvery_StaysForEver()
+    {
+        using var model = Tiny.Model(Tiny.Even);
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"], 13) with { CheckpointEvery = 2, KeepCheckpoints = 2, KeepCheckpointsEvery = 4 });
+        Assert.Equal(["step-000004", "step-000008", "step-000012", "step-000013"], Directory.EnumerateDirectories(Path.Combine(folder["a"], "checkpoints")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(2, 0, null, new[] { 3, 5, 9 }, new[] { 3 })]
+    [InlineData(2, 0, 3, new[] { 3, 5, 9 }, new int[0])]
+    [InlineData(1, 3, null, new[] { 0, 3, 5, 6, 9, 10 }, new[] { 0, 5 })]
+    [InlineData(3, 0, 2, new[] { 1, 2, 9, 10, 11, 12 }, new[] { 1, 11, 12 })]
+    public void Discarded_Rules_LeaveTheOthers(int newest, int every, int? best, int[] steps, int[] expected) =>
+        Assert.Equal(expected, new CheckpointRetention(newest, every, best).Discarded([.. steps.OrderDescending()], 10).Order());
+
+    private double[] Validation(string name) => [.. Tiny.Metrics(folder[name]).Select(line => JsonNode.Parse(line)!["validationLoss"]?.GetValue<double>()).OfType<double>()];
+
+    private string Model(string name) => Convert.ToHexString(File.ReadAllBytes(Path.Combine(folder[name], "model", "model.safetensors")));
+}
