@@ -12,6 +12,9 @@ internal sealed class RunFolder
     internal const string ModelName = "model", CheckpointsName = "checkpoints", MetricsName = "metrics.jsonl", TimingsName = "timings.jsonl";
     private const string DumpPrefix = "not-finite-step-";
 
+    /// <summary>What callbacks write, and what belongs to one run.</summary>
+    private static readonly string[] s_reports = ["report.html", "journal.jsonl", "profile.txt", "profile.json", "run.json", "events.out.tfevents.*"];
+
     private RunFolder(string path) => Path = path;
 
     internal string Path { get; }
@@ -49,7 +52,7 @@ internal sealed class RunFolder
         {
             foreach (string inner in new[] { Model, Checkpoints })
                 if (Directory.Exists(inner)) Directory.Delete(inner, recursive: true);
-            foreach (string file in new[] { Metrics, Timings }.Concat(Directory.EnumerateFiles(Path, DumpPrefix + "*.txt"))) File.Delete(file);
+            foreach (string file in new[] { Metrics, Timings }.Concat(s_reports.Append(DumpPrefix + "*.txt").SelectMany(pattern => Directory.GetFiles(Path, pattern)))) File.Delete(file);
         }
         Directory.CreateDirectory(Checkpoints);
     }

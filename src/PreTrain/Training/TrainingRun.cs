@@ -30,7 +30,7 @@ public sealed class TrainingRun : IDisposable
     private readonly Stopwatch _clock = Stopwatch.StartNew();
     private JsonObject _data;
     private TimeSpan _stepStart, _trainingTime;
-    private long _ownTokens;
+    private long _ownTokens, _inputTokens;
     private int _savedStep;
 
     internal TrainingRun(TrainingOptions options, RunFolder folder, CheckpointStore checkpoints, JsonObject identity, nn.Module model, FlatParameters parameters,
@@ -140,6 +140,7 @@ public sealed class TrainingRun : IDisposable
             var batches = new Batch[Options.AccumulationSteps];
             for (int i = 0; i < batches.Length; i++) batches[i] = source.Next(cancellationToken);
             _data = source.State;
+            _inputTokens = batches.Sum(batch => (long)batch.Inputs.Length + (Model is ISequenceToSequenceModel ? batch.Targets.Length : 0));
             return batches;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -181,6 +182,8 @@ public sealed class TrainingRun : IDisposable
             LearningRate = learningRate,
             GradientNoiseScale = _noise?.Value,
             TokensPerSecond = targets / took.TotalSeconds,
+            InputTokens = _inputTokens,
+            TrainingSeconds = took.TotalSeconds,
             Seconds = _clock.Elapsed.TotalSeconds,
         };
         Call(callback => callback.OnStep(this, step));

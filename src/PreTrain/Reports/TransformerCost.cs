@@ -1,0 +1,34 @@
+namespace PreTrain.Reports;
+
+/// <summary>
+/// What a Transformer computes for a token of training: 6·N operations for N parameters, forward and backward, and 12·L·H·Q·T for attention (Chowdhery et al. 2022, "PaLM", appendix B).
+/// Operations that recomputation repeats do not count, nor do those that a causal mask could spare.
+/// </summary>
+public sealed record TransformerCost
+{
+    /// <summary>Blocks, L; of a model with a decoder those of one side.</summary>
+    public required int LayerCount { get; init; }
+
+    /// <summary>Heads times the width of one, H·Q.</summary>
+    public required int AttentionDim { get; init; }
+
+    /// <summary>Tokens of a sequence, T.</summary>
+    public required int ContextLength { get; init; }
+
+    /// <summary>The share of the parameters that a token meets: half of a model with an encoder and a decoder, each of whose tokens goes through one of them.</summary>
+    /// <value>The default is 1.</value>
+    public double ParameterShare { get; init; } = 1;
+
+    /// <summary>Floating-point operations for each token.</summary>
+    /// <param name="parameterCount">N.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the share more than 1.</exception>
+    public double PerToken(long parameterCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(parameterCount);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(LayerCount);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(AttentionDim);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(ContextLength);
+        if (!(ParameterShare is > 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(ParameterShare), ParameterShare, "The share must be above 0 and at most 1.");
+        return 6.0 * parameterCount * ParameterShare + 12.0 * LayerCount * AttentionDim * ContextLength;
+    }
+}
