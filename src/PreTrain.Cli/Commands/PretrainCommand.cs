@@ -143,7 +143,15 @@ internal sealed class PretrainCommand
             sizes = sizes with { VocabSize = tokens.Tokenizer.VocabSize };
             string kind = _family.Name == "gpt" ? "GPT" : _family.Name;
             session.Log($"A {kind} of {sizes.Layers} layers × {sizes.Embedding}, {sizes.Heads} heads, context {sizes.Context}, {sizes.VocabSize} tokens.");
-            var cost = new TransformerCost { LayerCount = sizes.Layers, AttentionDim = sizes.Embedding, ContextLength = sizes.Context, ParameterShare = _family.HasEncoderAndDecoder ? 0.5 : 1 };
+            var cost = new TransformerCost
+            {
+                LayerCount = sizes.Layers,
+                AttentionDim = sizes.Embedding,
+                ContextLength = sizes.Context,
+                ParameterShare = _family.HasEncoderAndDecoder ? 0.5 : 1,
+                ScoreParameterCount = _family.ScoresHiddenOnly ? (long)sizes.VocabSize * sizes.Embedding : 0,
+                ScoredShare = _family.ScoresHiddenOnly ? goal.Masking.Rate : 1,
+            };
             using RunReports reports = _reports.Create(parsed, tokens.Tokenizer, cost, configuration, SampleText.Choose(tokens.Store, tokens.Tokenizer, goal, sizes.Context));
             TrainingResult result = TrainingDisplay.Run(session, training with { Tokenizer = tokens.Tokenizer, Callbacks = reports.Start() }, options => Reporting(reports, () =>
             {

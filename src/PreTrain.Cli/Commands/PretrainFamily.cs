@@ -51,6 +51,9 @@ internal sealed record PretrainFamily
     /// <summary>Whether one half of the model reads and the other writes.</summary>
     public bool HasEncoderAndDecoder { get; init; }
 
+    /// <summary>Whether the vocabulary is scored at hidden tokens alone.</summary>
+    public bool ScoresHiddenOnly => Masks && !HasEncoderAndDecoder;
+
     /// <summary>Trains a tokenizer: from a corpus, the vocabulary's size and the number of threads.</summary>
     public required Func<TextCorpus, int, int, CancellationToken, TextTokenizer> TrainTokenizer { get; init; }
 

@@ -9,7 +9,7 @@ namespace PreTrain.Reports;
 /// <summary>Measures speed, utilization, energy and the time that is left, and tells the run's logger at evaluations and at the end.</summary>
 public sealed class EfficiencyMeter : ITrainingCallback
 {
-    private const double EnergySeconds = 10;
+    private const double EnergySeconds = 10, StartSeconds = 0.25, LaterSeconds = 0.05;
     private readonly EfficiencyOptions _options;
     private readonly EnergyCounter? _counter;
     private double _flopsPerToken, _trainingSeconds, _energyRead, _joules;
@@ -39,7 +39,7 @@ public sealed class EfficiencyMeter : ITrainingCallback
         ArgumentNullException.ThrowIfNull(run);
         (_firstStep, _targets, _tokens, _trainingSeconds, Current) = (run.Step, run.Tokens, 0, 0, null);
         _flopsPerToken = _options.Cost?.PerToken(run.ParameterCount) ?? 0;
-        _peak = _options.PeakFlopsPerSecond ?? (_options.Cost is null ? null : MeasurePeak(run));
+        _peak = _options.PeakFlopsPerSecond ?? (_options.Cost is null ? null : MeasurePeak(run, StartSeconds));
         _counter?.Read();
     }
 
@@ -70,7 +70,13 @@ public sealed class EfficiencyMeter : ITrainingCallback
     }
 
     /// <inheritdoc/>
-    public void OnEvaluation(TrainingRun run, double loss) => Log(run);
+    public void OnEvaluation(TrainingRun run, double loss)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        // What the start measured was too little if other programs were at work just then.
+        if (_peak is { } peak && _options.PeakFlopsPerSecond is null) _peak = Math.Max(peak, MeasurePeak(run, LaterSeconds));
+        Log(run);
+    }
 
     /// <inheritdoc/>
     public void OnEnd(TrainingRun run, TrainingResult result)
@@ -94,7 +100,7 @@ public sealed class EfficiencyMeter : ITrainingCallback
     }
 
     /// <summary>The best of some products of square matrices.</summary>
-    private static double MeasurePeak(TrainingRun run)
+    private static double MeasurePeak(TrainingRun run, double seconds)
     {
         using DisposeScope scope = NewDisposeScope();
         Device device = run.Model.parameters().First().device;
@@ -105,7 +111,7 @@ public sealed class EfficiencyMeter : ITrainingCallback
         double best = 0;
         var all = Stopwatch.StartNew();
         // The first products find the threads asleep and the clock low.
-        for (int i = 0; i < 12 && (i < 2 || all.Elapsed.TotalSeconds < 0.25); i++)
+        for (int i = 0; i < 20 && (i < 2 || all.Elapsed.TotalSeconds < seconds); i++)
         {
             var watch = Stopwatch.StartNew();
             using Tensor product = a.mm(b);

@@ -31,7 +31,7 @@ internal static class ReportPage
         .card{overflow-x:auto;padding:.3rem .7rem}
         table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{padding:.35rem .5rem;text-align:left;vertical-align:top;border-top:1px solid var(--line)}
         tr:first-child>*{border-top:0}th{color:var(--soft);font-weight:500;white-space:nowrap}
-        .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.w{white-space:pre-wrap;overflow-wrap:anywhere}
+        .o{white-space:nowrap}.n{text-align:right;width:1%;font-variant-numeric:tabular-nums;white-space:nowrap}.w{white-space:pre-wrap;overflow-wrap:anywhere}
         .bar{display:inline-block;height:.55rem;background:var(--a);border-radius:.2rem;vertical-align:middle}
         """;
 
@@ -79,7 +79,7 @@ internal static class ReportPage
         for (int i = 0; i < count; i++)
         {
             TextSample sample = samples[count == 1 ? 0 : (int)((long)i * (samples.Count - 1) / (count - 1))];
-            page.Append(CultureInfo.InvariantCulture, $"<tr><td class=\"n\">{sample.Step}</td><td class=\"w\">{Text(sample.Text)}</td></tr>");
+            page.Append(CultureInfo.InvariantCulture, $"<tr><td class=\"n\">{sample.Step}</td><td class=\"w\">{Text(sample.Text.ReplaceLineEndings("⏎"))}</td></tr>");
         }
         page.Append("</table></div>\n");
     }
@@ -93,7 +93,7 @@ internal static class ReportPage
         foreach (Torch.OperatorTime o in profile.Operators.Take(MostOperators))
         {
             double share = profile.Seconds > 0 ? o.SelfSeconds / profile.Seconds : 0;
-            page.Append(CultureInfo.InvariantCulture, $"<tr><td class=\"w\">{Text(o.Name)}</td><td class=\"n\">{(double)o.Calls / profile.Steps:0.#}</td><td class=\"n\">{o.Seconds * 1000 / profile.Steps:F2}</td>");
+            page.Append(CultureInfo.InvariantCulture, $"<tr><td class=\"o\">{Text(o.Name)}</td><td class=\"n\">{(double)o.Calls / profile.Steps:0.#}</td><td class=\"n\">{o.Seconds * 1000 / profile.Steps:F2}</td>");
             page.Append(CultureInfo.InvariantCulture, $"<td class=\"n\">{o.SelfSeconds * 1000 / profile.Steps:F2}</td><td class=\"n\">{share:P1}</td><td><i class=\"bar\" style=\"width:{Math.Clamp(share, 0, 1) * 6:F2}rem\"></i></td></tr>");
         }
         page.Append("</table></div>\n");

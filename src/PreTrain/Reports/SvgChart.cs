@@ -75,9 +75,9 @@ internal static class SvgChart
         return size switch
         {
             0 => "0",
-            >= 1e9 => Invariant($"{value / 1e9:0.###}G"),
-            >= 1e6 => Invariant($"{value / 1e6:0.###}M"),
-            >= 1e4 => Invariant($"{value / 1e3:0.###}k"),
+            >= 1e9 => Invariant($"{value / 1e9:G4}G"),
+            >= 1e6 => Invariant($"{value / 1e6:G4}M"),
+            >= 1e4 => Invariant($"{value / 1e3:G4}k"),
             >= 1e-3 => value.ToString("G4", CultureInfo.InvariantCulture),
             _ => value.ToString("0.##e0", CultureInfo.InvariantCulture),
         };

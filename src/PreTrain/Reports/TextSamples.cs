@@ -12,11 +12,14 @@ namespace PreTrain.Reports;
 
 /// <summary>
 /// Lets the model write at every evaluation, and at the start: a causal model goes on from a text, one that reads and writes answers it, one that predicts hidden tokens fills its masks in.
-/// The most probable token is taken each time, so that nothing is drawn at random.
+/// Tokens are drawn with one seed of their own, so that the training is not touched; masks get the most probable one.
 /// </summary>
 /// <remarks>Callbacks that show the samples stand behind this one in <see cref="TrainingOptions.Callbacks"/>.</remarks>
 public sealed class TextSamples : ITrainingCallback
 {
+    // Always the most probable token would go round in circles for most of a training.
+    private const double Temperature = 0.7;
+    private const int Seed = 1;
     private readonly TextTokenizer _tokenizer;
 
     /// <summary>Creates the callback.</summary>
@@ -74,7 +77,7 @@ public sealed class TextSamples : ITrainingCallback
     /// <exception cref="ArgumentException">The text does not fit the model.</exception>
     internal string? Write(nn.Module model)
     {
-        var options = new GenerationOptions { MaxNewTokens = NewTokens, Temperature = 0 };
+        var options = new GenerationOptions { MaxNewTokens = NewTokens, Temperature = Temperature, Seed = Seed };
         return model switch
         {
             ICausalLanguageModel causal => causal.Generate(_tokenizer, Text, options),

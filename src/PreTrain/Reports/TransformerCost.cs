@@ -19,6 +19,14 @@ public sealed record TransformerCost
     /// <value>The default is 1.</value>
     public double ParameterShare { get; init; } = 1;
 
+    /// <summary>The parameters that score the vocabulary, V·C, which count for <see cref="ScoredShare"/> of the tokens.</summary>
+    /// <value>The default is 0, which leaves them where they are in N.</value>
+    public long ScoreParameterCount { get; init; }
+
+    /// <summary>The share of the tokens for which the vocabulary is scored: of a model that fills in, that of the hidden ones.</summary>
+    /// <value>The default is 1.</value>
+    public double ScoredShare { get; init; } = 1;
+
     /// <summary>Floating-point operations for each token.</summary>
     /// <param name="parameterCount">N.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the share more than 1.</exception>
@@ -29,6 +37,9 @@ public sealed record TransformerCost
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(AttentionDim);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(ContextLength);
         if (!(ParameterShare is > 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(ParameterShare), ParameterShare, "The share must be above 0 and at most 1.");
-        return 6.0 * parameterCount * ParameterShare + 12.0 * LayerCount * AttentionDim * ContextLength;
+        if (!(ScoredShare is >= 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(ScoredShare), ScoredShare, "The share must be at least 0 and at most 1.");
+        if (ScoreParameterCount < 0 || ScoreParameterCount > parameterCount)
+            throw new ArgumentOutOfRangeException(nameof(ScoreParameterCount), ScoreParameterCount, $"The parameters that score must be at least 0 and at most all ({parameterCount}).");
+        return 6.0 * (parameterCount - (1 - ScoredShare) * ScoreParameterCount) * ParameterShare + 12.0 * LayerCount * AttentionDim * ContextLength;
     }
 }

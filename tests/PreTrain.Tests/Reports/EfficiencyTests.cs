@@ -18,6 +18,14 @@ public sealed class EfficiencyTests
         Assert.Equal(3.0 * 1009 + 12 * 2 * 5 * 7, new TransformerCost { LayerCount = 2, AttentionDim = 5, ContextLength = 7, ParameterShare = 0.5 }.PerToken(1009));
 
     [Fact]
+    public void PerToken_AFewScoredTokens_MeetTheVocabularysPart() =>
+        Assert.Equal(6 * (1009 - 0.75 * 400) + 12 * 2 * 5 * 7, new TransformerCost { LayerCount = 2, AttentionDim = 5, ContextLength = 7, ScoreParameterCount = 400, ScoredShare = 0.25 }.PerToken(1009));
+
+    [Fact]
+    public void PerToken_MoreScoresThanParameters_IsRefused() => Assert.Contains("at most all (1009)", Assert.Throws<ArgumentOutOfRangeException>(() =>
+        new TransformerCost { LayerCount = 2, AttentionDim = 5, ContextLength = 7, ScoreParameterCount = 1010 }.PerToken(1009)).Message);
+
+    [Fact]
     public void Options_OutOfRange_NamesEach()
     {
         var fault = Assert.Throws<ArgumentException>(() => new EfficiencyMeter(new() { PeakFlopsPerSecond = 0, Watts = -3 }));

@@ -26,7 +26,8 @@ public sealed class SvgChartTests
     [InlineData(2.5, "2.5")]
     [InlineData(0.00025, "2.5e-4")]
     [InlineData(1234, "1234")]
-    [InlineData(12345, "12.345k")]
+    [InlineData(12345, "12.35k")]
+    [InlineData(999999, "1000k")]
     [InlineData(-3.1e6, "-3.1M")]
     public void Number_AnySize_IsShort(double value, string expected) => Assert.Equal(expected, SvgChart.Number(value));
 
