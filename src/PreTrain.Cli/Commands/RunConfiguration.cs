@@ -170,7 +170,7 @@ internal static class RunConfiguration
             if (items.Any(item => item.ValueKind != JsonValueKind.String || item.GetString()!.Length == 0)) return "must be a list of strings that are not empty.";
             arguments = [.. items.Select(item => Written(item.GetString()!))];
         }
-        else if (type == typeof(int) || type == typeof(long) || type == typeof(double))
+        else if (IsNumber(option))
         {
             if (value.ValueKind != JsonValueKind.Number) return "must be a number.";
             arguments = [Written(value.GetRawText())];
@@ -209,9 +209,12 @@ internal static class RunConfiguration
         string[] texts = result is { Implicit: false } ? [.. result.Tokens.Select(token => token.Value)] : [];
         if (type == typeof(string[])) return new JsonArray([.. texts.Select(text => (JsonNode)text)]);
         if (texts.Length == 0) return null;
-        if (type == typeof(int) || type == typeof(long)) return long.Parse(texts[^1], CultureInfo.InvariantCulture);
-        return type == typeof(double) ? double.Parse(texts[^1], CultureInfo.InvariantCulture) : texts[^1];
+        if (!IsNumber(option)) return texts[^1];
+        return type == typeof(double) ? double.Parse(texts[^1], CultureInfo.InvariantCulture) : long.Parse(texts[^1], CultureInfo.InvariantCulture);
     }
+
+    /// <summary>Whether the command line takes a number; a word may stand for one of the program.</summary>
+    private static bool IsNumber(Option option) => option.HelpName == Options.NumberName;
 
     private static IEnumerable<Option> OptionsOf(Command command)
     {

@@ -128,7 +128,7 @@ public class RunConfigurationTests
             """);
         JsonElement Print(params string[] more) => ToolRunner.Run(["gpt", "--config", file, "--print-config", .. more]).Json();
 
-        JsonElement plain = Print(), other = Print("--steps", "50", "--optimizer", "sgd", "--tokenizer", "somewhere", "--preset", "small"), same = Print("--optimizer", "AdamW", "--layers", "5");
+        JsonElement plain = Print(), other = Print("--steps", "50", "--optimizer", "sgd", "--tokenizer", "somewhere", "--preset", "gpt2-small"), same = Print("--optimizer", "AdamW", "--layers", "5");
         Assert.Equal(["a.txt", "b=c.txt"], plain.GetProperty("data").EnumerateArray().Select(text => text.GetString()));
         Assert.Equal("-y", plain.GetProperty("output").GetString());
         Assert.Equal((40, 3, 7, 33), (Number(plain, "training", "steps"), Number(plain, "training", "batch"), Number(plain, "model", "layers"), Number(plain, "model", "context")));
