@@ -10,7 +10,7 @@ using PreTrain.Training;
 
 namespace PreTrain.Tests.Reports;
 
-[Collection(nameof(DefaultGenerator))]   // dropout draws from the default generator, which must not be shared
+[Collection(DefaultGenerator.Name)]   // dropout draws from the default generator, which must not be shared
 public sealed class HtmlReportTests
 {
     private const string Hostile = "</td><script>alert(\"1\")</script><img src=x onerror='alert(2)'>&amp;\0";
