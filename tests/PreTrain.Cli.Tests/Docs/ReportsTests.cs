@@ -1,40 +1,29 @@
-using System.CommandLine.Parsing;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using PreTrain.Reports;
 using PreTrain.Tokenization;
 using PreTrain.Training;
 
-namespace PreTrain.Cli.Tests.Readme;
+namespace PreTrain.Cli.Tests.Docs;
 
 /// <summary>What docs/reports.md says.</summary>
-public class ReportsPageTests
+public class ReportsTests
 {
     private const string Page = "docs/reports.md";
 
     [Fact]
-    public void Commands_OfThePage_RunOneAfterAnother()
+    [Trait("Speed", "Slow")]
+    public void Commands_OfThePage_WriteWhatItsTableNames()
     {
-        string[] commands = [.. Repository.CodeBlocks(Page, "sh").SelectMany(block => block.Split('\n', StringSplitOptions.RemoveEmptyEntries))];
         using var folder = new TemporaryFolder();
-        folder.Write("text.txt", TinyModel.Text(300));
-        // A smaller run than that of the page.
-        string[] small = ["--data", "text.txt", "--layers", "1", "--heads", "2", "--embedding", "12", "--context", "16", "--vocab-size", "283", "--batch", "2", "--device", "cpu"];
+        folder.Write("text.txt", TinyModel.Text(900));
 
-        Assert.Equal(3, commands.Length);
-        Repository.In(folder.Path, () =>
-        {
-            for (int i = 0; i < commands.Length; i++)
-            {
-                string[] arguments = [.. CommandLineParser.SplitCommandLine(i == 0 ? commands[0].Replace("--data sdk-docs ", "").Replace("500", "12") : commands[i]).Skip(1)];
-                ToolResult result = ToolRunner.Run(i == 0 ? [.. arguments, .. small] : arguments);
-                Assert.True(result.ExitCode == 0, $"{commands[i]}: {result.Error}");
-            }
-        });
+        IReadOnlyList<(string Command, ToolResult Result)> runs = DocumentedCommands.Run(Page, folder.Path, ("--data", "text.txt"), ("--embedding", "20"));
+
+        Assert.Equal(3, runs.Count);
+        Assert.Equal(20, runs[^1].Result.Json().GetProperty("model").GetProperty("embedding").GetInt32());
         string[] named = [.. File.ReadAllLines(Path.Combine(Repository.Root, Page)).Where(line => line.StartsWith("| `", StringComparison.Ordinal)).SelectMany(line => line.Split('|')[1].Split(", ")).Select(name => name.Trim(' ', '`'))];
         Assert.Equal(8, named.Length);
         Assert.All(named, name => Assert.NotEmpty(Directory.GetFiles(folder["runs/sdk"], name)));
-        Assert.Equal(192, JsonNode.Parse(File.ReadAllText(folder["runs/wider/run.json"]))!["model"]!["embedding"]!.GetValue<int>());
     }
 
     [Fact]
@@ -52,7 +41,7 @@ public class ReportsPageTests
     [Fact]
     public void Callbacks_OfThePage_AreTheCodeThatIsTested()
     {
-        string[] code = File.ReadAllLines(Path.Combine(Repository.Root, "tests/PreTrain.Cli.Tests/Readme/ReportsPageTests.cs"));
+        string[] code = File.ReadAllLines(Path.Combine(Repository.Root, "tests/PreTrain.Cli.Tests/Docs/ReportsTests.cs"));
         int begin = Array.FindIndex(code, line => line.Trim() == "// begin") + 1, end = Array.FindIndex(code, line => line.Trim() == "// end");
 
         Assert.Equal(Assert.Single(Repository.CodeBlocks(Page, "csharp")), string.Concat(code[begin..end].Select(line => line[8..] + "\n")));
