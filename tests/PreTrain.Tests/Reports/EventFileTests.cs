@@ -1,6 +1,6 @@
 using PreTrain.Reports;
-using PreTrain.Tests.Training;
 using PreTrain.Tests.Checkpoints;
+using PreTrain.Tests.Training;
 
 namespace PreTrain.Tests.Reports;
 
