@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using PreTrain.Cli.Commands;
 using PreTrain.Cli.Hosting;
+using PreTrain.Data;
 
 namespace PreTrain.Cli;
 
@@ -44,7 +45,18 @@ internal static class Tool
         ConvertCommand.AddTo(root, Add);
 
         // A response file would make a prompt that starts with @ impossible.
-        ParseResult parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        var parser = new ParserConfiguration { ResponseFileTokenReplacer = null };
+        ParseResult parsed;
+        try
+        {
+            parsed = root.Parse(RunConfiguration.Expand(root, arguments, parser), parser);
+        }
+        catch (Exception fault) when (fault is UsageException or CorpusException)
+        {
+            (int failed, string why) = Faults.Explain(fault);
+            error.WriteLine($"error: {why}");
+            return failed;
+        }
         if (parsed.Errors.Count > 0 && parsed.Action is not (HelpAction or null) || parsed.Action is null)
         {
             foreach (string fault in parsed.Errors.Select(fault => fault.Message).Distinct()) error.WriteLine($"error: {fault}");
@@ -54,7 +66,7 @@ internal static class Tool
         int code = parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
         if (run is null) return code;   // help and version
 
-        var session = new Session(parsed, options, output, error, cancellation);
+        var session = new Session(parsed, options, arguments, output, error, cancellation);
         try
         {
             run(session);

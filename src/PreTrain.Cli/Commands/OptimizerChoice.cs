@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using PreTrain.Cli.Hosting;
 using PreTrain.Optimization;
 using PreTrain.Training;
@@ -114,6 +115,21 @@ internal sealed class OptimizerChoice
             unused.Remove(option);
             return parsed.GetValue(option) || usual;
         }
+    }
+
+    /// <summary>The values of a training; null for what does not belong to its optimizer.</summary>
+    public IEnumerable<(Option, JsonNode?)> Effective(TrainingOptions options)
+    {
+        IOptimizerOptions optimizer = options.Optimizer
+            ?? new AdamWOptions { Beta1 = options.Beta1, Beta2 = options.Beta2, Epsilon = options.Epsilon, WeightDecay = options.WeightDecay };
+        JsonObject values = optimizer.Describe(), moments = values["rest"] as JsonObject ?? values;   // what Muon leaves to AdamW
+        UpdateOptions update = options.Update;
+        return
+        [
+            (_optimizer, optimizer.Name), (_weightDecay, values["weightDecay"]), (_beta1, moments["beta1"]), (_beta2, moments["beta2"]), (_epsilon, moments["epsilon"]),
+            (_momentum, values["momentum"]), (_nesterov, optimizer is SgdOptions { Nesterov: true }), (_clipNorm, options.ClipNorm), (_clipValue, update.ClipValue),
+            (_l1, update.L1Penalty), (_l2, update.L2Penalty), (_layerDecay, update.LayerDecay),
+        ];
     }
 
     private IOptimizerOptions Chosen(ParseResult parsed) => s_optimizers[parsed.GetValue(_optimizer) ?? 0];

@@ -1,9 +1,11 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using PreTrain.Cli.Display;
 using PreTrain.Cli.Hosting;
 using PreTrain.Data;
 using PreTrain.Data.Masking;
+using PreTrain.Reports;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
 using PreTrain.Training;
@@ -19,6 +21,11 @@ internal sealed class PretrainCommand
 
     private static readonly TrainingOptions s_defaults = new() { Output = "" };
 
+    private static readonly (string Word, MaskingUnit Value)[] s_maskUnits =
+        [("token", MaskingUnit.Token), ("word", MaskingUnit.WholeWord), ("ngram", MaskingUnit.NGram), ("span", MaskingUnit.Span), ("entity", MaskingUnit.Entity)];
+
+    private static readonly (string Word, Precision Value)[] s_precisions = [("fp32", Precision.Float32), ("bf16", Precision.BFloat16), ("fp16", Precision.Float16)];
+
     private readonly Option<string[]> _data = CorpusOption.Create(required: true);
     private readonly Option<string?> _output = Options.Text("--output", "DIR", "The folder of the run: tokens, checkpoints, metrics.jsonl, and the model.", required: true);
     private readonly Option<string?> _preset;
@@ -26,8 +33,7 @@ internal sealed class PretrainCommand
     private readonly Option<int?> _vocabSize;
     private readonly Option<double?> _maskRate = Options.Number("--mask-rate", "The share of the tokens that are to be predicted. The default is 0.15.", rate => rate is > 0 and < 1, "must be a number between 0 and 1");
     private readonly Option<bool> _wholeWord = new("--whole-word") { Description = "Mask whole words." };
-    private readonly Option<MaskingUnit?> _maskUnit = Options.Choice("--mask-unit", "What is masked together; entity takes --lexicon. The default is token.", ("token", MaskingUnit.Token),
-        ("word", MaskingUnit.WholeWord), ("ngram", MaskingUnit.NGram), ("span", MaskingUnit.Span), ("entity", MaskingUnit.Entity));
+    private readonly Option<MaskingUnit?> _maskUnit = Options.Choice("--mask-unit", "What is masked together; entity takes --lexicon. The default is token.", s_maskUnits);
     private readonly Option<string?> _lexicon = Options.Text("--lexicon", "FILE", "Phrases and entities to mask as a whole, one on each line.");
     private readonly Option<double?> _meanSpan = Options.Number("--mean-span", "The mean length of lost spans, in tokens. The default is 3.", length => length >= 1, "must be a number from 1");
     private readonly Option<int?> _layers = Options.Positive("--layers", "Blocks.");
@@ -42,8 +48,8 @@ internal sealed class PretrainCommand
     private readonly ScheduleChoice _schedule = new();
     private readonly OptimizerChoice _optimizer = new();
     private readonly ReliabilityChoice _reliability = new();
-    private readonly Option<Precision?> _precision = Options.Choice("--precision", "The format of activations and of the weights that they meet; bf16 is fast with AMX and on CUDA, fp16 is for CUDA devices without it. The default is fp32.",
-        ("fp32", Precision.Float32), ("bf16", Precision.BFloat16), ("fp16", Precision.Float16));
+    private readonly ReportChoice _reports = new();
+    private readonly Option<Precision?> _precision = Options.Choice("--precision", "The format of activations and of the weights that they meet; bf16 is fast with AMX and on CUDA, fp16 is for CUDA devices without it. The default is fp32.", s_precisions);
     private readonly Option<int?> _checkpointEvery = Options.NotNegative("--checkpoint-every", $"Steps between two checkpoints; 0 for one at the end. The default is {s_defaults.CheckpointEvery}.");
     private readonly Option<int?> _evaluateEvery = Options.NotNegative("--evaluate-every", $"Steps between two evaluations; 0 for one at the end. The default is {s_defaults.EvaluateEvery}.");
     private readonly Option<int?> _logEvery = Options.Positive("--log-every", $"Steps between two lines of metrics.jsonl and of the log. The default is {s_defaults.LogEvery}.");
@@ -51,6 +57,8 @@ internal sealed class PretrainCommand
         "must be a number from 0 to below 1");
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run in --output, from its newest complete checkpoint." };
     private readonly Option<bool> _overwrite = new("--overwrite") { Description = "Replace the run in --output." };
+    private readonly Option<string?> _config = RunConfiguration.CreateOption();
+    private readonly Option<bool> _printConfig = new("--print-config") { Description = "Print all options of the run with their values as JSON, as --config takes it, and end." };
 
     private readonly PretrainFamily _family;
 
@@ -73,8 +81,9 @@ internal sealed class PretrainCommand
                 options._data, options._output, options._preset, options._layers, options._heads, options._embedding, options._context, options._vocabSize,
                 options._tokenizer, options._batch, options._accumulate, options._steps, options._learningRate, options._precision,
                 options._checkpointEvery, options._evaluateEvery, options._logEvery, options._validationFraction, options._resume, options._overwrite,
+                options._config, options._printConfig,
             };
-            foreach (Option option in options._schedule.All.Concat(options._optimizer.All).Concat(options._reliability.All)) command.Options.Add(option);
+            foreach (Option option in options._schedule.All.Concat(options._optimizer.All).Concat(options._reliability.All).Concat(options._reports.All)) command.Options.Add(option);
             if (family.Objectives.Length > 1) command.Add(options._objective);
             if (family.Masks) command.Add(options._maskRate);
             if (family.MasksUnits)
@@ -111,6 +120,13 @@ internal sealed class PretrainCommand
         ModelSizes sizes = Sizes(parsed);
         PretrainGoal goal = Goal(parsed);
         TrainingOptions training = Training(parsed, session, sizes);
+        JsonObject configuration = RunConfiguration.Describe(parsed, Effective(parsed, session, sizes, goal, training));
+        if (parsed.GetValue(_printConfig))
+        {
+            session.Output.Write(RunConfiguration.Write(configuration));
+            session.Output.Flush();
+            return;
+        }
         string output = training.Output;
         CheckFolder(output, training);
         double validationFraction = parsed.GetValue(_validationFraction) ?? DefaultValidationFraction;
@@ -128,18 +144,42 @@ internal sealed class PretrainCommand
             sizes = sizes with { VocabSize = tokens.Tokenizer.VocabSize };
             string kind = _family.Name == "gpt" ? "GPT" : _family.Name;
             session.Log($"A {kind} of {sizes.Layers} layers × {sizes.Embedding}, {sizes.Heads} heads, context {sizes.Context}, {sizes.VocabSize} tokens.");
-            TrainingResult result = TrainingDisplay.Run(session, training with { Tokenizer = tokens.Tokenizer }, options =>
+            var cost = new TransformerCost
+            {
+                LayerCount = sizes.Layers,
+                AttentionDim = sizes.Embedding,
+                ContextLength = sizes.Context,
+                ParameterShare = _family.HasEncoderAndDecoder ? 0.5 : 1,
+                ScoreParameterCount = _family.ScoresHiddenOnly ? (long)sizes.VocabSize * sizes.Embedding : 0,
+                ScoredShare = _family.ScoresHiddenOnly ? goal.Masking.Rate : 1,
+            };
+            using RunReports reports = _reports.Create(parsed, tokens.Tokenizer, cost, configuration, SampleText.Choose(tokens.Store, tokens.Tokenizer, goal, sizes.Context));
+            TrainingResult result = TrainingDisplay.Run(session, training with { Tokenizer = tokens.Tokenizer, Callbacks = reports.Start() }, options => Reporting(reports, () =>
             {
                 using torch.Generator random = new RandomStreams(session.Seed).CreateGenerator("init");
                 return _family.Train(new PretrainTask(sizes, parsed.GetValue(_preset) ?? DefaultPreset, goal, tokens.Tokenizer, tokens.Store, options, device, random, session.Cancellation));
-            });
+            }));
             if (result.Interrupted)
-                throw new InterruptedException($"Interrupted after step {result.Steps}; the state is saved in '{Path.Combine(result.Output, "checkpoints")}'. Go on with: {ResumeCommand(parsed)}");
-            Report(session, result);
+                throw new InterruptedException($"Interrupted after step {result.Steps}; the state is saved in '{Path.Combine(result.Output, "checkpoints")}'. Go on with: {ResumeCommand(session)}");
+            Report(session, result, reports.Efficiency.Current);
         }
         catch (OperationCanceledException) when (session.Cancellation.IsCancellationRequested)
         {
-            throw new InterruptedException($"Interrupted before the first step. Start again with: {ResumeCommand(parsed)}");
+            throw new InterruptedException($"Interrupted before the first step. Start again with: {ResumeCommand(session)}");
+        }
+    }
+
+    /// <summary>Trains, and puts what goes wrong on the run's page.</summary>
+    private static TrainingResult Reporting(RunReports reports, Func<TrainingResult> train)
+    {
+        try
+        {
+            return train();
+        }
+        catch (Exception fault)
+        {
+            reports.Fail(fault);
+            throw;
         }
     }
 
@@ -201,6 +241,20 @@ internal sealed class PretrainCommand
         return options;
     }
 
+    /// <summary>The values of all options that are not what was given.</summary>
+    private IEnumerable<(Option, JsonNode?)> Effective(ParseResult parsed, Session session, ModelSizes sizes, PretrainGoal goal, TrainingOptions training) =>
+    [
+        (_vocabSize, parsed.GetValue(_tokenizer) is null ? sizes.VocabSize : null), (_preset, parsed.GetValue(_preset) ?? DefaultPreset), (_layers, sizes.Layers), (_heads, sizes.Heads),
+        (_embedding, sizes.Embedding), (_context, sizes.Context), (_objective, goal.Objective), (_maskRate, goal.Masking.Rate), (_maskUnit, WordOf(goal.Masking.Unit)), (_wholeWord, false),
+        (_meanSpan, goal.MeanSpanLength), (_validationFraction, goal.ValidationFraction), (_steps, training.Steps), (_batch, training.BatchSize), (_accumulate, training.AccumulationSteps),
+        (_precision, WordOf(training.Precision)), (_learningRate, training.LearningRate), (_checkpointEvery, training.CheckpointEvery), (_evaluateEvery, training.EvaluateEvery),
+        (_logEvery, training.LogEvery), .. _schedule.Effective(training), .. _optimizer.Effective(training), .. _reports.Effective(parsed), .. session.Effective,
+    ];
+
+    private static string WordOf(MaskingUnit unit) => s_maskUnits.Single(choice => choice.Value == unit).Word;
+
+    private static string WordOf(Precision precision) => s_precisions.Single(choice => choice.Value == precision).Word;
+
     /// <summary>The rates of Brown et al. 2020, table 2.1, by width.</summary>
     private static double DefaultLearningRate(int embeddingDim) => embeddingDim switch
     {
@@ -231,17 +285,14 @@ internal sealed class PretrainCommand
         }
     }
 
-    private string ResumeCommand(ParseResult parsed)
-    {
-        IEnumerable<string> arguments = parsed.Tokens.Select(token => token.Value).Where(argument => argument is not ("--resume" or "--overwrite"));
-        return $"pretrain {string.Join(' ', arguments.Select(Quote))} --resume";
-    }
+    private static string ResumeCommand(Session session) =>
+        $"pretrain {string.Join(' ', session.Arguments.Where(argument => argument is not ("--resume" or "--overwrite")).Select(Quote))} --resume";
 
     /// <summary>An argument as a shell takes it.</summary>
     private static string Quote(string argument) =>
         argument.All(c => char.IsAsciiLetterOrDigit(c) || "-_./:=,+@%".Contains(c)) && argument.Length > 0 ? argument : $"'{argument.Replace("'", "'\\''")}'";
 
-    private static void Report(Session session, TrainingResult result) => session.Result(json =>
+    private static void Report(Session session, TrainingResult result, Efficiency? efficiency) => session.Result(json =>
     {
         json.WriteNumber("steps", result.Steps);
         json.WriteNumber("tokens", result.Tokens);
@@ -257,6 +308,10 @@ internal sealed class PretrainCommand
         json.WriteNumber("peakMemoryBytes", result.PeakMemoryBytes);
         json.WriteFinite("seconds", result.Seconds);
         json.WriteString("output", result.Output);
+        json.WriteFinite("flopsPerSecond", efficiency?.FlopsPerSecond);
+        json.WriteFinite("peakFlopsPerSecond", efficiency?.PeakFlopsPerSecond);
+        json.WriteFinite("utilization", efficiency?.Utilization);
+        json.WriteFinite("energyJoules", efficiency?.EnergyJoules);
     }, text =>
     {
         text.WriteLine($"steps              {result.Steps}");
@@ -270,6 +325,8 @@ internal sealed class PretrainCommand
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"tokens per second  {result.TokensPerSecond:N0}"));
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peak memory        {result.PeakMemoryBytes / 1e6:N0} MB"));
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seconds            {result.Seconds:F1}"));
+        if (efficiency is { FlopsPerSecond: not null }) text.WriteLine($"utilization        {EfficiencyText.Utilization(efficiency)}");
+        if (efficiency is { EnergyJoules: not null }) text.WriteLine($"energy             {EfficiencyText.Energy(efficiency)}");
         text.WriteLine($"model              {result.ModelFolder}");
     });
 }

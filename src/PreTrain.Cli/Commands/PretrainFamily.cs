@@ -48,6 +48,12 @@ internal sealed record PretrainFamily
     /// <summary>Whether spans are lost.</summary>
     public bool LosesSpans { get; init; }
 
+    /// <summary>Whether one half of the model reads and the other writes.</summary>
+    public bool HasEncoderAndDecoder { get; init; }
+
+    /// <summary>Whether the vocabulary is scored at hidden tokens alone.</summary>
+    public bool ScoresHiddenOnly => Masks && !HasEncoderAndDecoder;
+
     /// <summary>Trains a tokenizer: from a corpus, the vocabulary's size and the number of threads.</summary>
     public required Func<TextCorpus, int, int, CancellationToken, TextTokenizer> TrainTokenizer { get; init; }
 
@@ -227,6 +233,7 @@ internal sealed record PretrainFamily
         VocabularyNeeds = $"{SentinelCount} sentinels, three special tokens and the characters of a text",
         Masks = true,
         LosesSpans = true,
+        HasEncoderAndDecoder = true,
         TrainTokenizer = (corpus, size, threads, cancellation) => PipelineTokenizer.TrainUnigram(corpus, new()
         {
             VocabSize = size,

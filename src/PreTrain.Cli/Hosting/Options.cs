@@ -7,6 +7,9 @@ namespace PreTrain.Cli.Hosting;
 /// <summary>Makes options whose faults name the option, the value and the rule.</summary>
 internal static class Options
 {
+    /// <summary>What help calls the value of an option that takes a number.</summary>
+    public const string NumberName = "NUMBER";
+
     /// <summary>A whole number from 1.</summary>
     public static Option<int?> Positive(string name, string description) => Whole(name, description, 1, "must be a positive whole number");
 
@@ -15,13 +18,13 @@ internal static class Options
 
     /// <summary>A number for which <paramref name="accept"/> holds.</summary>
     public static Option<double?> Number(string name, string description, Func<double, bool> accept, string rule) =>
-        Parsed<double?>(name, description, "NUMBER", text =>
+        Parsed<double?>(name, description, NumberName, text =>
             double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && accept(value) ? value : null,
             rule);
 
     /// <summary>Any 64-bit whole number.</summary>
     public static Option<long?> Seed(string name, string description) =>
-        Parsed<long?>(name, description, "NUMBER", text => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : null,
+        Parsed<long?>(name, description, NumberName, text => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : null,
             "must be a whole number of at most 64 bits");
 
     /// <summary>One of a few words, whatever their case.</summary>
@@ -53,7 +56,7 @@ internal static class Options
         words.Count == 1 ? words[0] : $"{string.Join(", ", words.Take(words.Count - 1))} or {words[^1]}";
 
     private static Option<int?> Whole(string name, string description, int least, string rule) =>
-        Parsed<int?>(name, description, "NUMBER",
+        Parsed<int?>(name, description, NumberName,
             text => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least ? value : null,
             $"{rule} of at most {int.MaxValue}");
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using TorchSharp;
 
 namespace PreTrain.Cli.Hosting;
@@ -10,8 +11,11 @@ internal sealed class Session
 {
     private readonly DeviceChoice _device;
 
-    public Session(ParseResult parsed, GlobalOptions options, TextWriter output, TextWriter error, CancellationToken cancellation)
+    private readonly GlobalOptions _options;
+
+    public Session(ParseResult parsed, GlobalOptions options, IReadOnlyList<string> arguments, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
+        (_options, Arguments) = (options, arguments);
         Output = output;
         _device = parsed.GetValue(options.Device) ?? DeviceChoice.Auto;
         Error = error;
@@ -23,6 +27,12 @@ internal sealed class Session
         SeedIsGiven = parsed.GetValue(options.Seed) is not null;
         Threads = parsed.GetValue(options.Threads) ?? Environment.ProcessorCount;
     }
+
+    /// <summary>The command line as it was given.</summary>
+    public IReadOnlyList<string> Arguments { get; }
+
+    /// <summary>Values of options that were not given. Threads are the machine's, and do not belong here.</summary>
+    public IEnumerable<(Option, JsonNode?)> Effective => [(_options.Seed, Seed), (_options.Device, _device.ToString().ToLowerInvariant())];
 
     /// <summary>Standard output.</summary>
     public TextWriter Output { get; }

@@ -35,6 +35,7 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
             json.WriteNumber("step", step.Step);
             json.WriteNumber("tokensPerSecond", Math.Round(step.TokensPerSecond, 1));
             json.WriteNumber("seconds", Math.Round(step.Seconds, 3));
+            json.WriteNumber("memoryBytes", Environment.WorkingSet);
         });
     }
 

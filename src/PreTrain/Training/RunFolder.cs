@@ -12,6 +12,9 @@ internal sealed class RunFolder
     internal const string ModelName = "model", CheckpointsName = "checkpoints", MetricsName = "metrics.jsonl", TimingsName = "timings.jsonl", FaultsName = "faults.jsonl";
     private const string NotFinitePrefix = "not-finite-step-", SpikePrefix = "spike-step-";
 
+    /// <summary>What callbacks write, and what belongs to one run.</summary>
+    private static readonly string[] s_reports = ["report.html", "journal.jsonl", "profile.txt", "profile.json", "run.json", "events.out.tfevents.*"];
+
     private RunFolder(string path) => Path = path;
 
     internal string Path { get; }
@@ -51,8 +54,8 @@ internal sealed class RunFolder
         {
             foreach (string inner in new[] { Model, Checkpoints })
                 if (Directory.Exists(inner)) Directory.Delete(inner, recursive: true);
-            string[] dumps = [.. Directory.EnumerateFiles(Path, NotFinitePrefix + "*.txt"), .. Directory.EnumerateFiles(Path, SpikePrefix + "*.txt")];
-            foreach (string file in dumps.Concat([Metrics, Timings, Faults])) File.Delete(file);
+            string[] patterns = [.. s_reports, NotFinitePrefix + "*.txt", SpikePrefix + "*.txt"];
+            foreach (string file in patterns.SelectMany(pattern => Directory.GetFiles(Path, pattern)).Concat([Metrics, Timings, Faults])) File.Delete(file);
         }
         Directory.CreateDirectory(Checkpoints);
     }

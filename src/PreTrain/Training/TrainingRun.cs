@@ -27,7 +27,7 @@ public sealed class TrainingRun : IDisposable
     private TrainingProgress _progress;
     private JsonObject _data, _dataBefore;
     private TimeSpan _stepStart, _trainingTime;
-    private long _ownTokens;
+    private long _ownTokens, _inputTokens;
     private int _savedStep;
     private (int Step, double Loss)? _savedBest;
 
@@ -159,6 +159,7 @@ public sealed class TrainingRun : IDisposable
             var batches = new Batch[Options.AccumulationSteps];
             for (int i = 0; i < batches.Length; i++) batches[i] = source.Next(cancellationToken);
             (_dataBefore, _data) = (_data, source.State);
+            _inputTokens = batches.Sum(batch => (long)batch.Inputs.Length + (Model is ISequenceToSequenceModel ? batch.Targets.Length : 0));
             return batches;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -215,6 +216,8 @@ public sealed class TrainingRun : IDisposable
             LearningRate = learningRate,
             GradientNoiseScale = _progress.Noise?.Value,
             TokensPerSecond = targets / took.TotalSeconds,
+            InputTokens = _inputTokens,
+            TrainingSeconds = took.TotalSeconds,
             Seconds = _clock.Elapsed.TotalSeconds,
         };
         Call(callback => callback.OnStep(this, step));

@@ -24,6 +24,12 @@ public sealed record TrainingStep
     /// <summary>The step's targets per second.</summary>
     public required double TokensPerSecond { get; init; }
 
+    /// <summary>The tokens that went through the model in the step, predicted or not, padding included.</summary>
+    public long InputTokens { get; init; }
+
+    /// <summary>What the step took in seconds, from drawing its batches to the new weights.</summary>
+    public double TrainingSeconds { get; init; }
+
     /// <summary>Seconds since the call of <c>Run</c>.</summary>
     public required double Seconds { get; init; }
 }

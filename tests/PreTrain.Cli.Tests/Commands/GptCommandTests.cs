@@ -14,7 +14,8 @@ public class GptCommandTests
 
         ToolResult result = TinyRun.Run(TinyRun.Data(folder), folder["run"], "--accumulate", "2", "--json");
 
-        Assert.Equal(["steps", "tokens", "trainLoss", "validationLoss", "validationPerplexity", "validationAccuracy", "modelStep", "faults", "stoppedEarly", "tokensPerSecond", "peakMemoryBytes", "seconds", "output"], result.Keys());
+        Assert.Equal(["steps", "tokens", "trainLoss", "validationLoss", "validationPerplexity", "validationAccuracy", "modelStep", "faults", "stoppedEarly", "tokensPerSecond", "peakMemoryBytes", "seconds", "output",
+            "flopsPerSecond", "peakFlopsPerSecond", "utilization", "energyJoules"], result.Keys());
         JsonElement json = result.Json();
         Assert.Equal(TinyRun.Steps, json.GetProperty("steps").GetInt32());
         Assert.Equal(TinyRun.Steps * 2 * 5 * 13, json.GetProperty("tokens").GetInt64());

@@ -94,7 +94,7 @@ public class ReadmeTests
 
         // The tests of the commands compare the same lists with what the tool prints.
         Assert.Contains("| `info` | `version`, `provider`, `libtorch`, `device`, `cuda`, `threads`, `simd` |", readme);
-        Assert.Contains("| `gpt` | `steps`, `tokens`, `trainLoss`, `validationLoss`, `tokensPerSecond`, `peakMemoryBytes`, `seconds`, `output` |", readme);
+        Assert.Contains("| `gpt` | `steps`, `tokens`, `trainLoss`, `validationLoss`, `validationPerplexity`, `validationAccuracy`, `bestValidationLoss` (with `--save best`), `modelStep`, `faults`, `stoppedEarly`, `tokensPerSecond`, `peakMemoryBytes`, `seconds`, `output`, `flopsPerSecond`, `peakFlopsPerSecond`, `utilization`, `energyJoules` |", readme);
         Assert.Contains("`--embedding (770) must be divisible by --heads (12).`", readme);
         Assert.Contains("--embedding (770) must be divisible by --heads (12).",
             ToolRunner.Run("gpt", "--data", "x", "--output", "y", "--embedding", "770", "--heads", "12").Error);

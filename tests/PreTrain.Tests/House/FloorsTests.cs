@@ -27,6 +27,7 @@ public sealed class FloorsTests
         ["Evaluation"] = ["Objectives", "Generation"],
         ["Interpretation"] = ["Models"],
         ["Training"] = ["Objectives", "Generation", "Optimization", "Checkpoints"],
+        ["Reports"] = ["Training"],
         ["Distributed"] = ["Training"],
         ["FineTuning"] = ["Training"],
         ["Distillation"] = ["Training"],

@@ -132,6 +132,10 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial int pt_get_deterministic();
     [LibraryImport(Library)] internal static partial int pt_set_deterministic(int on, int warnOnly);
 
+    [LibraryImport(Library)] internal static partial int pt_profile_start();
+    [LibraryImport(Library)] internal static partial int pt_profile_stop();
+    [LibraryImport(Library)] internal static partial nint pt_profile_read(int index, long* numbers);
+
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial int pt_save(nint tensor, string path);
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)] internal static partial nint pt_load(string path);
 }

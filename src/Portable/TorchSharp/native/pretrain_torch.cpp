@@ -15,6 +15,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <ATen/record_function.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/api/include/torch/cuda.h>
@@ -26,10 +27,13 @@
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/version.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <sstream>
 #include <string>
 #include <tuple>
@@ -607,6 +611,76 @@ PT_EXPORT int32_t pt_set_tf32(int32_t cudnn, int32_t on) {
 PT_EXPORT int32_t pt_get_deterministic() { return at::globalContext().deterministicAlgorithms(); }
 PT_EXPORT int32_t pt_set_deterministic(int32_t on, int32_t warn_only) {
   return guarded(-1, [&] { at::globalContext().setDeterministicAlgorithms(on != 0, warn_only != 0); return 0; });
+}
+
+// ---- profiling ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+struct OperatorTime {
+  int64_t numbers[3] = {0, 0, 0};  // calls, nanoseconds, nanoseconds without those of the operators called from within
+};
+
+struct OperatorRun : at::ObserverContext {
+  OperatorRun* outer;
+  int64_t start;
+  int64_t inner = 0;
+};
+
+thread_local OperatorRun* innermost_run = nullptr;
+std::mutex profile_mutex;
+std::map<std::string, OperatorTime> profile;
+at::CallbackHandle profile_handle = 0;  // 0 while nothing is observed
+
+int64_t nanoseconds() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::unique_ptr<at::ObserverContext> operator_starts(const at::RecordFunction&) {
+  auto run = std::make_unique<OperatorRun>();
+  run->outer = innermost_run;
+  innermost_run = run.get();
+  run->start = nanoseconds();
+  return run;
+}
+
+void operator_ends(const at::RecordFunction& function, at::ObserverContext* context) {
+  auto* run = static_cast<OperatorRun*>(context);
+  const int64_t took = nanoseconds() - run->start;
+  innermost_run = run->outer;
+  if (run->outer != nullptr) run->outer->inner += took;
+  const std::lock_guard<std::mutex> lock(profile_mutex);
+  auto& time = profile[function.name()];
+  time.numbers[0]++;
+  time.numbers[1] += took;
+  time.numbers[2] += took - run->inner;
+}
+
+}  // namespace
+
+// Observes every operator and every node of a backward pass, on all threads.
+PT_EXPORT int32_t pt_profile_start() {
+  return guarded(-1, [&] {
+    TORCH_CHECK(profile_handle == 0, "operators are being profiled already");
+    profile.clear();
+    profile_handle = at::addGlobalCallback(at::RecordFunctionCallback(operator_starts, operator_ends)
+                                               .scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));
+    return 0;
+  });
+}
+
+// The number of different operators that were called.
+PT_EXPORT int32_t pt_profile_stop() {
+  if (profile_handle != 0) at::removeCallback(std::exchange(profile_handle, 0));
+  const std::lock_guard<std::mutex> lock(profile_mutex);
+  return static_cast<int32_t>(profile.size());
+}
+
+// Name, calls and times of an operator; the name is valid until the next start.
+PT_EXPORT const char* pt_profile_read(int32_t index, int64_t* numbers) {
+  auto entry = std::next(profile.begin(), index);
+  std::memcpy(numbers, entry->second.numbers, sizeof entry->second.numbers);
+  return entry->first.c_str();
 }
 
 // ---- files --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,134 @@
+using System.Globalization;
+using Google.Protobuf;
+
+namespace PreTrain.Reports;
+
+/// <summary>
+/// A file of TensorBoard's events: scalars and texts by step. Each event is written by one call of the system, so that a process that is killed leaves whole ones.
+/// </summary>
+public sealed class EventFile : IDisposable
+{
+    private const string Prefix = "events.out.tfevents.";
+
+    // Field numbers of TensorFlow's event.proto, summary.proto, tensor.proto and tensor_shape.proto.
+    private const int EventTime = 1, EventStep = 2, EventVersion = 3, EventSummary = 5, EventSession = 7;
+    private const int SessionStatus = 1, SessionStart = 1;
+    private const int SummaryValue = 1, ValueTag = 1, ValueNumber = 2, ValueTensor = 8, ValueMetadata = 9;
+    private const int MetadataPlugin = 1, PluginName = 1;
+    private const int TensorType = 1, TensorShape = 2, TensorString = 8, StringType = 7, ShapeDimension = 2, DimensionSize = 1;
+
+    private readonly FileStream _stream;
+    private readonly TimeProvider _time;
+
+    /// <summary>Begins a file in a folder. TensorBoard shows the files of a folder as one run, in the order of their names.</summary>
+    /// <param name="folder">Created where it is missing.</param>
+    /// <param name="firstStep">The first step to be written: of a run that goes on from a checkpoint, the one behind it. TensorBoard drops what earlier files hold from there on.</param>
+    /// <param name="time">The clock; the system's if null.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="firstStep"/> is negative.</exception>
+    public EventFile(string folder, long firstStep = 0, TimeProvider? time = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(folder);
+        if (firstStep < 0) throw new ArgumentOutOfRangeException(nameof(firstStep), firstStep, "The first step must be 0 or later.");
+        Directory.CreateDirectory(folder);
+        _time = time ?? TimeProvider.System;
+        // A later file must have a later name, also after a restart within one second or with a clock that was set back.
+        long seconds = Math.Max(_time.GetUtcNow().ToUnixTimeSeconds(), Of(folder).Select(SecondsOf).DefaultIfEmpty(-1).Max() + 1);
+        Path = System.IO.Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{seconds:D10}.{Environment.MachineName}"));
+        _stream = new FileStream(Path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        Write(0, output => WriteString(output, EventVersion, "brain.Event:2"));
+        Write(firstStep, output => WriteMessage(output, EventSession, session =>
+        {
+            session.WriteTag(SessionStatus, WireFormat.WireType.Varint);
+            session.WriteEnum(SessionStart);
+        }));
+    }
+
+    /// <summary>The file.</summary>
+    public string Path { get; }
+
+    /// <summary>The files of a folder.</summary>
+    /// <param name="folder">A folder that exists.</param>
+    internal static IEnumerable<string> Of(string folder) => Directory.EnumerateFiles(folder, Prefix + "*");
+
+    /// <summary>Adds numbers.</summary>
+    /// <param name="step">The step that they belong to.</param>
+    /// <param name="values">Name and number; names with the same beginning before a slash are shown together.</param>
+    public void AddScalars(long step, params ReadOnlySpan<(string Tag, double Value)> values)
+    {
+        (string Tag, double Value)[] all = values.ToArray();
+        Write(step, output => WriteMessage(output, EventSummary, summary =>
+        {
+            foreach (var (tag, value) in all)
+            {
+                WriteMessage(summary, SummaryValue, entry =>
+                {
+                    WriteString(entry, ValueTag, tag);
+                    entry.WriteTag(ValueNumber, WireFormat.WireType.Fixed32);
+                    entry.WriteFloat((float)value);
+                });
+            }
+        }));
+    }
+
+    /// <summary>Adds a text.</summary>
+    /// <param name="step">The step that it belongs to.</param>
+    /// <param name="tag">Its name.</param>
+    /// <param name="markdown">The text, which TensorBoard shows as Markdown.</param>
+    public void AddText(long step, string tag, string markdown)
+    {
+        ArgumentNullException.ThrowIfNull(markdown);
+        Write(step, output => WriteMessage(output, EventSummary, summary => WriteMessage(summary, SummaryValue, entry =>
+        {
+            WriteString(entry, ValueTag, tag);
+            WriteMessage(entry, ValueMetadata, metadata => WriteMessage(metadata, MetadataPlugin, plugin => WriteString(plugin, PluginName, "text")));
+            WriteMessage(entry, ValueTensor, tensor =>
+            {
+                tensor.WriteTag(TensorType, WireFormat.WireType.Varint);
+                tensor.WriteEnum(StringType);
+                WriteMessage(tensor, TensorShape, shape => WriteMessage(shape, ShapeDimension, dimension =>
+                {
+                    dimension.WriteTag(DimensionSize, WireFormat.WireType.Varint);
+                    dimension.WriteInt64(1);
+                }));
+                WriteString(tensor, TensorString, markdown);
+            });
+        })));
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => _stream.Dispose();
+
+    private void Write(long step, Action<CodedOutputStream> what) => _stream.Write(RecordFraming.Frame(Message(output =>
+    {
+        output.WriteTag(EventTime, WireFormat.WireType.Fixed64);
+        output.WriteDouble(_time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0);
+        output.WriteTag(EventStep, WireFormat.WireType.Varint);
+        output.WriteInt64(step);
+        what(output);
+    })));
+
+    private static byte[] Message(Action<CodedOutputStream> write)
+    {
+        using var buffer = new MemoryStream();
+        using (var output = new CodedOutputStream(buffer, leaveOpen: true)) write(output);
+        return buffer.ToArray();
+    }
+
+    private static void WriteMessage(CodedOutputStream output, int field, Action<CodedOutputStream> write)
+    {
+        output.WriteTag(field, WireFormat.WireType.LengthDelimited);
+        output.WriteBytes(UnsafeByteOperations.UnsafeWrap(Message(write)));
+    }
+
+    private static void WriteString(CodedOutputStream output, int field, string text)
+    {
+        output.WriteTag(field, WireFormat.WireType.LengthDelimited);
+        output.WriteString(text);
+    }
+
+    private static long SecondsOf(string path)
+    {
+        string rest = System.IO.Path.GetFileName(path)[Prefix.Length..];
+        return long.TryParse(rest.Split('.')[0], NumberStyles.None, CultureInfo.InvariantCulture, out long seconds) ? seconds : -1;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Text.Json.Nodes;
+using PreTrain.Training;
+
+namespace PreTrain.Reports;
+
+/// <summary>
+/// Writes a training's numbers for TensorBoard into the run's folder: losses, learning rate, gradient norm, speed, memory, samples of text, and the configuration as a table. A resumed run
+/// begins a new file, which makes TensorBoard drop what the interrupted one wrote behind the checkpoint.
+/// </summary>
+/// <param name="configuration">What is shown as the run's configuration; null for nothing.</param>
+/// <param name="samples">Stands before this one in <see cref="TrainingOptions.Callbacks"/>; null for no samples.</param>
+/// <param name="efficiency">Stands before this one in <see cref="TrainingOptions.Callbacks"/>; null for no utilization.</param>
+public sealed class TensorBoardCallback(JsonObject? configuration = null, TextSamples? samples = null, EfficiencyMeter? efficiency = null) : ITrainingCallback, IDisposable
+{
+    private EventFile? _file;
+    private TextSample? _shown;
+
+    /// <inheritdoc/>
+    public void OnStart(TrainingRun run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        _file?.Dispose();
+        _file = new EventFile(run.Output, run.Step == 0 ? 0 : run.Step + 1);
+        if (configuration is not null) _file.AddText(run.Step == 0 ? 0 : run.Step + 1, "configuration", Table(configuration));
+        ShowSample();
+    }
+
+    /// <inheritdoc/>
+    public void OnStep(TrainingRun run, TrainingStep step)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        ArgumentNullException.ThrowIfNull(step);
+        if (step.Step % run.Options.LogEvery != 0 && !run.IsLastStep) return;
+        List<(string, double)> values =
+        [
+            ("loss/training", step.Loss), ("optimizer/learning_rate", step.LearningRate), ("optimizer/gradient_norm", step.GradientNorm),
+            ("speed/tokens_per_second", step.TokensPerSecond), ("memory/process_megabytes", Environment.WorkingSet / 1e6),
+        ];
+        if (step.GradientNoiseScale is { } noise) values.Add(("optimizer/gradient_noise_scale", noise));
+        if (efficiency?.Current?.Utilization is { } utilization) values.Add(("speed/model_flop_utilization", utilization));
+        _file!.AddScalars(step.Step, [.. values]);
+    }
+
+    /// <inheritdoc/>
+    public void OnEvaluation(TrainingRun run, double loss)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        _file!.AddScalars(run.Step, ("loss/validation", loss));
+        ShowSample();
+    }
+
+    /// <inheritdoc/>
+    public void OnEnd(TrainingRun run, TrainingResult result) => Dispose();
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose()
+    {
+        _file?.Dispose();
+        _file = null;
+    }
+
+    private void ShowSample()
+    {
+        if (samples?.Latest is not { } sample || sample == _shown) return;
+        _shown = sample;
+        _file!.AddText(sample.Step, "sample", Indented(sample.Text));
+    }
+
+    /// <summary>As Markdown's code, which is shown as it is.</summary>
+    private static string Indented(string text) => string.Join('\n', text.ReplaceLineEndings("\n").Split('\n').Select(line => "    " + line));
+
+    private static string Table(JsonObject json) =>
+        "| option | value |\n|---|---|\n" + string.Concat(ConfigurationRows.Of(json).Select(row => $"| {Cell(row.Name)} | {Cell(row.Value)} |\n"));
+
+    private static string Cell(string text) => text.ReplaceLineEndings(" ").Replace("\\", "\\\\").Replace("|", "\\|");
+}

@@ -1,0 +1,83 @@
+using PreTrain.Reports;
+using PreTrain.Tests.Checkpoints;
+using PreTrain.Tests.Training;
+
+namespace PreTrain.Tests.Reports;
+
+public sealed class EventFileTests
+{
+    [Fact]
+    public void Checksum_OfTheStandardsExample_IsTheStandards() =>
+        // CRC-32C of "123456789" is e3069283; masked by rotation to the right by 15 and an addition.
+        Assert.Equal(unchecked((0xe3069283u >> 15 | 0xe3069283u << 17) + 0xa282ead8u), EventReader.Masked("123456789"u8));
+
+    [Fact]
+    public void AddScalarsAndText_SomeSteps_AreReadBack()
+    {
+        using var folder = new TemporaryFolder();
+        string path;
+        using (var file = new EventFile(folder.Root))
+        {
+            path = file.Path;
+            file.AddScalars(3, ("loss/training", 2.5), ("speed", 1e9));
+            file.AddText(7, "sample", "a ⇒ b\n\nc");
+            file.AddScalars(1L << 40, ("loss/training", double.NaN));
+        }
+
+        List<EventReader.Event> events = EventReader.Read(path);
+        Assert.Equal(("brain.Event:2", 0L), (events[0].Version, events[0].Step));
+        Assert.Equal((true, 0L), (events[1].IsStart, events[1].Step));
+        Assert.Equal([("loss/training", 2.5f, null, null), ("speed", 1e9f, null, null)], events[2].Values);
+        Assert.Equal([("sample", null, "a ⇒ b\n\nc", "text")], events[3].Values);
+        Assert.Equal((1L << 40, float.NaN), (events[4].Step, events[4].Values[0].Number!.Value));
+        Assert.All(events, e => Assert.InRange(e.Time, DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 600, DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1));
+        Assert.Matches(@"^events\.out\.tfevents\.\d{10}\.", Path.GetFileName(path));
+    }
+
+    [Fact]
+    public void EventFile_AfterALaterOne_HasALaterName()
+    {
+        using var folder = new TemporaryFolder();
+        string[] names = new string[5];
+        for (int i = 0; i < names.Length; i++)
+        {
+            using var file = new EventFile(folder.Root, i);
+            names[i] = file.Path;
+        }
+        Assert.Equal(names.Order(StringComparer.Ordinal), names);
+        Assert.Equal(names.Length, names.Distinct().Count());
+    }
+
+    [Fact]
+    public void TensorBoardCallback_ResumedRun_DropsWhatLiesBehindTheCheckpoint()
+    {
+        using var folder = new TemporaryFolder();
+        var data = new RowsObjective();
+        using TensorBoardCallback whole = new(), first = new(), second = new();
+        Tiny.Train(Tiny.Model(Tiny.Odd), data, Tiny.Options(folder["whole"]) with { Callbacks = [whole] });
+        // Ends by an exception at step 8; the checkpoint is of step 5.
+        Assert.Throws<InvalidDataException>(() => Tiny.Train(Tiny.Model(Tiny.Odd), data,
+            Tiny.Options(folder["parts"]) with { Callbacks = [first, new Tiny.AfterStep((_, step) => { if (step.Step == 8) throw new InvalidDataException(); })] }));
+        first.Dispose();
+        Tiny.Train(Tiny.Model(Tiny.Odd), data, Tiny.Options(folder["parts"]) with { Callbacks = [second], Resume = true });
+
+        List<EventReader.Event> expected = EventReader.ReadFolder(folder["whole"]), actual = EventReader.ReadFolder(folder["parts"]);
+        foreach (string tag in new[] { "loss/training", "loss/validation", "optimizer/learning_rate", "optimizer/gradient_norm" })
+        {
+            Assert.NotEmpty(EventReader.Numbers(expected, tag));
+            Assert.Equal(EventReader.Numbers(expected, tag), EventReader.Numbers(actual, tag));
+        }
+        Assert.Equal(12, EventReader.Numbers(actual, "speed/tokens_per_second").Length);
+    }
+
+    [Fact]
+    public void TensorBoardCallback_Configuration_IsATableThatNothingBreaks()
+    {
+        using var folder = new TemporaryFolder();
+        using var callback = new TensorBoardCallback(new() { ["data"] = "a|b\nc", ["model"] = new System.Text.Json.Nodes.JsonObject { ["layers"] = 2 } });
+        Tiny.Train(Tiny.Model(Tiny.Odd), new RowsObjective(), Tiny.Options(folder.Root, steps: 3) with { Callbacks = [callback] });
+
+        string table = EventReader.ReadFolder(folder.Root).SelectMany(e => e.Values).Single(value => value.Tag == "configuration").Text!;
+        Assert.Equal("| option | value |\n|---|---|\n| data | a\\|b c |\n| model.layers | 2 |\n", table);
+    }
+}
