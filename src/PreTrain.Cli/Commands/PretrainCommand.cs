@@ -248,7 +248,7 @@ internal sealed class PretrainCommand
         (_embedding, sizes.Embedding), (_context, sizes.Context), (_objective, goal.Objective), (_maskRate, goal.Masking.Rate), (_maskUnit, WordOf(goal.Masking.Unit)), (_wholeWord, false),
         (_meanSpan, goal.MeanSpanLength), (_validationFraction, goal.ValidationFraction), (_steps, training.Steps), (_batch, training.BatchSize), (_accumulate, training.AccumulationSteps),
         (_precision, WordOf(training.Precision)), (_learningRate, training.LearningRate), (_checkpointEvery, training.CheckpointEvery), (_evaluateEvery, training.EvaluateEvery),
-        (_logEvery, training.LogEvery), .. _schedule.Effective(training), .. _optimizer.Effective(training), .. _reports.Effective(parsed), .. session.Effective,
+        (_logEvery, training.LogEvery), .. _schedule.Effective(training), .. _optimizer.Effective(training), .. _reliability.Effective(training), .. _reports.Effective(parsed), .. session.Effective,
     ];
 
     private static string WordOf(MaskingUnit unit) => s_maskUnits.Single(choice => choice.Value == unit).Word;

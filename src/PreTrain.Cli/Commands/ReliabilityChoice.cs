@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using PreTrain.Cli.Hosting;
 using PreTrain.Training;
 
@@ -65,6 +66,23 @@ internal sealed class ReliabilityChoice
             Deterministic = parsed.GetValue(_deterministic),
         };
     }
+
+    /// <summary>The values of the options; null for what is not looked at.</summary>
+    public IEnumerable<(Option, JsonNode?)> Effective(TrainingOptions training)
+    {
+        FaultOptions faults = training.Faults;
+        bool looks = faults.Spike is not null;
+        return
+        [
+            (_notFinite, WordOf(faults.NotFinite)), (_spike, faults.Spike is { } policy ? WordOf(policy) : null), (_threshold, looks ? faults.SpikeThreshold : null),
+            (_window, looks ? faults.SpikeWindowSteps : null), (_warmup, looks ? faults.SpikeWarmupSteps : null), (_maxFaults, faults.MaxInARow), (_patience, training.EarlyStopping?.Patience),
+            (_delta, training.EarlyStopping?.MinimumDelta), (_save, training.SavedModel == SavedModel.Best ? "best" : "last"), (_keep, training.KeepCheckpoints),
+            (_keepEvery, training.KeepCheckpointsEvery), (_goOn, !training.RequireCheckpoints), (_deterministic, training.Deterministic),
+            (_microBatch, training.MicroBatchSize switch { null => null, 0 => Automatic, { } rows => rows.ToString(CultureInfo.InvariantCulture) }),
+        ];
+    }
+
+    private static string WordOf(FaultPolicy policy) => s_policies.Single(choice => choice.Item2 == policy).Item1;
 
     private static Option<int?> MicroBatch() => new("--micro-batch")
     {

@@ -31,6 +31,7 @@ internal static class RunConfiguration
         ("schedule", ["schedule", "minimum-learning-rate", "warmup-steps", "cycle-steps", "cycle-factor", "power", "timescale-steps", "decay-steps", "final-decay", "rise-share", "start-divisor", "step-size", "step-factor"]),
         ("optimizer", ["optimizer", "learning-rate", "weight-decay", "beta1", "beta2", "epsilon", "momentum", "nesterov"]),
         ("average", ["ema", "swa"]),
+        ("reliability", ["on-not-finite", "on-spike", "spike-threshold", "spike-window", "spike-warmup", "max-faults", "patience", "minimum-delta", "save", "keep-checkpoints", "keep-every", "allow-missing-checkpoints"]),
         ("report", ["report", "sample", "profile", "peak-tflops", "watts"]),
         ("machine", ["seed", "device", "threads"]),
     ];

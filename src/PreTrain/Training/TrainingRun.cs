@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using PreTrain.Checkpoints;
+using PreTrain.Models;
 using PreTrain.Objectives;
 using PreTrain.Optimization;
 using TorchSharp;
