@@ -4,8 +4,12 @@ namespace PreTrain.Cli.Tests.Commands;
 
 public class PretrainCommandTests
 {
-    private static ToolResult Run(TemporaryFolder folder, string family, params string[] more) =>
-        ToolRunner.Run([family, .. TinyRun.Arguments(TinyRun.Data(folder), folder["run"], ["--heads", "2", "--embedding", "32", "--context", "37", "--steps", "4", .. more])[1..]]);
+    // Two documents, so that one has sentences that are strange to the other.
+    private static ToolResult Run(TemporaryFolder folder, string family, params string[] more)
+    {
+        for (int i = 0; i < 2; i++) folder.Write($"texts/{i}.txt", TinyModel.Text(150, seed: i));
+        return ToolRunner.Run([family, .. TinyRun.Arguments(folder["texts/*.txt"], folder["run"], ["--heads", "2", "--embedding", "32", "--context", "37", "--steps", "4", .. more])[1..]]);
+    }
 
     [Theory]
     [InlineData("bert", ModelHead.MaskedLanguageModel, new string[0])]
