@@ -23,8 +23,8 @@ internal sealed class TextChoice
         HelpName = "SHARE,SHARE",
         CustomParser = Shares,
     };
-    private readonly Option<bool?> _pack = Options.Choice("--pack", "best-fit packs whole documents into full contexts, within which attention stays; none cuts windows anywhere. The default is none, and with several --tokens best-fit.",
-        ("none", false), ("best-fit", true));
+    private readonly Option<PackingKind?> _pack = Options.Choice("--pack", "best-fit packs whole documents into full contexts, within which attention stays; none cuts windows anywhere. The default is none, and with several --tokens best-fit.",
+        ("none", PackingKind.None), ("best-fit", PackingKind.BestFit));
     private readonly Option<int?> _curriculum = Options.Positive("--curriculum", "best-fit: stages in which the first epoch goes from short to long documents. The default is 1, which is none.");
 
     /// <summary>The options of a family.</summary>
@@ -51,8 +51,8 @@ internal sealed class TextChoice
     {
         int count = parsed.GetResult(_tokens) is { Implicit: false } ? parsed.GetRequiredValue(_tokens).Length : 1;
         if (!family.Packs) return count == 1 ? _ => null : throw new UsageException($"{_tokens.Name} takes one token store here; {family.Title} is not trained on packed documents.");
-        double[]? shares = parsed.GetValue(_mix);
-        bool packs = parsed.GetValue(_pack) ?? count > 1;
+        double[]? shares = parsed.GetValue(_mix) is { Length: > 0 } given ? given : null;
+        bool packs = (parsed.GetValue(_pack) ?? (count > 1 ? PackingKind.BestFit : PackingKind.None)) == PackingKind.BestFit;
         if (count > 1 && !packs) throw new UsageException($"{_pack.Name} none goes with one token store; the {count} of {_tokens.Name} are mixed by packed contexts.");
         if (packs && objective is not ("causal-lm" or "masked-lm")) throw new UsageException($"--objective {objective} takes no packed documents. Leave out {_pack.Name}, and name one token store.");
         if (shares is not null && shares.Length != count) throw new UsageException($"{_mix.Name} ({string.Join(',', shares)}) must hold a share for each of the {count} token stores of {_tokens.Name}.");

@@ -202,8 +202,8 @@ public sealed class PackedTextTests : IDisposable
         }
 
         string[][] expected = Run(1, 1, Steps);
-        Check.One(Config.QuickThrowOnFailure.WithMaxTest(12), Prop.ForAll(Gen.Elements(1, 2, 3, 6).Zip(Gen.Choose(1, 4), Gen.Choose(0, Steps)).ToArbitrary(),
-            way => Run(way.Item1, way.Item2, way.Item3).Select(step => string.Join('\n', step)).SequenceEqual(expected.Select(step => string.Join('\n', step)))));
+        Check.One(Config.QuickThrowOnFailure.WithMaxTest(12), Prop.ForAll(Gen.Choose(0, 4 * 4 * (Steps + 1) - 1).ToArbitrary(),
+            way => Run(new[] { 1, 2, 3, 6 }[way % 4], 1 + way / 4 % 4, way / 16).Select(step => string.Join('\n', step)).SequenceEqual(expected.Select(step => string.Join('\n', step)))));
     }
 
     [Fact]

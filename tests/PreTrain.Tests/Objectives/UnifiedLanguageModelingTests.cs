@@ -26,7 +26,7 @@ public sealed class UnifiedLanguageModelingTests : IDisposable
     {
         _tokens = MaskingFixture.Store(s_tokenizer, _folder.File("tokens"));
         using var generator = new Generator(3);
-        _model = new UniLmModel(new UniLmConfig { VocabSize = s_tokenizer.VocabSize, ContextLength = ContextLength, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, FeedForwardDim = 48 }, generator: generator);
+        _model = new UniLmModel(new UniLmConfig { VocabSize = s_tokenizer.VocabSize, ContextLength = ContextLength, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, FeedForwardDim = 48, Dropout = 0, AttentionDropout = 0 }, generator: generator);
     }
 
     public void Dispose()
