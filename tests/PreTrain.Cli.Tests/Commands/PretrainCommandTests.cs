@@ -4,8 +4,16 @@ namespace PreTrain.Cli.Tests.Commands;
 
 public class PretrainCommandTests
 {
+    /// <summary>Two documents, since a sentence that does not follow comes from another one.</summary>
+    private static string Data(TemporaryFolder folder)
+    {
+        TinyRun.Data(folder);
+        folder.Write("text2.txt", TinyModel.Text(290));
+        return folder["text*.txt"];
+    }
+
     private static ToolResult Run(TemporaryFolder folder, string family, params string[] more) =>
-        ToolRunner.Run([family, .. TinyRun.Arguments(TinyRun.Data(folder), folder["run"], ["--heads", "2", "--embedding", "32", "--context", "37", "--steps", "4", .. more])[1..]]);
+        ToolRunner.Run([family, .. TinyRun.Arguments(Data(folder), folder["run"], ["--heads", "2", "--embedding", "32", "--context", "37", "--steps", "4", .. more])[1..]]);
 
     [Theory]
     [InlineData("bert", ModelHead.MaskedLanguageModel, new string[0])]
