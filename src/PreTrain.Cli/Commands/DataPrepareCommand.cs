@@ -42,6 +42,17 @@ internal sealed class DataPrepareCommand
         ("exact", DeduplicationChoice.Exact), ("minhash", DeduplicationChoice.MinHash));
     private readonly Option<double?> _threshold = Options.Number("--dedup-threshold", "minhash: the Jaccard similarity of word 5-grams from which documents are the same. The default is 0.8.",
         value => value is > 0 and <= 1, "must be greater than 0 and at most 1");
+    private readonly Option<string?> _badWords = Options.Text("--bad-words", "FILE", "Drop documents that hold one of the words and phrases of this file, one on each line.");
+    private readonly Option<bool> _dedupSpans = new("--dedup-spans") { Description = "Remove all but the first of spans of three sentences that come more than once." };
+    private readonly Option<string?> _facts = Options.Text("--facts", "FILE", "Weave facts into the text, behind sentences that name their subjects: subject, relation and object, with tabs between them, or JSON lines.");
+    private readonly Option<string[]> _factTemplate = new("--fact-template")
+    {
+        Description = "The sentence of a relation: RELATION=TEXT, with {subject} and {object}. Without, it is '{subject} RELATION {object}.'",
+        HelpName = "RELATION=TEXT",
+        AllowMultipleArgumentsPerToken = true,
+    };
+    private readonly Option<double?> _factRate = Options.Number("--fact-rate", "The share of the sentences with a known subject that get a fact. The default is 0.5.", rate => rate is > 0 and <= 1, "must be greater than 0 and at most 1");
+    private readonly Option<int?> _factLimit = Options.Positive("--fact-limit", "The most facts of a document. The default is 3.");
     private readonly Option<bool> _maskPii = new("--mask-pii") { Description = "Replace mail addresses, phone and card numbers and IP addresses by <email>, <phone>, <card> and <ip>." };
     private readonly Option<int?> _chunk = Options.Positive("--chunk-words", "Cut documents between sentences into chunks of at most so many words.");
     private readonly Option<bool> _overwrite = new("--overwrite") { Description = "Replace a token store that is already in the folder." };
@@ -52,7 +63,8 @@ internal sealed class DataPrepareCommand
         var command = new Command("prepare", "Cleans, filters, deduplicates and tokenizes texts into a token store.")
         {
             options._data, options._tokenizer, options._output, options._format, options._textField, options._xmlElement, options._skipBroken, options._replaceInvalid,
-            options._normalize, options._filter, options._language, options._dedup, options._threshold, options._maskPii, options._chunk, options._overwrite,
+            options._normalize, options._filter, options._language, options._dedup, options._threshold, options._badWords, options._dedupSpans,
+            options._facts, options._factTemplate, options._factRate, options._factLimit, options._maskPii, options._chunk, options._overwrite,
         };
         add(parent, command, options.Run);
     }
@@ -141,9 +153,37 @@ internal sealed class DataPrepareCommand
         }
         if (dedup is not null)
             corpus = corpus.Apply(dedup == DeduplicationChoice.Exact ? new ExactDeduplication() : new NearDeduplication(threshold is { } least ? new() { Threshold = least } : null));
+        if (parsed.GetValue(_badWords) is { } words)
+            corpus = corpus.Apply(WordListFilter.Load(words));
+        if (parsed.GetValue(_dedupSpans))
+            corpus = corpus.Apply(new SpanDeduplication());
         if (parsed.GetValue(_maskPii))
             corpus = corpus.Apply(new PersonalDataMasking());
-        return parsed.GetValue(_chunk) is { } words ? corpus.Apply(new Chunking(words, unit: ChunkUnit.Sentences)) : corpus;
+        if (Weaving(parsed, session) is { } weaving)
+            corpus = corpus.Apply(weaving);
+        return parsed.GetValue(_chunk) is { } size ? corpus.Apply(new Chunking(size, unit: ChunkUnit.Sentences)) : corpus;
+    }
+
+    private FactWeaving? Weaving(ParseResult parsed, Session session)
+    {
+        string[] templates = parsed.GetValue(_factTemplate) ?? [];
+        if (parsed.GetValue(_facts) is not { } file)
+        {
+            if (new Option[] { _factTemplate, _factRate, _factLimit }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } lonely)
+                throw new UsageException($"{lonely.Name} goes with {_facts.Name}.");
+            return null;
+        }
+        var sentences = new Dictionary<string, string>();
+        foreach (string template in templates)
+        {
+            int mark = template.IndexOf('=');
+            if (mark < 1 || !template.Contains("{subject}", StringComparison.Ordinal) || !template.Contains("{object}", StringComparison.Ordinal))
+                throw new UsageException($"{_factTemplate.Name} ({template}) must be RELATION=TEXT, with {{subject}} and {{object}} in the text.");
+            sentences[template[..mark]] = template[(mark + 1)..];
+        }
+        var facts = Facts.Load(file, sentences);
+        session.Log($"{facts.Count} facts about {facts.SubjectCount} subjects.");
+        return new FactWeaving(facts, new() { Rate = parsed.GetValue(_factRate) ?? 0.5, MaxPerDocument = parsed.GetValue(_factLimit) ?? 3, Seed = unchecked((ulong)session.Seed) });
     }
 
     private static QualityRules Rules(string filter)

@@ -5,6 +5,7 @@ using PreTrain.Cli.Display;
 using PreTrain.Cli.Hosting;
 using PreTrain.Data;
 using PreTrain.Data.Masking;
+using PreTrain.Objectives;
 using PreTrain.Reports;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
@@ -26,12 +27,13 @@ internal sealed class PretrainCommand
 
     private static readonly (string Word, Precision Value)[] s_precisions = [("fp32", Precision.Float32), ("bf16", Precision.BFloat16), ("fp16", Precision.Float16)];
 
-    private readonly Option<string[]> _data = CorpusOption.Create(required: true);
+    private readonly Option<string[]> _data = CorpusOption.Create(required: false);
+    private readonly TextChoice _text = new();
     private readonly Option<string?> _output = Options.Text("--output", "DIR", "The folder of the run: tokens, checkpoints, metrics.jsonl, and the model.", required: true);
     private readonly Option<string?> _preset;
     private readonly Option<string?> _objective;
     private readonly Option<int?> _vocabSize;
-    private readonly Option<double?> _maskRate = Options.Number("--mask-rate", "The share of the tokens that are to be predicted. The default is 0.15.", rate => rate is > 0 and < 1, "must be a number between 0 and 1");
+    private readonly Option<double?> _maskRate;
     private readonly Option<bool> _wholeWord = new("--whole-word") { Description = "Mask whole words." };
     private readonly Option<MaskingUnit?> _maskUnit = Options.Choice("--mask-unit", "What is masked together; entity takes --lexicon. The default is token.", s_maskUnits);
     private readonly Option<string?> _lexicon = Options.Text("--lexicon", "FILE", "Phrases and entities to mask as a whole, one on each line.");
@@ -67,6 +69,7 @@ internal sealed class PretrainCommand
         _family = family;
         _preset = Word("--preset", $"The size of the model, which the next five options change. The default is {DefaultPreset}.", [.. family.Presets.Keys]);
         _objective = Word("--objective", $"What is predicted. The default is {family.Objectives[0]}.", family.Objectives);
+        _maskRate = Options.Number("--mask-rate", FormattableString.Invariant($"The share of the tokens that is hidden. The default is {family.DefaultMaskRate}."), rate => rate is > 0 and < 1, "must be a number between 0 and 1");
         _vocabSize = Options.Positive("--vocab-size", $"Tokens of the tokenizer that is trained on the data, at least {family.SmallestVocabulary}.");
     }
 
@@ -83,7 +86,7 @@ internal sealed class PretrainCommand
                 options._checkpointEvery, options._evaluateEvery, options._logEvery, options._validationFraction, options._resume, options._overwrite,
                 options._config, options._printConfig,
             };
-            foreach (Option option in options._schedule.All.Concat(options._optimizer.All).Concat(options._reliability.All).Concat(options._reports.All)) command.Options.Add(option);
+            foreach (Option option in options._text.Of(family).Concat(options._schedule.All).Concat(options._optimizer.All).Concat(options._reliability.All).Concat(options._reports.All)) command.Options.Add(option);
             if (family.Objectives.Length > 1) command.Add(options._objective);
             if (family.Masks) command.Add(options._maskRate);
             if (family.MasksUnits)
@@ -120,6 +123,8 @@ internal sealed class PretrainCommand
         ModelSizes sizes = Sizes(parsed);
         PretrainGoal goal = Goal(parsed);
         TrainingOptions training = Training(parsed, session, sizes);
+        string[]? folders = _text.Folders(parsed, _data, _tokenizer, _vocabSize);
+        var packing = _text.Packing(parsed, _family, goal.Objective);
         JsonObject configuration = RunConfiguration.Describe(parsed, Effective(parsed, session, sizes, goal, training));
         if (parsed.GetValue(_printConfig))
         {
@@ -134,12 +139,9 @@ internal sealed class PretrainCommand
 
         try
         {
-            TextCorpus corpus = CorpusOption.Open(parsed.GetRequiredValue(_data));
-            TextTokenizer? given = parsed.GetValue(_tokenizer) is { } folder ? TextTokenizer.Load(folder) : null;
-            using RunTokens tokens = training.Resume && RunTokens.Exist(output)
-                ? RunTokens.Open(session, output, corpus, given, parsed.GetValue(_vocabSize))
-                : RunTokens.Build(session, output, corpus, given, sizes.VocabSize, _family.TrainTokenizer, store => CheckLength(store, validationFraction, sizes.Context));
-            CheckLength(tokens.Store, validationFraction, sizes.Context);
+            using RunTokens tokens = folders is null ? Tokens(parsed, session, training, sizes, validationFraction) : RunTokens.OfStores(session, folders);
+            PackedText? text = packing(tokens.Stores);
+            if (text is null) CheckLength(tokens.Store, validationFraction, sizes.Context);
 
             sizes = sizes with { VocabSize = tokens.Tokenizer.VocabSize };
             string kind = _family.Name == "gpt" ? "GPT" : _family.Name;
@@ -157,7 +159,7 @@ internal sealed class PretrainCommand
             TrainingResult result = TrainingDisplay.Run(session, training with { Tokenizer = tokens.Tokenizer, Callbacks = reports.Start() }, options => Reporting(reports, () =>
             {
                 using torch.Generator random = new RandomStreams(session.Seed).CreateGenerator("init");
-                return _family.Train(new PretrainTask(sizes, parsed.GetValue(_preset) ?? DefaultPreset, goal, tokens.Tokenizer, tokens.Store, options, device, random, session.Cancellation));
+                return _family.Train(new PretrainTask(sizes, parsed.GetValue(_preset) ?? DefaultPreset, goal, tokens.Tokenizer, tokens.Store, text, options, device, random, session.Cancellation));
             }));
             if (result.Interrupted)
                 throw new InterruptedException($"Interrupted after step {result.Steps}; the state is saved in '{Path.Combine(result.Output, "checkpoints")}'. Go on with: {ResumeCommand(session)}");
@@ -183,6 +185,15 @@ internal sealed class PretrainCommand
         }
     }
 
+    private RunTokens Tokens(ParseResult parsed, Session session, TrainingOptions training, ModelSizes sizes, double validationFraction)
+    {
+        TextCorpus corpus = CorpusOption.Open(parsed.GetRequiredValue(_data));
+        TextTokenizer? given = parsed.GetValue(_tokenizer) is { } folder ? TextTokenizer.Load(folder) : null;
+        return training.Resume && RunTokens.Exist(training.Output)
+            ? RunTokens.Open(session, training.Output, corpus, given, parsed.GetValue(_vocabSize))
+            : RunTokens.Build(session, training.Output, corpus, given, sizes.VocabSize, _family.TrainTokenizer, store => CheckLength(store, validationFraction, sizes.Context));
+    }
+
     /// <summary>The preset's sizes with the options that change them. The vocabulary is that of the tokenizer to be trained.</summary>
     private ModelSizes Sizes(ParseResult parsed)
     {
@@ -202,7 +213,7 @@ internal sealed class PretrainCommand
 
     private PretrainGoal Goal(ParseResult parsed)
     {
-        double rate = _family.Masks ? parsed.GetValue(_maskRate) ?? 0.15 : 0.15;
+        double rate = (_family.Masks ? parsed.GetValue(_maskRate) : null) ?? _family.DefaultMaskRate;
         MaskingUnit unit = MaskingUnit.Token;
         string? lexicon = null;
         if (_family.MasksUnits)

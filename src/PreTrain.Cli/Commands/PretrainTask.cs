@@ -1,5 +1,6 @@
 using PreTrain.Data;
 using PreTrain.Data.Masking;
+using PreTrain.Objectives;
 using PreTrain.Tokenization;
 using PreTrain.Training;
 using TorchSharp;
@@ -14,4 +15,4 @@ internal sealed record PretrainGoal(string Objective, MaskingOptions Masking, do
 
 /// <summary>All that a family needs for a training.</summary>
 internal sealed record PretrainTask(
-    ModelSizes Sizes, string Preset, PretrainGoal Goal, TextTokenizer Tokenizer, TokenStore Tokens, TrainingOptions Options, torch.Device Device, torch.Generator Random, CancellationToken Cancellation);
+    ModelSizes Sizes, string Preset, PretrainGoal Goal, TextTokenizer Tokenizer, TokenStore Tokens, PackedText? Text, TrainingOptions Options, torch.Device Device, torch.Generator Random, CancellationToken Cancellation);

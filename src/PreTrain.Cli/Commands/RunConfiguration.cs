@@ -23,7 +23,7 @@ internal static class RunConfiguration
 
     private static readonly (string Name, string[] Options)[] s_groups =
     [
-        ("", ["data", "output"]),
+        ("", ["data", "tokens", "mix", "pack", "curriculum", "output"]),
         ("tokenizer", ["tokenizer", "vocab-size"]),
         ("model", ["preset", "layers", "heads", "embedding", "context"]),
         ("objective", ["objective", "mask-rate", "mask-unit", "whole-word", "lexicon", "mean-span"]),
@@ -40,7 +40,7 @@ internal static class RunConfiguration
     private static readonly string[] s_choices = ["preset", "schedule", "optimizer"];
 
     /// <summary>Options of which each stands for the others.</summary>
-    private static readonly string[][] s_alternatives = [["tokenizer", "vocab-size"], ["ema", "swa"], ["mask-unit", "whole-word", "lexicon"]];
+    private static readonly string[][] s_alternatives = [["data", "tokens"], ["tokenizer", "vocab-size"], ["ema", "swa"], ["mask-unit", "whole-word", "lexicon"]];
 
     private static readonly JsonSerializerOptions s_written = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

@@ -17,17 +17,44 @@ internal sealed class RunTokens : IDisposable
     public const string FolderName = "tokens";
     private const string DescriptionFile = "corpus.json";
 
-    private RunTokens(TextTokenizer tokenizer, TokenStore store)
-    {
-        Tokenizer = tokenizer;
-        Store = store;
-    }
+    private RunTokens(TextTokenizer tokenizer, params TokenStore[] stores) => (Tokenizer, Stores) = (tokenizer, stores);
 
     public TextTokenizer Tokenizer { get; }
 
-    public TokenStore Store { get; }
+    public IReadOnlyList<TokenStore> Stores { get; }
 
-    public void Dispose() => Store.Dispose();
+    /// <summary>The store, or the first of several.</summary>
+    public TokenStore Store => Stores[0];
+
+    public void Dispose()
+    {
+        foreach (TokenStore store in Stores) store.Dispose();
+    }
+
+    /// <summary>Opens token stores that exist, compares them with their checksums, and reads the tokenizer beside the first.</summary>
+    public static RunTokens OfStores(Session session, string[] folders)
+    {
+        var stores = new List<TokenStore>();
+        try
+        {
+            // What is no token store says so before its tokenizer is missed.
+            foreach (string folder in folders) stores.Add(TokenStore.Open(folder));
+            TextTokenizer tokenizer = TextTokenizer.Load(folders[0]);
+            session.Detail("Comparing the token stores with their checksums.");
+            foreach (TokenStore store in stores)
+            {
+                if (store.TokenizerFingerprint != tokenizer.Fingerprint)
+                    throw new CorpusException($"The token store '{store.Folder}' was made by another tokenizer than the one in '{folders[0]}'. Prepare all with one tokenizer.", store.Folder);
+                store.Verify(session.Cancellation);
+            }
+            return new RunTokens(tokenizer, [.. stores]);
+        }
+        catch
+        {
+            foreach (TokenStore store in stores) store.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Whether a run's folder holds tokens.</summary>
     public static bool Exist(string output) => File.Exists(Path.Combine(output, FolderName, DescriptionFile));

@@ -25,4 +25,10 @@ internal abstract class StepMemory
 
     /// <summary>Why a document is dropped, or null to keep it; called in the order of the corpus.</summary>
     public abstract string? Decide(object prepared);
+
+    /// <summary>What becomes of a document that was kept, by what the last call of <see cref="Decide"/> found.</summary>
+    public virtual string Rewrite(string document) => document;
+
+    /// <summary>What <see cref="Rewrite"/> changed, and how often.</summary>
+    public virtual (string Name, long Count)? Change => null;
 }

@@ -82,9 +82,10 @@ public sealed class ProcessedCorpus : TextCorpus
                 {
                     var document = done.Documents[i];
                     var reason = memory.Decide(done.Prepared[i]);
-                    own[last].Decided(document.Length, reason);
+                    var kept = reason is null ? memory.Rewrite(document) : document;
+                    own[last].Decided(document.Length, kept.Length, reason, memory.Change);
                     if (reason is null)
-                        yield return document;
+                        yield return kept;
                 }
             }
         }
@@ -162,16 +163,18 @@ public sealed class ProcessedCorpus : TextCorpus
                 dropped[output.DropReason] = dropped.GetValueOrDefault(output.DropReason) + 1;
         }
 
-        public void Decided(int length, string? reason)
+        public void Decided(int length, int keptLength, string? reason, (string Name, long Count)? change)
         {
             lock (gate)
             {
                 documentsIn++;
                 charactersIn += length;
+                if (change is (var name, > 0 and var count))
+                    changes[name] = changes.GetValueOrDefault(name) + count;
                 if (reason is null)
                 {
                     documentsOut++;
-                    charactersOut += length;
+                    charactersOut += keptLength;
                 }
                 else
                     dropped[reason] = dropped.GetValueOrDefault(reason) + 1;

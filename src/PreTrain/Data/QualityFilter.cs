@@ -3,8 +3,8 @@ namespace PreTrain.Data;
 /// <summary>Drops documents that are hardly prose, by the rules that Gopher's and C4's corpora were made with.</summary>
 /// <remarks>
 /// Gopher: Rae et al., "Scaling language models: methods, analysis and insights from training Gopher", 2021, appendix A.1.1. C4: Raffel et al., "Exploring the
-/// limits of transfer learning with a unified text-to-text transformer", JMLR 2020, section 2.2; without its list of indecent words, and without its
-/// deduplication of spans of three sentences and its choice of English, which are steps of their own. C4's rules come first: they remove lines.
+/// limits of transfer learning with a unified text-to-text transformer", JMLR 2020, section 2.2; its list of indecent words
+/// (<see cref="WordListFilter"/>), its deduplication of spans of three sentences (<see cref="SpanDeduplication"/>) and its choice of English are steps of their own. C4's rules come first: they remove lines.
 /// </remarks>
 public sealed class QualityFilter : CorpusStep
 {

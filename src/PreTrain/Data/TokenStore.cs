@@ -56,6 +56,9 @@ public sealed class TokenStore : IDisposable
     /// <summary>The <see cref="TextTokenizer.Fingerprint"/> of the tokenizer that made the tokens.</summary>
     public string TokenizerFingerprint => header.TokenizerFingerprint;
 
+    /// <summary>The SHA-256 of the tokens, which says whether two stores hold the same ones.</summary>
+    public string Sha256 => header.TokensSha256;
+
     /// <summary>All tokens.</summary>
     public TokenRange All { get; }
 

@@ -58,6 +58,20 @@ internal static class InputRules
         Range(ids, vocabSize, "token id", "the vocabulary");
     }
 
+    /// <summary>The mask that an input's prefixes make; the model's own where there are none.</summary>
+    internal static AttentionMask Mask(ModelInput input, PackedSequences sequences, AttentionMask own)
+    {
+        if (input.PrefixLengths is not { } prefixes) return own;
+        if (prefixes.Count != sequences.Count)
+            throw new ArgumentException($"{nameof(ModelInput.PrefixLengths)} has {prefixes.Count} lengths for {sequences.Count} sequences.", nameof(input));
+        for (int b = 0; b < prefixes.Count; b++)
+        {
+            if (prefixes[b] < 0 || prefixes[b] > sequences.Lengths[b])
+                throw new ArgumentException($"The prefix of sequence {b} ({prefixes[b]}) must be from 0 to its {sequences.Lengths[b]} tokens.", nameof(input));
+        }
+        return AttentionMask.Prefix(prefixes);
+    }
+
     /// <summary>Requires segments, one for each token.</summary>
     internal static Tensor Types(Tensor types, Tensor ids, int typeCount)
     {

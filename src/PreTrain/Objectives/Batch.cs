@@ -27,6 +27,9 @@ public sealed record Batch
     /// <summary>Each token's segment, in the order of <see cref="Inputs"/>; null for none.</summary>
     public long[]? TokenTypes { get; init; }
 
+    /// <summary>How many tokens at the beginning of each sequence see each other; null for what the model does by itself.</summary>
+    public int[]? PrefixLengths { get; init; }
+
     /// <summary>A class for each sequence; null for none.</summary>
     public long[]? Labels { get; init; }
 

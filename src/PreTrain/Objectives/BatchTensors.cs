@@ -15,6 +15,7 @@ internal static class BatchTensors
             Ids = Rows(batch.Inputs),
             AttentionMask = batch.AttentionMask is { } mask ? Rows(mask) : null,
             TokenTypeIds = batch.TokenTypes is { } types ? Rows(types) : null,
+            PrefixLengths = batch.PrefixLengths,
         };
         return (input, Rows(batch.Targets));
     }

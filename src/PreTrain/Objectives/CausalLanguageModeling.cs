@@ -8,14 +8,16 @@ using static TorchSharp.torch;
 namespace PreTrain.Objectives;
 
 /// <summary>
-/// Predict each token from those before it (Radford et al. 2018, equation 1), on windows of the model's context length drawn from a
-/// token store in a global pseudo-random order. The store's last part is held out for evaluation.
+/// Predict each token from those before it (Radford et al. 2018, equation 1): on windows of the model's context length drawn from a token store in a global pseudo-random order,
+/// or on documents packed into contexts. The end of each store is held out for evaluation.
 /// </summary>
 public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
 {
     private readonly TokenStore _tokens;
-    private readonly TokenRange _train;
+    private readonly TokenRange? _train;
     private readonly TokenRange? _validation;
+    private readonly PackedText? _text;
+    private readonly PackedRows? _packed;
     private readonly double _fraction;
 
     /// <summary>Splits a store.</summary>
@@ -24,61 +26,67 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     public CausalLanguageModeling(TokenStore tokens, double validationFraction = 0.05)
     {
         (_train, _validation) = DataRules.Split(tokens, validationFraction);
-        _tokens = tokens;
-        _fraction = validationFraction;
+        (_tokens, _fraction) = (tokens, validationFraction);
+    }
+
+    /// <summary>Splits the stores of a text.</summary>
+    /// <param name="text">The documents and how they are packed.</param>
+    /// <param name="validationFraction">The share of tokens at each store's end that is held out, from 0 (none) to below 1.</param>
+    public CausalLanguageModeling(PackedText text, double validationFraction = 0.05)
+    {
+        _packed = new PackedRows(text, validationFraction);
+        (_text, _tokens, _fraction) = (text, text.Sources[0].Tokens, validationFraction);
     }
 
     /// <inheritdoc/>
     public string Name => "causal-lm";
 
     /// <inheritdoc/>
-    public JsonObject Describe() => new()
-    {
-        ["objective"] = Name,
-        ["tokens"] = _tokens.Count,
-        ["tokenizer"] = _tokens.TokenizerFingerprint,
-        ["validationFraction"] = _fraction,
-    };
+    public JsonObject Describe() => _text is null ? DataRules.Describe(Name, _tokens, _fraction) : DataRules.Describe(Name, _text, _fraction);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The store's vocabulary is larger than the model's, or <paramref name="state"/> is not from such a source.</exception>
-    /// <exception cref="CorpusException">The store holds less than one context.</exception>
+    /// <exception cref="CorpusException">The store holds less than one context, or nothing to pack.</exception>
     public IBatchSource Open(RandomStreams streams, ICausalLanguageModel model, int batchSize, JsonObject? state = null)
     {
         DataRules.RequireVocabulary(_tokens, model.VocabSize);
-        var sampler = new WindowSampler(_train, model.ContextLength, unchecked((ulong)streams.SeedOf("data")));
+        if (_packed is not null) return _packed.Open(streams, state, model.ContextLength, batchSize, Make);
+        var sampler = new WindowSampler(_train!, model.ContextLength, unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
         return new WindowSource(sampler, batchSize);
     }
 
     /// <inheritdoc/>
-    public IEnumerable<Batch> Evaluation(ICausalLanguageModel model, int batchSize)
-    {
-        if (_validation is not { Count: >= 2 }) yield break;
-        var windows = new EvaluationWindows(_validation, model.ContextLength);
-        for (long first = 0; first < windows.Count; first += batchSize)
-        {
-            int rows = (int)Math.Min(batchSize, windows.Count - first);
-            var batch = new Batch
-            {
-                Inputs = new long[rows * model.ContextLength],
-                Targets = new long[rows * model.ContextLength],
-                Rows = rows,
-                Length = model.ContextLength,
-                ValidTargets = Enumerable.Range(0, rows).Sum(r => (long)windows.ValidLength(first + r)),
-            };
-            windows.Fill(first, batch.Inputs, batch.Targets, rows);
-            yield return batch;
-        }
-    }
+    public IEnumerable<Batch> Evaluation(ICausalLanguageModel model, int batchSize) =>
+        _packed is not null ? _packed.Evaluation(model.ContextLength, batchSize, Make)
+        : _validation is { Count: >= 2 } ? Windows(new EvaluationWindows(_validation, model.ContextLength), batchSize) : [];
 
     /// <inheritdoc/>
     public Tensor Loss(ICausalLanguageModel model, Batch batch, double normalizer)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor ids = tensor(batch.Inputs, [batch.Rows, batch.Length]).to(model.Device);
-        Tensor targets = tensor(batch.Targets, [batch.Rows, batch.Length]).to(model.Device);
-        return model.Loss(ids, targets, normalizer).MoveToOuterDisposeScope();
+        var (input, targets) = BatchTensors.Of(batch, model.Device);
+        return scope.MoveToOuter(model.Loss(input, targets, normalizer));
+    }
+
+    private Batch Make(IReadOnlyList<PackedRow> rows) => RowBatch.Of([.. rows.Select(row => row.Inputs)], [.. rows.Select(row => row.Targets)], _tokens.EndOfTextId);
+
+    private static IEnumerable<Batch> Windows(EvaluationWindows windows, int batchSize)
+    {
+        for (long first = 0; first < windows.Count; first += batchSize)
+        {
+            int rows = (int)Math.Min(batchSize, windows.Count - first), length = windows.ContextLength;
+            var batch = new Batch
+            {
+                Inputs = new long[rows * length],
+                Targets = new long[rows * length],
+                Rows = rows,
+                Length = length,
+                ValidTargets = Enumerable.Range(0, rows).Sum(r => (long)windows.ValidLength(first + r)),
+            };
+            windows.Fill(first, batch.Inputs, batch.Targets, rows);
+            yield return batch;
+        }
     }
 
     private sealed class WindowSource(WindowSampler sampler, int batchSize) : IBatchSource

@@ -16,6 +16,26 @@ internal static class DataRules
         return validationFraction == 0 ? (tokens.All, null) : tokens.Split(validationFraction);
     }
 
+    /// <summary>What of a store must be the same for a run to be resumed.</summary>
+    internal static JsonObject Describe(string objective, TokenStore tokens, double validationFraction) => new()
+    {
+        ["objective"] = objective,
+        ["tokens"] = tokens.Count,
+        ["sha256"] = tokens.Sha256,
+        ["tokenizer"] = tokens.TokenizerFingerprint,
+        ["validationFraction"] = validationFraction,
+    };
+
+    /// <summary>What of a packed text must be the same.</summary>
+    internal static JsonObject Describe(string objective, PackedText text, double validationFraction) => new()
+    {
+        ["objective"] = objective,
+        ["tokens"] = text.Sources.Sum(source => source.Tokens.Count),
+        ["packed"] = text.Describe(),
+        ["tokenizer"] = text.Sources[0].Tokens.TokenizerFingerprint,
+        ["validationFraction"] = validationFraction,
+    };
+
     /// <summary>Requires a store's ids to be a tokenizer's.</summary>
     internal static void RequireTokenizer(TokenStore tokens, TextTokenizer tokenizer)
     {

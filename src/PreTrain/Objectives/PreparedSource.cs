@@ -13,11 +13,13 @@ internal sealed class PreparedSource : IBatchSource
     private readonly Channel<(Batch Batch, JsonObject State)> _ready = Channel.CreateBounded<(Batch, JsonObject)>(new BoundedChannelOptions(Capacity) { SingleReader = true, SingleWriter = true });
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _worker;
+    private readonly IDisposable? _reader;
     private JsonObject _state;
     private bool _disposed;
 
-    private PreparedSource(JsonObject state, Func<(Batch, JsonObject)> next)
+    private PreparedSource(JsonObject state, Func<(Batch, JsonObject)> next, IDisposable? reader)
     {
+        _reader = reader;
         _state = state;
         _worker = Task.Run(() => Produce(next));
     }
@@ -44,8 +46,14 @@ internal sealed class PreparedSource : IBatchSource
                 places[row] = next();
             }
             return (make(places, seeds), DataRules.Describe(state()));
-        });
+        }, null);
     }
+
+    /// <summary>Batches that something else reads.</summary>
+    /// <param name="state">Where it stands.</param>
+    /// <param name="next">The next batch, and where it stands after that.</param>
+    /// <param name="reader">Disposed with the source.</param>
+    internal static PreparedSource Open(JsonObject state, Func<(Batch, JsonObject)> next, IDisposable reader) => new(state, next, reader);
 
     /// <inheritdoc/>
     public Batch Next(CancellationToken cancellationToken)
@@ -70,6 +78,7 @@ internal sealed class PreparedSource : IBatchSource
         _stop.Cancel();
         _worker.Wait();
         _stop.Dispose();
+        _reader?.Dispose();
     }
 
     private async Task Produce(Func<(Batch, JsonObject)> next)

@@ -40,10 +40,7 @@ public sealed class SentencePairPrediction : IObjective<ISentencePairModel>
         _options.Validate();
         _tokens = tokens;
         (_train, _validation) = DataRules.Split(tokens, _options.ValidationFraction);
-        TextFrame frame = TextFrame.Of(tokenizer);
-        if (frame is not { First: { } first, Last: { } last })
-            throw new ArgumentException("The tokenizer has no tokens for the beginning of a text and between two. Train one with [CLS] and [SEP] among its special tokens.", nameof(tokenizer));
-        (_first, _separator, _padding) = (first, last, frame.Padding);
+        (_first, _separator, _padding) = TextFrame.Pair(tokenizer);
         _table = new TokenTable(tokenizer);
         _masker = new TokenMasker(tokenizer, _options.Masking, _table);
     }
@@ -52,16 +49,14 @@ public sealed class SentencePairPrediction : IObjective<ISentencePairModel>
     public string Name => _options.Task == SentencePairTask.NextSentence ? "next-sentence" : "sentence-order";
 
     /// <inheritdoc/>
-    public JsonObject Describe() => new()
+    public JsonObject Describe()
     {
-        ["objective"] = Name,
-        ["tokens"] = _tokens.Count,
-        ["tokenizer"] = _tokens.TokenizerFingerprint,
-        ["validationFraction"] = _options.ValidationFraction,
-        ["contextLength"] = _options.ContextLength,
-        ["shortShare"] = _options.ShortShare,
-        ["masking"] = MaskedLanguageModeling.Describe(_options.Masking),
-    };
+        JsonObject description = DataRules.Describe(Name, _tokens, _options.ValidationFraction);
+        description["contextLength"] = _options.ContextLength;
+        description["shortShare"] = _options.ShortShare;
+        description["masking"] = MaskedLanguageModeling.Describe(_options.Masking);
+        return description;
+    }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The model has another head, its vocabulary or context is too small, or <paramref name="state"/> is not from such a source.</exception>
@@ -100,11 +95,7 @@ public sealed class SentencePairPrediction : IObjective<ISentencePairModel>
         return scope.MoveToOuter(model.PairLoss(input, targets, labels, normalizer, whole.Rows * normalizer / whole.ValidTargets));
     }
 
-    private int TextLength(ISentencePairModel model)
-    {
-        int length = DataRules.Length(_options.ContextLength, model.ContextLength, int.MaxValue) - 3;
-        return length >= 2 ? length : throw new ArgumentException($"A context of {length + 3} tokens leaves no room for two segments between the three tokens around them. Use a longer one.");
-    }
+    private int TextLength(ISentencePairModel model) => TextFrame.PairLength(DataRules.Length(_options.ContextLength, model.ContextLength, int.MaxValue));
 
     private Batch Make(SegmentIndex segments, long[] places, ulong[] seeds)
     {

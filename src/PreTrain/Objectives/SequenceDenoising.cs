@@ -42,15 +42,13 @@ public sealed class SequenceDenoising : IObjective<ISequenceToSequenceModel>
     public string Name => _corruption.Name;
 
     /// <inheritdoc/>
-    public JsonObject Describe() => new()
+    public JsonObject Describe()
     {
-        ["objective"] = Name,
-        ["tokens"] = _tokens.Count,
-        ["tokenizer"] = _tokens.TokenizerFingerprint,
-        ["validationFraction"] = _options.ValidationFraction,
-        ["contextLength"] = _options.ContextLength,
-        ["corruption"] = _corruption.Describe(),
-    };
+        JsonObject description = DataRules.Describe(Name, _tokens, _options.ValidationFraction);
+        description["contextLength"] = _options.ContextLength;
+        description["corruption"] = _corruption.Describe();
+        return description;
+    }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The model's vocabulary or context is too small, or <paramref name="state"/> is not from such a source.</exception>

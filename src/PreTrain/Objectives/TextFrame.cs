@@ -14,6 +14,14 @@ internal sealed record TextFrame(int? First, int? Last, int Padding)
         return new(special.Classification ?? special.BeginOfText, special.Separator ?? special.EndOfText, special.Padding ?? 0);
     }
 
+    /// <summary>The token before two texts, that behind each, and padding.</summary>
+    internal static (int First, int Separator, int Padding) Pair(TextTokenizer tokenizer) => Of(tokenizer) is { First: { } first, Last: { } last, Padding: var padding } ? (first, last, padding)
+        : throw new ArgumentException("The tokenizer has no tokens for the beginning of a text and between two. Train one with [CLS] and [SEP] among its special tokens.", nameof(tokenizer));
+
+    /// <summary>Tokens of two texts in a row.</summary>
+    internal static int PairLength(int rowLength) => rowLength >= 5 ? rowLength - 3
+        : throw new ArgumentException($"A context of {rowLength} tokens leaves no room for two segments between the three tokens around them. Use a longer one.");
+
     /// <summary>Tokens of a text in a row.</summary>
     internal int TextLength(int rowLength)
     {

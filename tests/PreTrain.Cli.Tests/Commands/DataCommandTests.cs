@@ -43,6 +43,28 @@ public sealed class DataCommandTests : IDisposable
     }
 
     [Fact]
+    public void Prepare_FactsAndLists_AreReportedAsSteps()
+    {
+        string data = _folder.Write("data.jsonl", string.Concat(Enumerable.Range(0, 9).Select(i => $"{{\"text\":\"Ada wrote {i} pages. {(i == 4 ? "A foul word." : "A good word.")} The same. As ever. Again.\"}}\n")));
+        string[] arguments = ["data", "prepare", "--data", data, "--tokenizer", _tokenizer, "--output", _folder["out"], "--bad-words", _folder.Write("bad.txt", "foul\n"), "--dedup-spans", "--json"];
+
+        ToolResult result = ToolRunner.Run([.. arguments, "--facts", _folder.Write("facts.tsv", "Ada\tknew\tBabbage\n"), "--fact-template", "knew={subject} and {object} were friends.", "--fact-rate", "1", "--fact-limit", "1"]);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        JsonElement[] steps = [.. result.Json().GetProperty("steps").EnumerateArray()];
+        Assert.Equal(["cleaning", "word list", "span deduplication", "facts"], steps.Select(step => step.GetProperty("name").GetString()));
+        Assert.Equal(1, steps[1].GetProperty("dropped").GetProperty("a word of the list").GetInt64());
+        Assert.Equal(28, steps[2].GetProperty("changes").GetProperty("repeated sentences removed").GetInt64());   // four of each of seven
+        Assert.Equal(8, steps[3].GetProperty("changes").GetProperty("facts woven in").GetInt64());
+        Assert.Contains("1 facts about 1 subjects.", result.Error);
+
+        ToolResult lonely = ToolRunner.Run([.. arguments, "--overwrite", "--fact-rate", "0.3"]);
+        Assert.Equal((2, "error: --fact-rate goes with --facts.\n"), (lonely.ExitCode, lonely.Error));
+        ToolResult template = ToolRunner.Run([.. arguments, "--overwrite", "--facts", _folder["facts.tsv"], "--fact-template", "knew=nothing"]);
+        Assert.Equal((2, "error: --fact-template (knew=nothing) must be RELATION=TEXT, with {subject} and {object} in the text.\n"), (template.ExitCode, template.Error));
+    }
+
+    [Fact]
     public void Prepare_FoldersInUse_AreLeftAloneUnlessOverwritten()
     {
         string data = _folder.Write("data.txt", TinyModel.Text(20));

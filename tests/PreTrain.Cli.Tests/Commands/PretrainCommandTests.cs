@@ -4,12 +4,16 @@ namespace PreTrain.Cli.Tests.Commands;
 
 public class PretrainCommandTests
 {
-    // Two documents, so that one has sentences that are strange to the other.
-    private static ToolResult Run(TemporaryFolder folder, string family, params string[] more)
+    /// <summary>Two documents, since a sentence that does not follow comes from another one.</summary>
+    private static string Data(TemporaryFolder folder)
     {
-        for (int i = 0; i < 2; i++) folder.Write($"texts/{i}.txt", TinyModel.Text(150, seed: i));
-        return ToolRunner.Run([family, .. TinyRun.Arguments(folder["texts/*.txt"], folder["run"], ["--heads", "2", "--embedding", "32", "--context", "37", "--steps", "4", .. more])[1..]]);
+        TinyRun.Data(folder);
+        folder.Write("text2.txt", TinyModel.Text(290));
+        return folder["text*.txt"];
     }
+
+    private static ToolResult Run(TemporaryFolder folder, string family, params string[] more) =>
+        ToolRunner.Run([family, .. TinyRun.Arguments(Data(folder), folder["run"], ["--heads", "2", "--embedding", "32", "--context", "37", "--steps", "4", .. more])[1..]]);
 
     [Theory]
     [InlineData("bert", ModelHead.MaskedLanguageModel, new string[0])]
@@ -22,6 +26,11 @@ public class PretrainCommandTests
     [InlineData("t5", ModelHead.SequenceToSequence, new[] { "--mean-span", "2" })]
     [InlineData("t5", ModelHead.SequenceToSequence, new[] { "--objective", "prefix-lm" })]
     [InlineData("llama", ModelHead.CausalLanguageModel, new string[0])]
+    [InlineData("llama", ModelHead.CausalLanguageModel, new[] { "--objective", "prefix-lm" })]
+    [InlineData("llama", ModelHead.CausalLanguageModel, new[] { "--pack", "best-fit", "--curriculum", "3" })]
+    [InlineData("modernbert", ModelHead.MaskedLanguageModel, new[] { "--pack", "best-fit" })]
+    [InlineData("ernie", ModelHead.MaskedLanguageModel, new[] { "--mask-unit", "span" })]
+    [InlineData("bart", ModelHead.SequenceToSequence, new[] { "--mask-rate", "0.2" })]
     public void Pretrain_AnyFamily_SavesAModelOfItThatResumes(string family, ModelHead head, string[] options)
     {
         using var folder = new TemporaryFolder();
@@ -71,6 +80,11 @@ public class PretrainCommandTests
     [InlineData("bert", "--mask-unit entity and --lexicon go together: the lexicon says what the entities are.", new[] { "--mask-unit", "entity" })]
     [InlineData("bert", "--vocab-size (50) must be at least 100: the special tokens and the characters of a text.", new[] { "--vocab-size", "50" })]
     [InlineData("t5", "--mean-span (0.5) must be a number from 1.", new[] { "--mean-span", "0.5" })]
+    [InlineData("bert", "--objective next-sentence takes no packed documents. Leave out --pack, and name one token store.", new[] { "--objective", "next-sentence", "--pack", "best-fit" })]
+    [InlineData("bert", "--curriculum goes with --pack best-fit.", new[] { "--curriculum", "2" })]
+    [InlineData("gpt", "--mix (0.7,0.2) must be positive numbers with commas between them that sum to 1.", new[] { "--mix", "0.7,0.2" })]
+    [InlineData("gpt", "--mix (0.7,0.3) must hold a share for each of the 1 token stores of --tokens.", new[] { "--mix", "0.7,0.3" })]
+    [InlineData("gpt", "--data and --tokens exclude each other: a token store brings its text and its tokenizer.", new[] { "--tokens", "store" })]
     public void Pretrain_WrongOption_NamesOptionValueAndRule(string family, string message, string[] options)
     {
         using var folder = new TemporaryFolder();

@@ -25,6 +25,8 @@ internal sealed class ScriptedModel(IReadOnlyList<int> script, int vocabSize = 2
 
     public Tensor Loss(Tensor ids, Tensor targets, double normalizer) => throw new NotSupportedException();
 
+    public Tensor Loss(ModelInput input, Tensor targets, double normalizer) => throw new NotSupportedException();
+
     public Tensor NextLogits(Tensor ids, KeyValueCache cache)
     {
         BeforeToken?.Invoke(_next);

@@ -147,5 +147,5 @@ public sealed class CausalLanguageModelingTests : IDisposable
 
     [Fact]
     public void Describe_AnObjective_SaysWhatMustStayTheSame() =>
-        Assert.Equal("""{"objective":"causal-lm","tokens":509,"tokenizer":"char-509","validationFraction":0.05}""", new CausalLanguageModeling(_tokens).Describe().ToJsonString());
+        Assert.Equal($$"""{"objective":"causal-lm","tokens":509,"sha256":"{{_tokens.Sha256}}","tokenizer":"char-509","validationFraction":0.05}""", new CausalLanguageModeling(_tokens).Describe().ToJsonString());
 }

@@ -34,6 +34,8 @@ internal sealed class FullDisk : nn.Module, ICausalLanguageModel, IPretrainedMod
 
     public Tensor Loss(Tensor ids, Tensor targets, double normalizer) => inner.Loss(ids, targets, normalizer);
 
+    public Tensor Loss(ModelInput input, Tensor targets, double normalizer) => inner.Loss(input, targets, normalizer);
+
     public KeyValueCache CreateCache(long batch, int capacity) => inner.CreateCache(batch, capacity);
 
     public JsonObject ToConfigJson() => inner.ToConfigJson();

@@ -43,12 +43,12 @@ internal sealed class GptBlock : nn.Module
     private double Dropout => training ? _dropout : 0;
 
     /// <summary>(N, C) twice → (N, C) twice. The last block's stream ends in the final norm, so it is not given on.</summary>
-    internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, PackedSequences sequences, LayerTrace trace)
+    internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
     {
         using DisposeScope scope = NewDisposeScope();   // what the backward pass needs, autograd keeps
-        Tensor attended = sequences.IsFull && !trace.WantsAttentions
+        Tensor attended = sequences.IsFull && mask.IsCausal && !trace.WantsAttentions
             ? CausalAttention.Apply(qkv.Product(normed), qkv.bias!, sequences.Count, _heads, Dropout)
-            : Attend(qkv.forward(normed), sequences, trace);
+            : Attend(qkv.forward(normed), sequences, mask, trace);
         (Tensor? after, normed) = FeedForward(x, attended, next, last);
         after?.MoveToOuterDisposeScope();
         return (after, normed.MoveToOuterDisposeScope());
@@ -66,12 +66,12 @@ internal sealed class GptBlock : nn.Module
         return FeedForward(x, attended, next, last);
     }
 
-    /// <summary>Sequences of different lengths, or weights that somebody wants to see.</summary>
-    private Tensor Attend(Tensor projected, PackedSequences sequences, LayerTrace trace)
+    /// <summary>Sequences of different lengths, prefixes, or weights that somebody wants to see.</summary>
+    private Tensor Attend(Tensor projected, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
     {
         Tensor[] parts = projected.chunk(3, dim: 1);   // (N, C) each
         var options = new AttentionOptions { HeadCount = _heads, Dropout = Dropout, WantWeights = trace.WantsAttentions };
-        var (attended, weights) = Attention.Apply(parts[0], parts[1], parts[2], sequences, sequences, AttentionMask.Causal, options);
+        var (attended, weights) = Attention.Apply(parts[0], parts[1], parts[2], sequences, sequences, mask, options);
         trace.Attention(weights);
         return attended;
     }
@@ -173,10 +173,8 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor ids = InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false);
-        PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
         var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
-        Tensor rows = Hidden(ids, sequences, trace);
+        var (rows, sequences) = Hidden(input, trace);
         Tensor logits = Head switch
         {
             ModelHead.CausalLanguageModel => sequences.Unpack(Scores(rows)),                                                      // (B, T, V)
@@ -193,15 +191,20 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public Tensor Logits(Tensor ids)
     {
         RequireTokens();
-        return Scores(Hidden(ids)).view(ids.size(0), ids.size(1), VocabSize);   // (B, T, V)
+        var (rows, _) = Hidden(new ModelInput { Ids = ids }, new LayerTrace(false, false));
+        return Scores(rows).view(ids.size(0), ids.size(1), VocabSize);   // (B, T, V)
     }
 
     /// <inheritdoc/>
-    public Tensor Loss(Tensor ids, Tensor targets, double normalizer)
+    public Tensor Loss(Tensor ids, Tensor targets, double normalizer) => Loss(new ModelInput { Ids = ids }, targets, normalizer);
+
+    /// <inheritdoc/>
+    public Tensor Loss(ModelInput input, Tensor targets, double normalizer)
     {
         RequireTokens();
         using DisposeScope scope = NewDisposeScope();
-        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(Hidden(ids), token_embedding, null, targets.reshape(-1), normalizer, MaxScoreBytes));
+        var (rows, sequences) = Hidden(input, new LayerTrace(false, false));
+        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows, token_embedding, null, sequences.Pack(targets), normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>
@@ -231,14 +234,15 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         return token_embedding.index_select(0, ids.reshape(-1)) + position_embedding.index_select(0, cache.Positions(ids.size(1)));
     }
 
-    private Tensor Hidden(Tensor ids)
+    private (Tensor Rows, PackedSequences Sequences) Hidden(ModelInput input, LayerTrace trace)
     {
-        InputRules.Tokens(ids, VocabSize, ContextLength);
-        return Hidden(ids, PackedSequences.Full(ids.size(0), ids.size(1)), new LayerTrace(false, false));
+        Tensor ids = InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false, knowsPrefixes: true);
+        PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
+        return (Hidden(ids, sequences, InputRules.Mask(input, sequences, AttentionMask.Causal), trace), sequences);
     }
 
     /// <summary>(B, T) → the normalized residual stream behind the last block, of the tokens that are there, (N, C).</summary>
-    private Tensor Hidden(Tensor ids, PackedSequences sequences, LayerTrace trace)
+    private Tensor Hidden(Tensor ids, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
     {
         Tensor? x = sequences.IsFull
             ? TokenEmbedding.Apply(ids, token_embedding, position_embedding)
@@ -256,14 +260,14 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
             {
                 List<Tensor> after = Recomputation.ApplyAll(inputs =>
                 {
-                    var (stream, rows) = block.Forward(inputs[0], inputs[1], next, last, sequences, trace);
+                    var (stream, rows) = block.Forward(inputs[0], inputs[1], next, last, sequences, mask, trace);
                     return stream is null ? [rows] : [rows, stream];
                 }, before, normedBefore);
                 (x, normed) = (last ? null : after[1], after[0]);
             }
             else
             {
-                (x, normed) = block.Forward(before, normedBefore, next, last, sequences, trace);
+                (x, normed) = block.Forward(before, normedBefore, next, last, sequences, mask, trace);
             }
             // What the backward pass needs, autograd keeps, and what was shown belongs to who asked for it.
             if (trace.HiddenStates is null) before.Dispose();

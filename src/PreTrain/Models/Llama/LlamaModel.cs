@@ -125,10 +125,16 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     /// <inheritdoc/>
     public Tensor Loss(Tensor ids, Tensor targets, double normalizer)
     {
+        return Loss(new ModelInput { Ids = ids }, targets, normalizer);
+    }
+
+    /// <inheritdoc/>
+    public Tensor Loss(ModelInput input, Tensor targets, double normalizer)
+    {
         RequireTokens();
         using DisposeScope scope = NewDisposeScope();
-        var (rows, _) = Decode(new ModelInput { Ids = ids }, new LayerTrace(false, false));
-        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows, head?.weight ?? token_embedding, null, targets.reshape(-1), normalizer, MaxScoreBytes));
+        var (rows, sequences) = Decode(input, new LayerTrace(false, false));
+        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows, head?.weight ?? token_embedding, null, sequences.Pack(targets), normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>
@@ -164,8 +170,9 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     /// <summary>The last hidden states of the tokens that are there, normalized, (N, C).</summary>
     private (Tensor Rows, PackedSequences Sequences) Decode(ModelInput input, LayerTrace trace)
     {
-        Tensor ids = InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false);
+        Tensor ids = InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false, knowsPrefixes: Config.SlidingWindow == 0);
         PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
+        AttentionMask mask = InputRules.Mask(input, sequences, _mask);
         Tensor positions = sequences.Positions(ids.device);
         Tensor x = token_embedding.index_select(0, sequences.Pack(ids));   // (N, C)
         trace.Hidden(x, sequences);
@@ -173,8 +180,8 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         {
             LlamaBlock block = blocks[layer];
             x = RecomputeActivations && !trace.WantsAttentions
-                ? Recomputation.Apply(inputs => block.Forward(inputs[0], inputs[1], _rotary, sequences, _mask, trace), x, positions)
-                : block.Forward(x, positions, _rotary, sequences, _mask, trace);
+                ? Recomputation.Apply(inputs => block.Forward(inputs[0], inputs[1], _rotary, sequences, mask, trace), x, positions)
+                : block.Forward(x, positions, _rotary, sequences, mask, trace);
             if (layer + 1 < blocks.Count) trace.Hidden(x, sequences);
         }
         x = final_norm.forward(x);

@@ -98,7 +98,7 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
         return ModelOutput.Leave(scope, new() { Logits = sequences.Unpack(Predict(rows)), HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });   // (B, T, V)
     }
 
-    /// <inheritdoc/>
+    /// <inheritdoc cref="IMaskedLanguageModel.Loss"/>
     public Tensor Loss(ModelInput input, Tensor targets, double normalizer)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -191,20 +191,8 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
         Tensor ids = InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: true, knowsPrefixes: true);
         PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
         Tensor? types = input.TokenTypeIds is { } given ? sequences.Pack(InputRules.Types(given, ids, Config.TokenTypeCount)) : null;
-        return (encoder.Forward(sequences.Pack(ids), sequences.Columns(ids.device), types, sequences, MaskOf(input, sequences), trace, RecomputeActivations), sequences);
-    }
-
-    private AttentionMask MaskOf(ModelInput input, PackedSequences sequences)
-    {
-        if (input.PrefixLengths is not { } prefixes) return Head == ModelHead.CausalLanguageModel ? AttentionMask.Causal : AttentionMask.None;
-        if (prefixes.Count != sequences.Count)
-            throw new ArgumentException($"{nameof(ModelInput.PrefixLengths)} has {prefixes.Count} lengths for {sequences.Count} sequences.", nameof(input));
-        for (int b = 0; b < prefixes.Count; b++)
-        {
-            if (prefixes[b] < 0 || prefixes[b] > sequences.Lengths[b])
-                throw new ArgumentException($"The prefix of sequence {b} ({prefixes[b]}) must be from 0 to its {sequences.Lengths[b]} tokens.", nameof(input));
-        }
-        return AttentionMask.Prefix(prefixes);
+        AttentionMask mask = InputRules.Mask(input, sequences, Head == ModelHead.CausalLanguageModel ? AttentionMask.Causal : AttentionMask.None);
+        return (encoder.Forward(sequences.Pack(ids), sequences.Columns(ids.device), types, sequences, mask, trace, RecomputeActivations), sequences);
     }
 
     /// <summary>(N, C) → (N, V).</summary>
