@@ -72,36 +72,36 @@ public sealed class BatchTests : IDisposable
                 using (var model = Tiny.Model(Tiny.Even)) Check<GptModel>(model, new RowsObjective(), new RowsObjective().Rows(5, 0, 7));
                 break;
             case "masked":
-            {
-                using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
-                using var model = (BertModel)MaskedLanguageModelingTests.Create("bert");
-                var objective = new MaskedLanguageModeling(tokens, MaskingFixture.WordPiece);
-                Batch batch = Draw(objective.Open(new(3), model, 7));
-                // One row without a target.
-                Array.Fill(batch.Targets, CrossEntropy.Ignored, 2 * batch.Length, batch.Length);
-                Check<BertModel>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
-                break;
-            }
+                {
+                    using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
+                    using var model = (BertModel)MaskedLanguageModelingTests.Create("bert");
+                    var objective = new MaskedLanguageModeling(tokens, MaskingFixture.WordPiece);
+                    Batch batch = Draw(objective.Open(new(3), model, 7));
+                    // One row without a target.
+                    Array.Fill(batch.Targets, CrossEntropy.Ignored, 2 * batch.Length, batch.Length);
+                    Check<BertModel>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
+                    break;
+                }
             case "denoising":
-            {
-                using TokenStore tokens = MaskingFixture.Store(MaskingFixture.Unigram, folder["tokens"]);
-                using var model = new T5Model(new T5Config { VocabSize = MaskingFixture.Unigram.VocabSize, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, HeadDim = 16, FeedForwardDim = 48 }, generator: generator);
-                var objective = new SequenceDenoising(tokens, MaskingFixture.Unigram, new SpanCorruption(MaskingFixture.Unigram), new() { ContextLength = 41 });
-                Batch batch = Draw(objective.Open(new(3), model, 7));
-                // A shorter row.
-                Array.Fill(batch.Targets, CrossEntropy.Ignored, 4 * batch.TargetLength - 5, 5);
-                Check<T5Model>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
-                break;
-            }
+                {
+                    using TokenStore tokens = MaskingFixture.Store(MaskingFixture.Unigram, folder["tokens"]);
+                    using var model = new T5Model(new T5Config { VocabSize = MaskingFixture.Unigram.VocabSize, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, HeadDim = 16, FeedForwardDim = 48 }, generator: generator);
+                    var objective = new SequenceDenoising(tokens, MaskingFixture.Unigram, new SpanCorruption(MaskingFixture.Unigram), new() { ContextLength = 41 });
+                    Batch batch = Draw(objective.Open(new(3), model, 7));
+                    // A shorter row.
+                    Array.Fill(batch.Targets, CrossEntropy.Ignored, 4 * batch.TargetLength - 5, 5);
+                    Check<T5Model>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
+                    break;
+                }
             default:
-            {
-                using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
-                var config = new BertConfig { VocabSize = MaskingFixture.WordPiece.VocabSize, ContextLength = 37, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, FeedForwardDim = 48 };
-                using var model = new BertModel(config, PreTrain.Models.ModelHead.PreTraining, generator: generator);
-                var objective = new SentencePairPrediction(tokens, MaskingFixture.WordPiece, new() { Task = SentencePairTask.SentenceOrder });
-                Check<BertModel>(model, objective, Draw(objective.Open(new(3), model, 7)));
-                break;
-            }
+                {
+                    using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
+                    var config = new BertConfig { VocabSize = MaskingFixture.WordPiece.VocabSize, ContextLength = 37, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, FeedForwardDim = 48 };
+                    using var model = new BertModel(config, PreTrain.Models.ModelHead.PreTraining, generator: generator);
+                    var objective = new SentencePairPrediction(tokens, MaskingFixture.WordPiece, new() { Task = SentencePairTask.SentenceOrder });
+                    Check<BertModel>(model, objective, Draw(objective.Open(new(3), model, 7)));
+                    break;
+                }
         }
     }
 
