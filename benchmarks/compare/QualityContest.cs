@@ -88,6 +88,6 @@ internal static class QualityContest
 
         public void OnStep(TrainingRun run, TrainingStep step) => Seconds += Batch * Context / step.TokensPerSecond;
 
-        public void OnEvaluation(TrainingRun run, double loss) => Points.Add((run.Step, Seconds, loss));
+        public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => Points.Add((run.Step, Seconds, evaluation.Loss));
     }
 }

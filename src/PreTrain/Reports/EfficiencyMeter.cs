@@ -70,7 +70,7 @@ public sealed class EfficiencyMeter : ITrainingCallback
     }
 
     /// <inheritdoc/>
-    public void OnEvaluation(TrainingRun run, double loss)
+    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation)
     {
         ArgumentNullException.ThrowIfNull(run);
         // What the start measured was too little if other programs were at work just then.

@@ -30,7 +30,15 @@ public sealed class HtmlReport(HtmlReportOptions? options = null) : ITrainingCal
     }
 
     /// <inheritdoc/>
-    public void OnEvaluation(TrainingRun run, double loss) => Refresh(run, "running", null);
+    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => Refresh(run, "running", null);
+
+    /// <inheritdoc/>
+    public void OnFault(TrainingRun run, TrainingFault fault)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        ArgumentNullException.ThrowIfNull(fault);
+        Keep(run, () => _journal!.Add(fault.Step, "fault", fault.Message));
+    }
 
     /// <inheritdoc/>
     public void OnCheckpoint(TrainingRun run, string folder)
@@ -95,6 +103,7 @@ public sealed class HtmlReport(HtmlReportOptions? options = null) : ITrainingCal
         {
             yield return ("validation loss", Loss(loss));
             yield return ("perplexity", Math.Exp(loss).ToString("G4", CultureInfo.InvariantCulture));
+            if (run.Validation?.Accuracy is { } accuracy) yield return ("accuracy", accuracy.ToString("P1", CultureInfo.InvariantCulture));
         }
         yield return ("parameters", SvgChart.Number(run.ParameterCount));
         yield return ("predicted tokens", SvgChart.Number(run.Tokens));

@@ -4,7 +4,7 @@ using PreTrain.Training;
 namespace PreTrain.Reports;
 
 /// <summary>
-/// Writes a training's numbers for TensorBoard into the run's folder: losses, learning rate, gradient norm, speed, memory, samples of text, and the configuration as a table. A resumed run
+/// Writes a training's numbers for TensorBoard into the run's folder: losses, learning rate, gradient norm, speed, memory, samples of text, and the configuration as a table. A run that is resumed, or goes back to a checkpoint,
 /// begins a new file, which makes TensorBoard drop what the interrupted one wrote behind the checkpoint.
 /// </summary>
 /// <param name="configuration">What is shown as the run's configuration; null for nothing.</param>
@@ -42,11 +42,25 @@ public sealed class TensorBoardCallback(JsonObject? configuration = null, TextSa
     }
 
     /// <inheritdoc/>
-    public void OnEvaluation(TrainingRun run, double loss)
+    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation)
     {
         ArgumentNullException.ThrowIfNull(run);
-        _file!.AddScalars(run.Step, ("loss/validation", loss));
+        ArgumentNullException.ThrowIfNull(evaluation);
+        List<(string, double)> values = [("loss/validation", evaluation.Loss)];
+        if (evaluation.Accuracy is { } accuracy) values.Add(("accuracy/validation", accuracy));
+        _file!.AddScalars(run.Step, [.. values]);
         ShowSample();
+    }
+
+    /// <inheritdoc/>
+    public void OnFault(TrainingRun run, TrainingFault fault)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        ArgumentNullException.ThrowIfNull(fault);
+        if (fault.ReturnedTo is null) return;
+        // The steps behind the checkpoint come again.
+        _file!.Dispose();
+        _file = new EventFile(run.Output, run.Step + 1);
     }
 
     /// <inheritdoc/>

@@ -52,7 +52,7 @@ public sealed class TextSamples : ITrainingCallback
     }
 
     /// <inheritdoc/>
-    public void OnEvaluation(TrainingRun run, double loss)
+    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation)
     {
         ArgumentNullException.ThrowIfNull(run);
         Sample(run);
@@ -80,7 +80,8 @@ public sealed class TextSamples : ITrainingCallback
         var options = new GenerationOptions { MaxNewTokens = NewTokens, Temperature = Temperature, Seed = Seed };
         return model switch
         {
-            ICausalLanguageModel causal => causal.Generate(_tokenizer, Text, options),
+            // One stack that can do both does what its head is for.
+            ICausalLanguageModel causal when model is not ITransformerModel { Head: ModelHead.MaskedLanguageModel } => causal.Generate(_tokenizer, Text, options),
             ISequenceToSequenceModel writer => $"{Text} → {writer.Generate(_tokenizer, Text, options)}",
             ElectraPair pair => Fill(pair.Generator, model),
             IMaskedLanguageModel masked => Fill(masked, model),

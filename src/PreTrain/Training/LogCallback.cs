@@ -24,7 +24,7 @@ internal sealed class LogCallback(ILogger log) : ITrainingCallback
             log.LogInformation("Step {Step}: validation loss {Loss:F4}, perplexity {Perplexity:F2}.", run.Step, evaluation.Loss, evaluation.Perplexity);
     }
 
-    public void OnFault(TrainingRun run, TrainingFault fault) => log.LogWarning("{Fault} {Action} Faults without progress: {InARow}.{Dump}", fault.Sentence, fault.Action switch
+    public void OnFault(TrainingRun run, TrainingFault fault) => log.LogWarning("{Fault} {Action} Faults without progress: {InARow}.{Dump}", fault.Message, fault.Action switch
     {
         FaultPolicy.Skip => "The update is skipped.",
         FaultPolicy.RollBack => $"The training goes back to step {fault.ReturnedTo}, and on with the data behind it.",

@@ -13,7 +13,7 @@ public sealed class NumericalException : Exception
     private static string Text(TrainingFault fault)
     {
         ArgumentNullException.ThrowIfNull(fault);
-        return fault.Sentence
+        return fault.Message
             + (fault.InARow > 1 ? $" It is the {fault.InARow}. fault without progress." : "")
             + (fault.Dump is null ? "" : $" The batch is in {fault.Dump}.")
             + " Lower the learning rate, lengthen the warm-up, or look at the data; the last checkpoint is not affected.";

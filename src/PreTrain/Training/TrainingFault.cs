@@ -33,8 +33,8 @@ public sealed record TrainingFault
     /// <summary>The full path of the file with the batches; null if it could not be written.</summary>
     public string? Dump { get; init; }
 
-    /// <summary>"The loss of step 7 is NaN."</summary>
-    internal string Sentence => Limit is { } limit
+    /// <summary>What was wrong as a sentence: "The loss of step 7 is NaN."</summary>
+    public string Message => Limit is { } limit
         ? string.Create(CultureInfo.InvariantCulture, $"The {Quantity} of step {Step} is {Value:G6}, and by the last steps it should be below {limit:G6}.")
         : string.Create(CultureInfo.InvariantCulture, $"The {Quantity} of step {Step} is {Value}.");
 
