@@ -16,8 +16,7 @@ internal static class SampleText
     /// <param name="context">The longest sequence of the model.</param>
     public static (string Text, int NewTokens) Choose(TokenStore store, TextTokenizer tokenizer, PretrainGoal goal, int context)
     {
-        (TokenRange train, TokenRange held) = store.Split(goal.ValidationFraction);
-        TokenRange source = held.Count > 0 ? held : train;
+        TokenRange source = goal.ValidationFraction > 0 && store.Split(goal.ValidationFraction).Validation is { Count: > 0 } held ? held : store.All;
         int[] ids = new int[Math.Min(Math.Min(MostTokens, Math.Max(1, context / 2)), source.Count)];
         store.Read(source.Start, ids);
         string[] words = tokenizer.Decode(ids, skipSpecialTokens: true).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);

@@ -80,6 +80,7 @@ public sealed class TextSamples : ITrainingCallback
         var options = new GenerationOptions { MaxNewTokens = NewTokens, Temperature = Temperature, Seed = Seed };
         return model switch
         {
+            IMaskedLanguageModel { Head: ModelHead.MaskedLanguageModel } masked => Fill(masked, model),   // a UniLM is a causal model too
             ICausalLanguageModel causal => causal.Generate(_tokenizer, Text, options),
             ISequenceToSequenceModel writer => $"{Text} → {writer.Generate(_tokenizer, Text, options)}",
             ElectraPair pair => Fill(pair.Generator, model),
