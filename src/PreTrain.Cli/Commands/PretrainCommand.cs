@@ -255,7 +255,7 @@ internal sealed class PretrainCommand
     /// <summary>The values of all options that are not what was given.</summary>
     private IEnumerable<(Option, JsonNode?)> Effective(ParseResult parsed, Session session, ModelSizes sizes, PretrainGoal goal, TrainingOptions training) =>
     [
-        (_vocabSize, parsed.GetValue(_tokenizer) is null ? sizes.VocabSize : null), (_preset, parsed.GetValue(_preset) ?? DefaultPreset), (_layers, sizes.Layers), (_heads, sizes.Heads),
+        (_vocabSize, parsed.GetValue(_tokenizer) is null && parsed.GetResult(_data) is not null ? sizes.VocabSize : null), (_preset, parsed.GetValue(_preset) ?? DefaultPreset), (_layers, sizes.Layers), (_heads, sizes.Heads),
         (_embedding, sizes.Embedding), (_context, sizes.Context), (_objective, goal.Objective), (_maskRate, goal.Masking.Rate), (_maskUnit, WordOf(goal.Masking.Unit)), (_wholeWord, false),
         (_meanSpan, goal.MeanSpanLength), (_validationFraction, goal.ValidationFraction), (_steps, training.Steps), (_batch, training.BatchSize), (_accumulate, training.AccumulationSteps),
         (_precision, WordOf(training.Precision)), (_learningRate, training.LearningRate), (_checkpointEvery, training.CheckpointEvery), (_evaluateEvery, training.EvaluateEvery),

@@ -80,8 +80,8 @@ public sealed class TextSamples : ITrainingCallback
         var options = new GenerationOptions { MaxNewTokens = NewTokens, Temperature = Temperature, Seed = Seed };
         return model switch
         {
-            // One stack that can do both does what its head is for.
-            ICausalLanguageModel causal when model is not ITransformerModel { Head: ModelHead.MaskedLanguageModel } => causal.Generate(_tokenizer, Text, options),
+            IMaskedLanguageModel { Head: ModelHead.MaskedLanguageModel } masked => Fill(masked, model),   // a UniLM is a causal model too
+            ICausalLanguageModel causal => causal.Generate(_tokenizer, Text, options),
             ISequenceToSequenceModel writer => $"{Text} → {writer.Generate(_tokenizer, Text, options)}",
             ElectraPair pair => Fill(pair.Generator, model),
             IMaskedLanguageModel masked => Fill(masked, model),

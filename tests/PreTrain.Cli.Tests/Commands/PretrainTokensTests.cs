@@ -48,6 +48,19 @@ public sealed class PretrainTokensTests : IDisposable
     }
 
     [Fact]
+    public void PrintConfig_OfTwoStores_IsAConfigurationOfTheSameRun()
+    {
+        ToolResult printed = Run("gpt", [.. Tokens("a", "b"), "--mix", "0.7,0.3", "--curriculum", "2", "--print-config"]);
+        Assert.True(printed.ExitCode == 0, printed.Error);
+
+        ToolResult again = ToolRunner.Run("gpt", "--config", _folder.Write("run.json", printed.Output), "--print-config");
+
+        Assert.True(again.ExitCode == 0, again.Error);
+        Assert.Equal(printed.Output, again.Output);
+        Assert.Contains("\"mix\": \"0.7,0.3\"", printed.Output);
+    }
+
+    [Fact]
     public void Pretrain_StoresThatDoNotFit_AreRefused()
     {
         Assert.Equal(0, ToolRunner.Run("tokenizer", "train", "--vocab-size", "270", "--data", _folder["text.txt"], "--output", _folder["other"], "--quiet").ExitCode);

@@ -69,7 +69,7 @@ public class RunConfigurationTests
     [InlineData("""{"model": {"depth": 9}}""", "model.depth (9) is not known; model takes preset, layers, heads, embedding or context.")]
     [InlineData("""{"model": 9}""", "model (9) must be an object.")]
     [InlineData("""{"training": {"resume": true}}""", "training.resume (true) is of a call, not of a run; it is for the command line.")]
-    [InlineData("""{"objective": {"mask-rate": 0.2}}""", "objective.mask-rate (0.2) is not known; objective takes ")]
+    [InlineData("""{"objective": {"mask-rate": 0.2}}""", "objective.mask-rate (0.2) is not known; objective takes objective.")]
     [InlineData("""{"command": "bert"}""", "command (\"bert\") must be \"gpt\", the command that is called.")]
     [InlineData("[]", "its top level must be an object.")]
     public void Config_WrongEntry_NamesFileKeyValueAndRule(string json, string message)
