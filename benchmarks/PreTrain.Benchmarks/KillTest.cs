@@ -10,20 +10,26 @@ namespace PreTrain.Benchmarks;
 /// </summary>
 internal static class KillTest
 {
+    private const int CheckpointSteps = 4;
     private const string Sizes = "--layers 2 --heads 2 --embedding 32 --context 48 --batch 5 --vocab-size 700 --checkpoint-every 4 --evaluate-every 20 --log-every 1 --validation-fraction 0.1 --device cpu --threads 1";
 
     private static readonly (string Name, string Arguments)[] s_runs =
     [
-        ("causal", "gpt"),
-        ("causal, Muon in two micro-batches, average of weights", "llama --optimizer muon --accumulate 2 --ema 0.99"),
         ("masked", "bert --objective masked-lm"),
-        ("masked words, bf16", "roberta --whole-word --precision bf16"),
-        ("next sentence", "bert --objective next-sentence"),
-        ("sentence order", "bert --objective sentence-order"),
         ("replaced tokens", "electra"),
-        ("masked, unpadded", "modernbert --optimizer adamw8bit"),
         ("span corruption", "t5 --objective span-corruption"),
+        ("next sentence", "bert --objective next-sentence"),
+        ("causal, packed, by length", "gpt --pack best-fit --curriculum 3"),
+        ("one stack for three tasks", "unilm"),
+        ("denoising", "bart"),
+        ("prefix of a decoder", "llama --objective prefix-lm"),
+        ("causal, Muon in two micro-batches, average of weights", "llama --optimizer muon --accumulate 2 --ema 0.99"),
+        ("sentence order", "bert --objective sentence-order"),
+        ("masked spans", "ernie --mask-unit span"),
+        ("masked words, bf16", "roberta --whole-word --precision bf16"),
+        ("masked, unpadded, packed", "modernbert --optimizer adamw8bit --pack best-fit"),
         ("prefix", "t5 --objective prefix-lm --optimizer adafactor"),
+        ("causal", "gpt"),
     ];
 
     internal static int Run(string[] arguments)
@@ -70,6 +76,9 @@ internal static class KillTest
         }
     }
 
+    /// <summary>When a process is killed: so many seconds after it has said that it made so many steps, or after its start.</summary>
+    private sealed record Moment(int Steps, double Seconds);
+
     private sealed class Duel(string folder, string name, string run, string data, string tool, int steps)
     {
         private readonly string _whole = Path.Combine(folder, $"{name} whole"), _killed = Path.Combine(folder, $"{name} killed");
@@ -79,15 +88,15 @@ internal static class KillTest
         {
             var clock = Stopwatch.StartNew();
             if (Start(_whole, resume: false, kill: null) is var code and not 0) return Say($"the whole run ended with {code}");
-            double training = LastSecond(_whole), start = clock.Elapsed.TotalSeconds - training;
+            double start = clock.Elapsed.TotalSeconds - Seconds(_whole);
             var random = new Random(11);
             int done = 0;
             var at = new List<int>();
             while (done < kills)
             {
-                // Any moment from its start on, and up to twice the share of the steps that it may take.
-                double patience = 0.05 + random.NextDouble() * (start + 2 * training / kills);
-                int? result = Start(_killed, resume: done > 0, TimeSpan.FromSeconds(patience));
+                // A quarter of them before the first step, the rest up to twice the share of the steps that each process may take, and a little later: in the next step, or while a checkpoint is written.
+                Moment moment = random.NextDouble() < 0.25 ? new(int.MaxValue, 0.05 + random.NextDouble() * start) : new(1 + random.Next(CheckpointSteps + 2 * steps / kills), 0.03 * random.NextDouble());
+                int? result = Start(_killed, resume: done > 0, moment);
                 if (result == 0) break;
                 if (result is not null) return Say($"a resumed run ended with {result}");
                 done++;
@@ -112,7 +121,7 @@ internal static class KillTest
         }
 
         /// <returns>The exit code; null when it was killed.</returns>
-        private int? Start(string output, bool resume, TimeSpan? kill)
+        private int? Start(string output, bool resume, Moment? kill)
         {
             var start = new ProcessStartInfo("dotnet", [tool, .. run.Split(' '), "--data", data, "--output", output, "--steps", $"{steps}", .. Sizes.Split(' '), .. resume ? ["--resume"] : Array.Empty<string>()])
             {
@@ -120,23 +129,35 @@ internal static class KillTest
                 RedirectStandardError = true,
             };
             using Process process = Process.Start(start)!;
-            Task<string> log = process.StandardError.ReadToEndAsync(), text = process.StandardOutput.ReadToEndAsync();
-            bool ended = kill is null ? Wait(process) : process.WaitForExit(kill.Value);
-            if (!ended) process.Kill();
-            process.WaitForExit();
-            if (log.Result.Contains("broken checkpoint", StringComparison.Ordinal)) _broken++;
-            if (ended && process.ExitCode != 0) Console.Error.WriteLine(log.Result + text.Result);
-            return ended ? process.ExitCode : null;
-
-            static bool Wait(Process process)
+            var log = new System.Text.StringBuilder();
+            using var reached = new ManualResetEventSlim();
+            int seen = 0;
+            process.ErrorDataReceived += (_, line) =>
             {
-                process.WaitForExit();
-                return true;
+                lock (log) log.AppendLine(line.Data);
+                if (line.Data?.StartsWith("Step ", StringComparison.Ordinal) == true && ++seen == kill?.Steps) reached.Set();
+            };
+            process.BeginErrorReadLine();
+            Task<string> text = process.StandardOutput.ReadToEndAsync();
+            Task ended = process.WaitForExitAsync();
+            bool killed = false;
+            if (kill is { } moment)
+            {
+                if (moment.Steps < int.MaxValue) Task.WaitAny(ended, Task.Run(() => WaitHandle.WaitAny([reached.WaitHandle], TimeSpan.FromMinutes(5))));
+                killed = !ended.Wait(TimeSpan.FromSeconds(moment.Seconds));
+                if (killed) process.Kill();
             }
+            ended.Wait();
+            reached.Set();
+            string said;
+            lock (log) said = log.ToString();
+            if (said.Contains("broken checkpoint", StringComparison.Ordinal)) _broken++;
+            if (!killed && process.ExitCode != 0) Console.Error.WriteLine(said + text.Result);
+            return killed ? null : process.ExitCode;
         }
 
-        /// <summary>How long the trainer ran.</summary>
-        private static double LastSecond(string run) => System.Text.Json.JsonDocument.Parse(File.ReadLines(Path.Combine(run, "timings.jsonl")).Last()).RootElement.GetProperty("seconds").GetDouble();
+        /// <summary>How long the trainer took.</summary>
+        private static double Seconds(string run) => System.Text.Json.JsonDocument.Parse(File.ReadLines(Path.Combine(run, "timings.jsonl")).Last()).RootElement.GetProperty("seconds").GetDouble();
 
         private int LastStep()
         {
@@ -152,6 +173,8 @@ internal static class KillTest
             return File.Exists(other) && File.ReadAllBytes(Path.Combine(_whole, file)).AsSpan().SequenceEqual(File.ReadAllBytes(other));
         }
 
-        private static IEnumerable<string> Files(string root) => Directory.EnumerateFileSystemEntries(root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(root, path)).Order();
+        /// <summary>All but TensorBoard's, of which every resumption begins one.</summary>
+        private static IEnumerable<string> Files(string root) => Directory.EnumerateFileSystemEntries(root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(root, path))
+            .Where(path => !path.StartsWith("events.out.tfevents.", StringComparison.Ordinal)).Order();
     }
 }

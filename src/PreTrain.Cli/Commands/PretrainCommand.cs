@@ -201,7 +201,8 @@ internal sealed class PretrainCommand
         ModelSizes sizes = new(parsed.GetValue(_layers) ?? preset.Layers, parsed.GetValue(_heads) ?? preset.Heads, parsed.GetValue(_embedding) ?? preset.Embedding,
             parsed.GetValue(_context) ?? preset.Context, parsed.GetValue(_vocabSize) ?? Math.Max(preset.VocabSize, _family.SmallestVocabulary));
         var faults = new List<string>();
-        if (sizes.Embedding % sizes.Heads != 0)
+        // The heads of some T5 are narrower or wider than their share.
+        if (sizes.Embedding % sizes.Heads != 0 && (sizes.Embedding, sizes.Heads) != (preset.Embedding, preset.Heads))
             faults.Add($"--embedding ({sizes.Embedding}) must be divisible by --heads ({sizes.Heads}).");
         if (sizes.VocabSize < _family.SmallestVocabulary)
             faults.Add($"--vocab-size ({sizes.VocabSize}) must be at least {_family.SmallestVocabulary}: {_family.VocabularyNeeds}.");

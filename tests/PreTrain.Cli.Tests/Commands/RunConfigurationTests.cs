@@ -85,6 +85,18 @@ public class RunConfigurationTests
     }
 
     [Fact]
+    public void PrintConfig_PresetWhoseHeadsAreNoShareOfItsWidth_IsTaken()
+    {
+        ToolResult result = ToolRunner.Run("t5", "--data", "x", "--output", "y", "--preset", "t5-v1.1-small", "--micro-batch", "auto", "--print-config");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        JsonElement json = JsonDocument.Parse(result.Output).RootElement;
+        Assert.Equal((512, 6), (json.GetProperty("model").GetProperty("embedding").GetInt32(), json.GetProperty("model").GetProperty("heads").GetInt32()));
+        Assert.Equal("auto", json.GetProperty("training").GetProperty("micro-batch").GetString());
+        Assert.Equal("stop", json.GetProperty("reliability").GetProperty("on-not-finite").GetString());
+    }
+
+    [Fact]
     public void Config_SeveralFaults_AreToldTogether()
     {
         using var folder = new TemporaryFolder();

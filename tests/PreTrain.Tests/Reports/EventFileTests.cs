@@ -1,6 +1,7 @@
 using PreTrain.Reports;
 using PreTrain.Tests.Checkpoints;
 using PreTrain.Tests.Training;
+using PreTrain.Training;
 
 namespace PreTrain.Tests.Reports;
 
@@ -68,6 +69,22 @@ public sealed class EventFileTests
             Assert.Equal(EventReader.Numbers(expected, tag), EventReader.Numbers(actual, tag));
         }
         Assert.Equal(12, EventReader.Numbers(actual, "speed/tokens_per_second").Length);
+    }
+
+    [Fact]
+    public void Callbacks_RunThatGoesBackToACheckpoint_ShowEachStepOnceAndTheFault()
+    {
+        using var folder = new TemporaryFolder();
+        using TensorBoardCallback straight = new(), back = new();
+        // The batch of step 8 is spoiled: back to step 5, and on behind it.
+        Tiny.Train(Tiny.Model(Tiny.Even), new RowsObjective { Omitted = [15, 18, 21] }, Tiny.Options(folder["straight"]) with { Callbacks = [straight] });
+        Tiny.Train(Tiny.Model(Tiny.Even), new RowsObjective { Factors = new Dictionary<long, double> { [21] = double.NaN } },
+            Tiny.Options(folder["back"]) with { Faults = new() { NotFinite = FaultPolicy.RollBack }, Callbacks = [back, new HtmlReport()] });
+
+        List<EventReader.Event> expected = EventReader.ReadFolder(folder["straight"]), actual = EventReader.ReadFolder(folder["back"]);
+        foreach (string tag in new[] { "loss/training", "loss/validation" }) Assert.Equal(EventReader.Numbers(expected, tag), EventReader.Numbers(actual, tag));
+        Assert.Equal(2, Directory.GetFiles(folder["back"], "events.out.tfevents.*").Length);
+        Assert.Contains("The loss of step 8 is NaN.", File.ReadAllText(folder["back/report.html"]));
     }
 
     [Fact]
