@@ -62,7 +62,7 @@ public sealed class Trainer
         var start = _options.Resume ? FindStart(checkpoints, folder, identity) : null;
         using IBatchSource source = goal.Open(streams, model, _options.BatchSize, start?.State.Data);
         if (_options.Precision == Precision.Float16) HalfPrecision.Require(model.parameters().First().device);
-        using IDisposable? deterministic = _options.Deterministic ? use_deterministic_algorithms(true) : null;
+        using DeterministicAlgorithms? deterministic = _options.Deterministic ? DeterministicAlgorithms.Use() : null;
         using IDisposable frozen = _options.Update.Freeze(model);
         using var parameters = new FlatParameters(model, _options.Precision);
         using IOptimizer optimizer = _options.EffectiveOptimizer.Create(parameters, _options.Update);

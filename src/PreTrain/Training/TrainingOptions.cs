@@ -35,6 +35,7 @@ public sealed record TrainingOptions
     /// <summary>
     /// Whether two runs with the same settings, on the same machine and number of threads, end with the same bytes: torch must use deterministic algorithms or say that it has none, and
     /// nothing is chosen by a clock. On a processor that is so without this mode too, but for <see cref="MicroBatchSize"/> 0; on CUDA devices it costs time.
+    /// Only the portable provider can give torch that order; with the package TorchSharp the training is refused.
     /// </summary>
     /// <value>The default is false.</value>
     public bool Deterministic { get; init; }

@@ -117,17 +117,4 @@ public sealed class SettingsTests
         Assert.False(mps_is_available());
         Assert.True(TryInitializeDeviceType(DeviceType.CPU));
     }
-
-    [Fact]
-    public void DeterministicAlgorithms_Used_UntilTheScopeEnds()
-    {
-        Assert.False(are_deterministic_algorithms_enabled());
-        using (use_deterministic_algorithms())
-        {
-            Assert.True(are_deterministic_algorithms_enabled());
-            using (use_deterministic_algorithms(false)) Assert.False(are_deterministic_algorithms_enabled());
-            Assert.True(are_deterministic_algorithms_enabled());
-        }
-        Assert.False(are_deterministic_algorithms_enabled());
-    }
 }
