@@ -57,9 +57,10 @@ internal static class CheckpointMemory
     private static void Measure(string what, string path, Action<CheckpointTensors, string> use)
     {
         long weights = 4 * CheckpointBenchmarks.Weights().Sum(w => w.Tensor.NumberOfElements);
-        double gigabytes = new FileInfo(path).Length / 1e9, peak = 0;
+        double gigabytes = new FileInfo(path).Length / 1e9;
         var clock = new List<double>();
         var processor = new List<double>();
+        var peaks = new List<double>();
         long before = Status("VmRSS");
         if (what == "read-into-memory-in-use")
             foreach (var (name, tensor) in CheckpointBenchmarks.Weights()) s_targets.Add(name, tensor.contiguous());
@@ -70,10 +71,10 @@ internal static class CheckpointMemory
             CheckpointBenchmarks.ForEach(path, use);
             clock.Add(watch.Elapsed.TotalSeconds);
             processor.Add((Environment.CpuUsage.TotalTime - used).TotalSeconds);
-            peak = (Status("VmHWM") - before) / (double)weights;
+            peaks.Add((Status("VmHWM") - before) / (double)weights);
         }
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{what}: {gigabytes / clock.Order().ElementAt(Rounds / 2):F2} GB/s (median; best {gigabytes / clock.Min():F2}), {gigabytes / processor.Min():F2} GB per second of a processor; peak memory {peak:F3} of the weights"));
+            $"{what}: {gigabytes / clock.Order().ElementAt(Rounds / 2):F2} GB/s (median; best {gigabytes / clock.Min():F2}), {gigabytes / processor.Min():F2} GB per second of a processor; peak memory {peaks[0]:F3} of the weights, {peaks[^1]:F3} after {Rounds} times"));
     }
 
     private static long Status(string name) =>
