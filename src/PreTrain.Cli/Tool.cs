@@ -33,6 +33,7 @@ internal static class Tool
         TokenizerCommand.AddTo(root, Add);
         DataCommand.AddTo(root, Add);
         PretrainCommand.AddTo(root, Add);
+        VitCommand.AddTo(root, Add);
         ScheduleCommand.AddTo(root, Add);
         GenerateCommand.AddTo(root, Add);
         var evaluate = new Command("evaluate", "Measures a model.");

@@ -18,6 +18,9 @@ internal sealed class ReportChoice
 
     public IEnumerable<Option> All => [_report, _sample, _profile, _peak, _watts];
 
+    /// <summary>Those of a model that writes no text.</summary>
+    public IEnumerable<Option> WithoutText => All.Where(option => option != _sample);
+
     /// <summary>Values of options that were not given.</summary>
     public IEnumerable<(Option, JsonNode?)> Effective(ParseResult parsed)
     {
@@ -26,18 +29,18 @@ internal sealed class ReportChoice
 
     /// <summary>The callbacks of a run.</summary>
     /// <param name="parsed">The command line.</param>
-    /// <param name="tokenizer">The tokenizer of the data.</param>
+    /// <param name="tokenizer">The tokenizer of the data; null where it is no text.</param>
     /// <param name="cost">What the model computes for a token.</param>
     /// <param name="configuration">The run's options.</param>
     /// <param name="usualSample">The text of the samples where none is given, and the most tokens to write.</param>
-    public RunReports Create(ParseResult parsed, TextTokenizer tokenizer, TransformerCost cost, JsonObject configuration, (string Text, int NewTokens) usualSample)
+    public RunReports Create(ParseResult parsed, TextTokenizer? tokenizer, TransformerCost cost, JsonObject configuration, (string Text, int NewTokens) usualSample)
     {
         ReportKinds kinds = Kinds(parsed);
-        string sample = parsed.GetValue(_sample) ?? usualSample.Text;
+        string? sample = tokenizer is null ? null : parsed.GetValue(_sample) ?? usualSample.Text;
         return new RunReports(configuration)
         {
             Efficiency = new EfficiencyMeter(new() { Cost = cost, PeakFlopsPerSecond = parsed.GetValue(_peak) * 1e12, Watts = parsed.GetValue(_watts) }),
-            Samples = kinds == ReportKinds.None || string.IsNullOrWhiteSpace(sample) ? null : new TextSamples(tokenizer, sample, usualSample.NewTokens),
+            Samples = kinds == ReportKinds.None || string.IsNullOrWhiteSpace(sample) ? null : new TextSamples(tokenizer!, sample, usualSample.NewTokens),
             Profiler = parsed.GetValue(_profile) is { } steps ? new StepProfiler(steps) : null,
             Kinds = kinds,
         };

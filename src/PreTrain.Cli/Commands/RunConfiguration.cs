@@ -25,8 +25,9 @@ internal static class RunConfiguration
     [
         ("", ["data", "tokens", "mix", "pack", "curriculum", "output"]),
         ("tokenizer", ["tokenizer", "vocab-size"]),
-        ("model", ["preset", "layers", "heads", "embedding", "context"]),
+        ("model", ["preset", "image-size", "patch-size", "layers", "heads", "embedding", "context", "decoder-layers", "decoder-heads", "decoder-embedding"]),
         ("objective", ["objective", "mask-rate", "mask-unit", "whole-word", "lexicon", "mean-span"]),
+        ("images", ["min-crop-area", "flip", "brightness", "contrast"]),
         (OtherGroup, ["steps", "batch", "accumulate", "precision"]),
         ("schedule", ["schedule", "minimum-learning-rate", "warmup-steps", "cycle-steps", "cycle-factor", "power", "timescale-steps", "decay-steps", "final-decay", "rise-share", "start-divisor", "step-size", "step-factor"]),
         ("optimizer", ["optimizer", "learning-rate", "weight-decay", "beta1", "beta2", "epsilon", "momentum", "nesterov"]),

@@ -72,4 +72,23 @@ internal static class Options
             return value;
         },
     };
+
+    /// <summary>One of several words.</summary>
+    public static Option<string?> Word(string name, string description, string[] words)
+    {
+        Option<string?> option = new(name)
+        {
+            Description = description,
+            HelpName = string.Join('|', words),
+            CustomParser = result =>
+            {
+                string given = result.Tokens[^1].Value;
+                if (words.FirstOrDefault(word => word.Equals(given, StringComparison.OrdinalIgnoreCase)) is { } found) return found;
+                result.AddError($"{name} ({given}) must be {Join(words)}.");
+                return null;
+            },
+        };
+        option.CompletionSources.Add(words);
+        return option;
+    }
 }

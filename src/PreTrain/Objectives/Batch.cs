@@ -1,3 +1,5 @@
+using PreTrain.Data.Images;
+
 namespace PreTrain.Objectives;
 
 /// <summary>What one micro-batch is made of, in plain memory: it was prepared off the training thread.</summary>
@@ -12,7 +14,7 @@ public sealed record Batch
     /// <summary>Sequences.</summary>
     public required int Rows { get; init; }
 
-    /// <summary>Tokens of a sequence.</summary>
+    /// <summary>Tokens of a sequence; patches of an image.</summary>
     public required int Length { get; init; }
 
     /// <summary>Positions that count.</summary>
@@ -32,6 +34,9 @@ public sealed record Batch
 
     /// <summary>A class for each sequence; null for none.</summary>
     public long[]? Labels { get; init; }
+
+    /// <summary>An image for each row, of a batch that has no tokens; null for none. As many patches of each count.</summary>
+    public ImageBatch? Images { get; init; }
 
     /// <summary>What the loss draws follows from this number.</summary>
     public long Seed { get; init; }
@@ -60,10 +65,11 @@ public sealed record Batch
                 Inputs = Slice(Inputs, first, count)!,
                 Targets = targets,
                 Rows = count,
-                ValidTargets = targets.LongCount(target => target != Modules.CrossEntropy.Ignored),
+                ValidTargets = Images is null ? targets.LongCount(target => target != Modules.CrossEntropy.Ignored) : ValidTargets / Rows * count,
                 AttentionMask = Slice(AttentionMask, first, count),
                 TokenTypes = Slice(TokenTypes, first, count),
                 Labels = Slice(Labels, first, count),
+                Images = Images?.Slice(first, count),
                 Seed = unchecked(Seed + first),
                 Whole = Whole ?? this,
             });

@@ -69,7 +69,8 @@ internal sealed class RunFolder
         for (int b = 0; b < batches.Count; b++)
         {
             Batch batch = batches[b];
-            text.AppendLine(CultureInfo.InvariantCulture, $"micro-batch {b + 1} of {batches.Count}: loss {losses[b]}, {batch.Rows} rows of {batch.Length} tokens, {batch.ValidTargets} targets");
+            text.AppendLine(CultureInfo.InvariantCulture, $"micro-batch {b + 1} of {batches.Count}: loss {losses[b]}, {batch.Rows} rows of {batch.Length} {(batch.Images is null ? "tokens" : "patches")}, {batch.ValidTargets} targets");
+            if (batch.Images is not null) continue;   // pixels say nothing as text; the position of the data says which images they were
             for (int row = 0; row < batch.Rows; row++)
             {
                 ReadOnlySpan<long> inputs = batch.Inputs.AsSpan(row * batch.Length, batch.Length), targets = batch.Targets.AsSpan(row * batch.TargetLength, batch.TargetLength);

@@ -160,7 +160,7 @@ public sealed class TrainingRun : IDisposable
             var batches = new Batch[Options.AccumulationSteps];
             for (int i = 0; i < batches.Length; i++) batches[i] = source.Next(cancellationToken);
             (_dataBefore, _data) = (_data, source.State);
-            _inputTokens = batches.Sum(batch => (long)batch.Inputs.Length + (Model is ISequenceToSequenceModel ? batch.Targets.Length : 0));
+            _inputTokens = batches.Sum(batch => (batch.Images is null ? batch.Inputs.Length : (long)batch.Rows * batch.Length) + (Model is ISequenceToSequenceModel ? batch.Targets.Length : 0));
             return batches;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

@@ -1,5 +1,6 @@
 using System.Reflection;
 using PreTrain.Data;
+using PreTrain.Data.Images;
 using PreTrain.Data.Masking;
 using PreTrain.Models.Bert;
 using PreTrain.Models.Gpt;
@@ -47,6 +48,21 @@ public sealed class BatchTests : IDisposable
             Assert.Equal((long[])array.GetValue(batch)!, pieces.SelectMany(piece => (long[])array.GetValue(piece)!));
             Assert.All(pieces, piece => Assert.Equal(((long[])array.GetValue(batch)!).Length / 5 * piece.Rows, ((long[])array.GetValue(piece)!).Length));
         }
+    }
+
+    [Fact]
+    public void Split_Images_AreCutWithTheirTargets()
+    {
+        var images = new ImageBatch([.. Enumerable.Range(0, 5 * 3 * 2 * 7).Select(i => (float)i)], 5, 3, 2, 7);
+        var batch = new Batch { Inputs = [], Targets = [], Rows = 5, Length = 11, ValidTargets = 35, Images = images };
+
+        IReadOnlyList<Batch> pieces = batch.Split(2);
+
+        Assert.Equal([14L, 14L, 7L], pieces.Select(piece => piece.ValidTargets));
+        Assert.Equal([2, 2, 1], pieces.Select(piece => piece.Images!.Count));
+        Assert.Equal(images.Pixels, pieces.SelectMany(piece => piece.Images!.Pixels));
+        Assert.Equal([1, 3, 2, 7], pieces[2].Images!.Shape);
+        Assert.Throws<ArgumentOutOfRangeException>(() => images.Slice(4, 2));
     }
 
     [Fact]
