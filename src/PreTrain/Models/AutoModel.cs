@@ -1,6 +1,7 @@
 using PreTrain.Checkpoints;
 using PreTrain.Models.Bart;
 using PreTrain.Models.Bert;
+using PreTrain.Models.DistilBert;
 using PreTrain.Models.Electra;
 using PreTrain.Models.Ernie;
 using PreTrain.Models.Gpt;
@@ -24,6 +25,7 @@ public static class AutoModel
     private static readonly (string ModelType, Loader Load)[] s_families =
     [
         ("bert", Bert),
+        ("distilbert", DistilBertModel.FromPretrained),
         ("roberta", RobertaModel.FromPretrained),
         ("xlm-roberta", RobertaModel.FromPretrained),
         ("ernie", ErnieModel.FromPretrained),

@@ -79,7 +79,7 @@ public sealed class PostNormBlock : nn.Module
 
     private Tensor Finish(Tensor x, Tensor attended, double dropout)
     {
-        Tensor middle = attention_norm.JoinNormed(x, attended, attention_output, dropout);
+        Tensor middle = attention_norm.JoinNormed(x, attended, attention_output, _options.DropsAttentionOutput ? dropout : 0);
         Tensor inner = Activations.Apply(_options.Activation, feed_forward_input.Product(middle), feed_forward_input.bias);   // (N, inner)
         if (training && _options.ActivationDropout > 0) inner = nn.functional.dropout(inner, _options.ActivationDropout, training: true);
         return feed_forward_norm.JoinNormed(middle, inner, feed_forward_output, dropout);

@@ -21,6 +21,10 @@ public sealed record PostNormBlockOptions
     /// <summary>The probability with which an element of a sub-layer's output is dropped in training.</summary>
     public double Dropout { get; init; }
 
+    /// <summary>Whether that holds for attention's output too, and not for the feed-forward layer's alone.</summary>
+    /// <value>The default is true.</value>
+    public bool DropsAttentionOutput { get; init; } = true;
+
     /// <summary>The probability with which an attention weight is dropped in training.</summary>
     public double AttentionDropout { get; init; }
 

@@ -11,11 +11,11 @@ namespace PreTrain.Modules;
 /// </summary>
 public sealed class PostNormEncoder : nn.Module
 {
-    /// <summary>(V, E), (positions, E), (segments, E).</summary>
-    public readonly Parameter token_embedding, position_embedding, type_embedding;
+    /// <summary>(V, E), (positions, E).</summary>
+    public readonly Parameter token_embedding, position_embedding;
 
-    /// <summary>(tasks, E), or null.</summary>
-    public readonly Parameter? task_embedding;
+    /// <summary>(segments, E), (tasks, E); null where the model has none.</summary>
+    public readonly Parameter? type_embedding, task_embedding;
 
     /// <summary>Behind the sum of the embeddings.</summary>
     public readonly Norm embedding_norm;
@@ -38,7 +38,7 @@ public sealed class PostNormEncoder : nn.Module
         long width = options.EmbeddingWidth == 0 ? options.Block.Width : options.EmbeddingWidth;
         token_embedding = Table(embeddings?.token_embedding, "token", options.VocabSize, width);
         position_embedding = Table(embeddings?.position_embedding, "position", options.PositionCount, width);
-        type_embedding = Table(embeddings?.type_embedding, "segment", options.TypeCount, width);
+        if (options.TypeCount > 0) type_embedding = Table(embeddings?.type_embedding, "segment", options.TypeCount, width);
         if (options.TaskCount > 0) task_embedding = Table(embeddings?.task_embedding, "task", options.TaskCount, width);
         embedding_norm = embeddings?.embedding_norm ?? new Norm(width, options.Block.NormEpsilon);
         if (width != options.Block.Width) embedding_map = new Projection(width, options.Block.Width);
@@ -97,8 +97,8 @@ public sealed class PostNormEncoder : nn.Module
     private Tensor Embed(Tensor ids, Tensor positions, Tensor? types)
     {
         // One segment or task for all is one row, which broadcasts.
-        Tensor x = token_embedding.index_select(0, ids) + position_embedding.index_select(0, positions)
-            + (types is null ? type_embedding.narrow(0, 0, 1) : type_embedding.index_select(0, types));
+        Tensor x = token_embedding.index_select(0, ids) + position_embedding.index_select(0, positions);
+        if (type_embedding is not null) x += types is null ? type_embedding.narrow(0, 0, 1) : type_embedding.index_select(0, types);
         if (task_embedding is not null) x += task_embedding.narrow(0, 0, 1);
         x = embedding_norm.forward(x);   // (N, E)
         if (training && _options.Block.Dropout > 0) x = nn.functional.dropout(x, _options.Block.Dropout, training: true);

@@ -9,7 +9,7 @@ public sealed record PostNormEncoderOptions
     /// <summary>The number of learned positions.</summary>
     public required long PositionCount { get; init; }
 
-    /// <summary>The number of different segments.</summary>
+    /// <summary>The number of different segments; 0 for a model without them.</summary>
     public required long TypeCount { get; init; }
 
     /// <summary>The number of blocks.</summary>

@@ -42,6 +42,12 @@ def gpt(shape):
     return {**sizes, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "num_labels": LABELS}
 
 
+def distilled(shape):
+    names = dict(vocab_size="vocab_size", hidden_size="dim", num_hidden_layers="n_layers", num_attention_heads="n_heads", intermediate_size="hidden_dim", max_position_embeddings="max_position_embeddings")
+    sizes = {names[name]: value for name, value in ENCODERS[shape].items()}
+    return {**sizes, "dropout": 0.0, "attention_dropout": 0.0, "seq_classif_dropout": 0.0, "qa_dropout": 0.0, "num_labels": LABELS}
+
+
 def llama_rotary(shape):
     return {"rope_theta": 10000.0, "rope_type": "default"} if shape == "two-layers" else {
         "rope_theta": 500.0, "rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
@@ -85,6 +91,10 @@ FAMILIES = {
     "Bert": ("BertConfig", lambda shape: encoder(shape, type_vocab_size=2, num_labels=LABELS), {
         "masked-lm": "BertForMaskedLM", "next-sentence": "BertForNextSentencePrediction", "pre-training": "BertForPreTraining",
         "classify": "BertForSequenceClassification", "tokens": "BertForTokenClassification", "qa": "BertForQuestionAnswering", "none": "BertModel",
+    }),
+    "DistilBert": ("DistilBertConfig", lambda shape: distilled(shape), {
+        "masked-lm": "DistilBertForMaskedLM", "classify": "DistilBertForSequenceClassification", "tokens": "DistilBertForTokenClassification",
+        "qa": "DistilBertForQuestionAnswering", "none": "DistilBertModel",
     }),
     "UniLm": ("BertConfig", lambda shape: encoder(shape, type_vocab_size=2), {"masked-lm": "BertForMaskedLM", "prefix-lm": "BertForMaskedLM", "causal-lm": "BertLMHeadModel"}),
     "Roberta": ("RobertaConfig", lambda shape: encoder(shape, type_vocab_size=1, num_labels=LABELS), {
