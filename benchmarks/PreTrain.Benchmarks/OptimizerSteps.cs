@@ -11,11 +11,11 @@ namespace PreTrain.Benchmarks;
 /// <summary>
 /// A step of every optimizer for the 124 million parameters of GPT-2, beside the time of copying the bytes that it must touch: <c>-- optimizer-steps [NAME…]</c>. Those are
 /// gradient, weights and state, read and written once, and the 16-bit copy of the weights; to copy N bytes touches 2 N. Steps and copies take turns, since other
-/// programs disturb both, and the least of each counts.
+/// programs disturb both, and the least of each counts. Muon's products are flops and not bytes: its second line is the step without them.
 /// </summary>
 internal static class OptimizerSteps
 {
-    private const int Rounds = 9;
+    private const int Rounds = 9, RoundsOfProducts = 2;
 
     private static readonly IOptimizerOptions[] s_optimizers =
     [
@@ -26,36 +26,41 @@ internal static class OptimizerSteps
     internal static int Run(string[] names)
     {
         set_num_threads(Environment.ProcessorCount);
-        Console.WriteLine("optimizer   precision   bytes/parameter   step ms   copy ms   ratio");
+        Console.WriteLine("optimizer     precision   bytes/parameter   step ms   copy ms   ratio");
         foreach (Precision precision in new[] { Precision.Float32, Precision.BFloat16 })
         {
             using var model = new GptModel(GptPresets.Gpt2Small);
             using var parameters = new FlatParameters(model, precision);
-            foreach (IOptimizerOptions options in s_optimizers.Where(o => names.Length == 0 || names.Contains(o.Name))) Measure(options, parameters);
+            using Tensor gradient = randn_like(parameters.Gradient) * 1e-3;
+            foreach (IOptimizerOptions options in s_optimizers.Where(o => names.Length == 0 || names.Contains(o.Name)))
+            {
+                Measure(options.Name, () => options.Create(parameters), parameters, gradient, options is MuonOptions ? RoundsOfProducts : Rounds);
+                if (options is MuonOptions muon) Measure("  of it bytes", () => new Muon(parameters, muon with { Iterations = 0 }, new(), kernels: true), parameters, gradient, Rounds);
+            }
         }
         return 0;
     }
 
-    private static void Measure(IOptimizerOptions options, FlatParameters parameters)
+    private static void Measure(string name, Func<IOptimizer> create, FlatParameters parameters, Tensor example, int rounds)
     {
         using IDisposable mode = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        using IOptimizer optimizer = options.Create(parameters);
+        using IOptimizer optimizer = create();
         long state = optimizer.State().Sum(s => s.View.numel() * s.View.element_size()), gradient = parameters.Gradient.numel() * parameters.Gradient.element_size();
         long copied = ReferenceEquals(parameters.Compute, parameters.Master) ? 0 : parameters.Compute.numel() * parameters.Compute.element_size();
         long touched = 2 * (state + gradient + 4 * parameters.Length) + copied;
         Tensor from = ones([touched / 2 / 4 / 4]), to = zeros_like(from);   // a quarter, four times: too large for any cache
         double step = double.PositiveInfinity, copy = double.PositiveInfinity;
-        for (int round = 0; round < Rounds; round++)
+        for (int round = 0; round < rounds; round++)
         {
-            parameters.Gradient.normal_(0, 1e-3);
+            parameters.Gradient.copy_(example);
             step = Math.Min(step, Time(() => optimizer.Step(1e-5)));
             copy = Math.Min(copy, Time(() =>
             {
                 for (int i = 0; i < 4; i++) to.copy_(from);
             }));
         }
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{options.Name,-11} {parameters.Precision,-11} {touched / (double)parameters.Length,15:F1} {step,9:F1} {copy,9:F1} {step / copy,7:F2}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-13} {parameters.Precision,-11} {touched / (double)parameters.Length,15:F1} {step,9:F1} {copy,9:F1} {step / copy,7:F2}"));
     }
 
     private static double Time(Action action)

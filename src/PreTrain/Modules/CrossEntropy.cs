@@ -20,7 +20,7 @@ public static class CrossEntropy
     /// <param name="logits">(N, V). Where a gradient is wanted, a result of other operations may be overwritten; a leaf is not.</param>
     /// <param name="targets">(N) of 64-bit integers: a class, or <see cref="Ignored"/>.</param>
     /// <param name="normalizer">What the sum is divided by: the number of counting positions, of this batch or of all micro-batches of a step.</param>
-    /// <returns>A 32-bit scalar.</returns>
+    /// <returns>A 32-bit scalar; of 64 bits where the logits are.</returns>
     /// <exception cref="ArgumentException">The shapes do not fit, or a target is neither a class nor <see cref="Ignored"/>.</exception>
     public static Tensor Apply(Tensor logits, Tensor targets, double normalizer)
     {
@@ -33,7 +33,7 @@ public static class CrossEntropy
             && !(wanted && logits.is_leaf))
             return Kernel.apply(logits, targets, normalizer, wanted);
         if (targets.device_type == DeviceType.CPU) CheckTargets(targets, logits.size(1));
-        return nn.functional.cross_entropy(logits.to(ScalarType.Float32), targets, ignore_index: Ignored, reduction: nn.Reduction.Sum) / normalizer;
+        return nn.functional.cross_entropy(Precise(logits), targets, ignore_index: Ignored, reduction: nn.Reduction.Sum) / normalizer;
     }
 
     /// <summary>The same loss, and its gradient by the logits, which may be written over them. Nothing is recorded for autograd.</summary>
@@ -44,13 +44,15 @@ public static class CrossEntropy
             return (tensor((float)Kernel.Loss(logits, targets, normalizer, wanted: true)), logits);
         if (targets.device_type == DeviceType.CPU) CheckTargets(targets, logits.size(1));
         using DisposeScope scope = NewDisposeScope();
-        Tensor counts = targets.ne(Ignored), logarithms = nn.functional.log_softmax(logits.to(ScalarType.Float32), 1);   // (N), (N, V)
-        Tensor places = targets.clamp_min(0).unsqueeze(1), weights = counts.to(ScalarType.Float32).unsqueeze(1) / normalizer;   // (N, 1)
+        Tensor counts = targets.ne(Ignored), logarithms = nn.functional.log_softmax(Precise(logits), 1);   // (N), (N, V)
+        Tensor places = targets.clamp_min(0).unsqueeze(1), weights = counts.to(logarithms.dtype).unsqueeze(1) / normalizer;   // (N, 1)
         Tensor loss = -(logarithms.gather(1, places) * weights).sum();
         Tensor gradient = (logarithms.exp().scatter_add(1, places, full_like(weights, -1)) * weights).to(logits.dtype);
         scope.MoveToOuter(loss, gradient);
         return (loss, gradient);
     }
+
+    private static Tensor Precise(Tensor logits) => logits.dtype == ScalarType.Float64 ? logits : logits.to(ScalarType.Float32);
 
     private static unsafe void CheckTargets(Tensor targets, long classes)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PreTrain.Data;
+using PreTrain.Data.Masking;
 using PreTrain.Models;
 using PreTrain.Models.Electra;
 using PreTrain.Modules;
@@ -20,6 +21,7 @@ namespace PreTrain.Objectives;
 /// </remarks>
 public sealed class ReplacedTokenDetection : IObjective<ElectraPair>
 {
+    private const ulong SamplePurpose = 6;
     private readonly MaskedLanguageModeling _masked;
     private readonly ReplacedTokenOptions _options;
 
@@ -68,25 +70,43 @@ public sealed class ReplacedTokenDetection : IObjective<ElectraPair>
         Tensor hidden = targets.masked_select(targets.ne(CrossEntropy.Ignored));   // (M)
         Tensor generator = CrossEntropy.Apply(scores, hidden, normalizer);   // writes over the scores
 
-        Tensor logits = model.Discriminator.Forward(input with { Ids = filled }).Logits.to(ScalarType.Float32);   // (B, T)
-        Tensor there = input.AttentionMask is { } mask ? mask.to(ScalarType.Float32) : ones_like(logits);
+        Tensor logits = model.Discriminator.Forward(input with { Ids = filled }).Logits;   // (B, T)
+        if (logits.dtype != ScalarType.Float64) logits = logits.to(ScalarType.Float32);
+        replaced = replaced.to(logits.dtype);
+        Tensor there = input.AttentionMask is { } mask ? mask.to(logits.dtype) : ones_like(logits);
         Batch whole = batch.Whole ?? batch;
         double tokens = whole.AttentionMask?.Sum() ?? whole.Inputs.Length;
         Tensor discriminator = nn.functional.binary_cross_entropy_with_logits(logits, replaced, there, nn.Reduction.Sum) * (whole.ValidTargets / (tokens * normalizer));
         return scope.MoveToOuter(generator + _options.DiscriminatorWeight * discriminator);
     }
 
-    /// <summary>The tokens with samples of the scores where some are hidden, (B, T), and 1 where a token is another one than the former, (B, T).</summary>
+    /// <summary>
+    /// The tokens with samples of the scores where some are hidden, (B, T), and 1 where a token is another one than the former, (B, T). What is drawn in row r follows from
+    /// <paramref name="seed"/> + r, so that a row of a piece has the samples that it has in the whole batch.
+    /// </summary>
     internal static (Tensor Filled, Tensor Replaced) Fill(Tensor ids, Tensor targets, Tensor scores, long seed)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
-        using var random = new Generator(unchecked((ulong)seed), scores.device);
         Tensor isHidden = targets.ne(CrossEntropy.Ignored), places = isHidden.view(-1).nonzero().view(-1);   // (M)
-        Tensor samples = scores.detach().to(ScalarType.Float32).softmax(-1).multinomial(1, generator: random).view(-1);
+        Tensor sums = (scores.dtype == ScalarType.Float64 ? scores : scores.to(ScalarType.Float32)).softmax(-1).cumsum(-1);   // (M, V)
+        Tensor draws = tensor(Draws(isHidden.sum([1]).cpu().data<long>().ToArray(), seed)).to(sums.device).unsqueeze(1).to(sums.dtype) * sums.narrow(1, sums.size(1) - 1, 1);   // (M, 1)
+        Tensor samples = searchsorted(sums, draws, right: true).view(-1);
         Tensor filled = ids.reshape(-1).index_copy(0, places, samples).view(ids.shape);
         Tensor former = where(isHidden, targets, ids), replaced = filled.ne(former).to(ScalarType.Float32);
         scope.MoveToOuter(filled, replaced);
         return (filled, replaced);
+    }
+
+    /// <summary>For every hidden place a number from 0 to below 1, also as a 32-bit float.</summary>
+    private static float[] Draws(long[] counts, long seed)
+    {
+        var draws = new List<float>();
+        for (int row = 0; row < counts.Length; row++)
+        {
+            var random = new MaskRandom(SplitMix.Mix(unchecked((ulong)(seed + row)), 0, SamplePurpose));
+            for (long i = 0; i < counts[row]; i++) draws.Add((random.Next() >> 40) * (1f / (1 << 24)));
+        }
+        return [.. draws];
     }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using PreTrain.Torch.Cpu;
 
 namespace PreTrain.Optimization;
 
@@ -19,14 +20,17 @@ internal sealed class DynamicCode
     /// <summary>For the second moment, which is not negative, with twice as many steps.</summary>
     internal static readonly DynamicCode Unsigned = new(signed: false);
 
-    private const int Decades = 7, Lanes = 16;
+    private const int Decades = 7, Lanes = 16, Exponents = 2 * Lanes;
+    private const int LeastExponent = 127 + 1 - Exponents;   // of the bits of a float, 2⁻³¹: below every border
     private readonly bool _signed;
 
-    // By region of the magnitude: 0 is zero, 1 to 7 are the decades, 8 is one. Entry i of the borders is the least magnitude of region i + 1.
-    private readonly float[] _regions = new float[Decades + 1];
+    // By region of the magnitude: 0 is zero, 1 to 7 are the decades, 8 is one.
     private readonly Vector512<float> _steps, _starts, _factors, _offsets;
     private readonly Vector512<int> _bases, _lasts;
-    private readonly int[] _firsts;   // the least code of regions 1 to 8, relative to that of zero
+
+    // By exponent of the magnitude: its region below a border, from which on it is the next one. No two borders have the same exponent.
+    private readonly Vector512<int> _regionsLow, _regionsHigh;
+    private readonly Vector512<float> _bordersLow, _bordersHigh;
 
     private DynamicCode(bool signed)
     {
@@ -45,9 +49,21 @@ internal sealed class DynamicCode
         }
         (bases[Decades + 1], starts[Decades + 1]) = (magnitudes.Count, 1);
         magnitudes.Add(1);
-        for (int region = 1; region <= Decades + 1; region++) _regions[region - 1] = Middle(magnitudes[bases[region] - 1], magnitudes[bases[region]]);
         (_steps, _starts, _factors, _offsets) = (Vector512.Create(steps), Vector512.Create(starts), Vector512.Create(factors), Vector512.Create(offsets));
-        (_bases, _lasts, _firsts) = (Vector512.Create(bases), Vector512.Create(lasts), bases[1..(Decades + 2)]);
+        (_bases, _lasts) = (Vector512.Create(bases), Vector512.Create(lasts));
+
+        float[] borders = new float[Exponents];
+        int[] regions = new int[Exponents];
+        Array.Fill(borders, float.PositiveInfinity);
+        for (int region = 1; region <= Decades + 1; region++)
+        {
+            float border = Middle(magnitudes[bases[region] - 1], magnitudes[bases[region]]);
+            int exponent = (BitConverter.SingleToInt32Bits(border) >> 23) - LeastExponent;
+            borders[exponent] = border;
+            for (int next = exponent + 1; next < Exponents; next++) regions[next] = region;
+        }
+        (_bordersLow, _bordersHigh) = (Vector512.Create(borders), Vector512.Create(borders, Lanes));
+        (_regionsLow, _regionsHigh) = (Vector512.Create(regions), Vector512.Create(regions, Lanes));
 
         // There is no −1.
         Values = signed ? [.. magnitudes.Skip(1).SkipLast(1).Reverse().Select(m => -m), .. magnitudes] : [.. magnitudes];
@@ -64,32 +80,45 @@ internal sealed class DynamicCode
     /// <summary>The code of zero.</summary>
     internal int Zero { get; }
 
-    /// <summary>The values of 16 codes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal unsafe Vector512<float> Load(byte* codes)
+    /// <summary>Decodes numbers of one block and multiplies them with its scale. The count is a multiple of 16.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    internal unsafe void Load(byte* codes, float* values, int count, float scale)
     {
-        Vector512<int> code = Avx512F.ConvertToVector512Int32(Vector128.Load(codes)) - Vector512.Create(Zero), magnitude = Vector512.Abs(code), region = Vector512<int>.Zero;
-        foreach (int first in _firsts) region -= Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(first));
-        Vector512<float> place = Vector512.ConvertToSingle(magnitude - Avx512F.PermuteVar16x32(_bases, region));
-        Vector512<float> value = Vector512.FusedMultiplyAdd(place, Avx512F.PermuteVar16x32(_steps, region), Avx512F.PermuteVar16x32(_starts, region));
-        return (value.AsInt32() | (code & Vector512.Create(int.MinValue))).AsSingle();
+        Vector512<float> steps = _steps, starts = _starts, scales = Vector512.Create(scale);
+        Vector512<int> bases = _bases, zero = Vector512.Create(Zero), sign = Vector512.Create(_signed ? int.MinValue : 0);
+        // The regions of the code with a sign begin at powers of two, those of the other one below.
+        Vector512<int> ahead = Vector512.Create(_signed ? 0 : 1), most = Vector512.Create(_signed ? 32 : 31);
+        for (int i = 0; i < count; i += Lanes)
+        {
+            Vector512<int> code = Avx512F.ConvertToVector512Int32(Vector128.Load(codes + i)) - zero, magnitude = Vector512.Abs(code);
+            Vector512<int> region = most - Avx512CD.LeadingZeroCount(magnitude + ahead);
+            Vector512<float> place = Vector512.ConvertToSingle(magnitude - Avx512F.PermuteVar16x32(bases, region));
+            Vector512<float> value = Vector512.FusedMultiplyAdd(place, Avx512F.PermuteVar16x32(steps, region), Avx512F.PermuteVar16x32(starts, region));
+            ((value.AsInt32() | (code & sign)).AsSingle() * scales).Store(values + i);
+        }
     }
 
-    /// <summary>Writes the codes of 16 numbers of a magnitude of at most 1.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal unsafe void Store(byte* codes, Vector512<float> values)
+    /// <summary>Multiplies numbers of one block, so that the magnitude of none is above 1, and writes their codes. The count is a multiple of 16.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    internal unsafe void Store(float* values, byte* codes, int count, float inverse)
     {
-        Vector512<float> magnitude = Vector512.Abs(values);
-        Vector512<int> region = Vector512<int>.Zero;
-        foreach (float border in _regions) region -= Vector512.GreaterThanOrEqual(magnitude, Vector512.Create(border)).AsInt32();
-        Vector512<int> place = Vector512.ConvertToInt32(Vector512.FusedMultiplyAdd(magnitude, Avx512F.PermuteVar16x32(_factors, region), Avx512F.PermuteVar16x32(_offsets, region)));
-        Vector512<int> code = Avx512F.PermuteVar16x32(_bases, region) + Vector512.Max(Vector512.Min(place, Avx512F.PermuteVar16x32(_lasts, region)), Vector512<int>.Zero);
-        if (_signed)
+        Vector512<float> factors = _factors, offsets = _offsets, bordersLow = _bordersLow, bordersHigh = _bordersHigh, scales = Vector512.Create(inverse);
+        Vector512<int> bases = _bases, lasts = _lasts, regionsLow = _regionsLow, regionsHigh = _regionsHigh, zero = Vector512.Create(Zero), least = Vector512.Create(LeastExponent);
+        for (int i = 0; i < count; i += Lanes)
         {
-            Vector512<int> negative = Vector512.LessThan(values, Vector512<float>.Zero).AsInt32();
-            code = Vector512.ConditionalSelect(negative, Vector512.Create(Zero) - Vector512.Min(code, Vector512.Create(Zero)), Vector512.Create(Zero) + code);
+            Vector512<float> value = Vector512.Load(values + i) * scales, magnitude = Vector512.Abs(value);
+            Vector512<int> exponent = Vector512.Max((magnitude.AsInt32() >>> 23) - least, Vector512<int>.Zero);
+            Vector512<float> border = Avx512F.PermuteVar16x32x2(bordersLow, exponent, bordersHigh);
+            Vector512<int> region = Avx512F.PermuteVar16x32x2(regionsLow, exponent, regionsHigh) - Vector512.GreaterThanOrEqual(magnitude, border).AsInt32();
+            Vector512<float> place = Vector512.FusedMultiplyAdd(magnitude, Avx512F.PermuteVar16x32(factors, region), Avx512F.PermuteVar16x32(offsets, region));
+            Vector512<int> code = Avx512F.PermuteVar16x32(bases, region) + Vector512.Min(Avx512F.ConvertToVector512Int32WithTruncation(place), Avx512F.PermuteVar16x32(lasts, region));
+            if (_signed)
+            {
+                Vector512<int> sign = value.AsInt32() >> 31;
+                code = Vector512.Max((code ^ sign) - sign, -zero) + zero;
+            }
+            Avx512F.ConvertToVector128Byte(code).Store(codes + i);
         }
-        Avx512F.ConvertToVector128Byte(code).Store(codes);
     }
 
     private static float Middle(float a, float b) => (float)(((double)a + b) / 2);

@@ -19,53 +19,55 @@ internal static unsafe class EightBitKernels
     private static void Update<G>(Tensor gradient, Tensor master, Tensor compute, Tensor first, Tensor firstScale, Tensor second, Tensor secondScale, ParameterRange range, GradientShape shape, AdamRule rule)
         where G : struct, IElement
     {
-        byte* pg = TensorMemory.Address(gradient) + range.Start * G.Size, pm = TensorMemory.Address(first), pv = TensorMemory.Address(second);
-        float* pw = (float*)TensorMemory.Address(master) + range.Start, sm = (float*)TensorMemory.Address(firstScale), sv = (float*)TensorMemory.Address(secondScale);
-        ushort* copy = compute.dtype == ScalarType.BFloat16 ? (ushort*)TensorMemory.Address(compute) + range.Start : null;
+        byte* gradients = TensorMemory.Address(gradient) + range.Start * G.Size, codesM = TensorMemory.Address(first), codesV = TensorMemory.Address(second);
+        float* weights = (float*)TensorMemory.Address(master) + range.Start, scalesM = (float*)TensorMemory.Address(firstScale), scalesV = (float*)TensorMemory.Address(secondScale);
+        ushort* copies = compute.dtype == ScalarType.BFloat16 ? (ushort*)TensorMemory.Address(compute) + range.Start : null;
         long length = range.End - range.Start, blocks = firstScale.numel();
         int chunks = ParallelLoop.Chunks(blocks, 64);
         ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
             var (from, to) = ParallelLoop.Range(blocks, chunks, chunk);
             float* m = stackalloc float[Block], v = stackalloc float[Block];
-            DynamicCode signed = DynamicCode.Signed, unsigned = DynamicCode.Unsigned;
-            AdamRule local = rule;
-            bool plain = shape.IsPlain;
-            Vector512<float> none = default, scale = Vector512.Create((float)shape.Scale);
             for (long block = from; block < to; block++)
             {
                 long begin = block * Block;
                 int count = (int)Math.Min(Block, length - begin);
-                Vector512<float> oldM = Vector512.Create(sm[block]), oldV = Vector512.Create(sv[block]), mostM = default, mostV = default;
-                for (int j = 0; j < count; j += Lanes)
-                {
-                    long i = begin + j;
-                    Vector512<float> w = Vector512.Load(pw + i), g = G.Load(pg + i * G.Size) * scale, a = signed.Load(pm + i) * oldM, b = unsigned.Load(pv + i) * oldV;
-                    if (!plain) g = FlatKernels.Shaped(g, w, shape);
-                    w = local.Apply(w, g, ref a, ref b, ref none);
-                    w.Store(pw + i);
-                    a.Store(m + j);
-                    b.Store(v + j);
-                    (mostM, mostV) = (Vector512.Max(mostM, Vector512.Abs(a)), Vector512.Max(mostV, b));
-                    if (copy != null) BFloat16Element.Store((byte*)(copy + i), w);
-                    G.Store(pg + i * G.Size, Vector512<float>.Zero);
-                }
-                float scaleM = sm[block] = Most(mostM), scaleV = sv[block] = Most(mostV);
-                Vector512<float> inverseM = Vector512.Create(scaleM > 0 ? 1 / scaleM : 0), inverseV = Vector512.Create(scaleV > 0 ? 1 / scaleV : 0);
-                for (int j = 0; j < count; j += Lanes)
-                {
-                    signed.Store(pm + begin + j, Vector512.Load(m + j) * inverseM);
-                    unsigned.Store(pv + begin + j, Vector512.Load(v + j) * inverseV);
-                }
+                DynamicCode.Signed.Load(codesM + begin, m, count, scalesM[block]);
+                DynamicCode.Unsigned.Load(codesV + begin, v, count, scalesV[block]);
+                var (mostM, mostV) = Update<G>(gradients + begin * G.Size, weights + begin, copies == null ? null : copies + begin, m, v, count, shape, rule);
+                (scalesM[block], scalesV[block]) = (mostM, mostV);
+                DynamicCode.Signed.Store(m, codesM + begin, count, mostM > 0 ? 1 / mostM : 0);
+                DynamicCode.Unsigned.Store(v, codesV + begin, count, mostV > 0 ? 1 / mostV : 0);
             }
         });
         GC.KeepAlive((gradient, master, compute, first, firstScale, second, secondScale));
     }
 
-    private static float Most(Vector512<float> v)
+    /// <summary>A block with its moments in 32 bits. Returns the largest magnitudes of these.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static (float First, float Second) Update<G>(byte* gradients, float* weights, ushort* copies, float* m, float* v, int count, GradientShape shape, AdamRule rule) where G : struct, IElement
     {
-        float most = 0;
-        for (int i = 0; i < Lanes; i++) most = Math.Max(most, v[i]);
-        return most;
+        bool plain = shape.IsPlain;
+        Vector512<float> none = default, scale = Vector512.Create((float)shape.Scale), mostM = default, mostV = default;
+        for (int i = 0; i < count; i += Lanes)
+        {
+            Vector512<float> w = Vector512.Load(weights + i), g = G.Load(gradients + i * G.Size) * scale, a = Vector512.Load(m + i), b = Vector512.Load(v + i);
+            if (!plain) g = FlatKernels.Shaped(g, w, shape);
+            w = rule.Apply(w, g, ref a, ref b, ref none);
+            w.Store(weights + i);
+            a.Store(m + i);
+            b.Store(v + i);
+            (mostM, mostV) = (Vector512.MaxNative(mostM, Vector512.Abs(a)), Vector512.MaxNative(mostV, b));
+            if (copies != null) BFloat16Element.Store((byte*)(copies + i), w);
+            G.Store(gradients + i * G.Size, Vector512<float>.Zero);
+        }
+        return (Most(mostM), Most(mostV));
+    }
+
+    private static float Most(Vector512<float> values)
+    {
+        Vector256<float> eight = Vector256.MaxNative(values.GetLower(), values.GetUpper());
+        Vector128<float> four = Vector128.MaxNative(eight.GetLower(), eight.GetUpper());
+        return Math.Max(Math.Max(four[0], four[1]), Math.Max(four[2], four[3]));
     }
 }

@@ -1,34 +1,50 @@
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PreTrain.Optimization;
 
-/// <summary>LAMB: one pass for the moments and the update, then a scaled addition for each parameter.</summary>
+/// <summary>LAMB: the moments and the update, then for each parameter an addition that is scaled by the sizes of both.</summary>
 internal sealed class Lamb : IOptimizer
 {
-    private const int Update = 2;
+    private const int First = 0, Second = 1, Update = 2;
     private readonly FlatParameters _parameters;
     private readonly LambOptions _options;
+    private readonly UpdateOptions _update;
     private readonly ParameterGroup[] _groups;
     private readonly ElementwisePart<LambRule> _part;
     private readonly bool _kernels;
 
     internal Lamb(FlatParameters parameters, LambOptions options, UpdateOptions update, bool kernels)
     {
-        (_parameters, _options, _kernels) = (parameters, options, kernels);
+        (_parameters, _options, _update, _kernels) = (parameters, options, update, kernels && TensorMemory.HasKernelsFor(parameters.Master));
         _groups = ParameterGroup.Of(parameters, update);
-        _part = new(parameters, update, _groups, ["first_moment", "second_moment", "update"], Rule, kernels: kernels);
+        _part = new(parameters, update, _groups, ["first_moment", "second_moment", _kernels ? null : "update"], Rule, kernels: false);
     }
 
     public long StepCount { get; private set; }
 
-    public double GradientNorm() => _kernels ? _parameters.GradientNorm() : _parameters.GradientNorm(kernels: false);
+    public double GradientNorm() => _parameters.GradientNorm(_kernels);
 
     public void Step(double learningRate, double gradientScale = 1)
     {
-        _part.Step(++StepCount, learningRate, gradientScale);
+        StepCount++;
         using IDisposable mode = no_grad();
         using DisposeScope scope = NewDisposeScope();
+        if (_kernels)
+        {
+            for (int i = 0; i < _groups.Length; i++)
+            {
+                ParameterGroup group = _groups[i];
+                double rate = learningRate * group.RateScale;
+                LambRule rule = Rule(new UpdateContext(StepCount, rate, group.Decays));
+                GradientShape shape = GradientShape.Of(_update, gradientScale, group.Decays);
+                foreach (ParameterRange range in group.Ranges)
+                    LambKernels.Update(_parameters, range, _part.Of(First, i, range), _part.Of(Second, i, range), shape, rule, rate, group.Decays || _options.AdaptVectors);
+            }
+            return;
+        }
+        _part.Step(StepCount, learningRate, gradientScale);
         (ParameterRange Range, Tensor Master, Tensor Update, double Rate, bool Adapts)[] layers = [.. _groups.SelectMany((group, i) => group.Ranges.Select(range =>
             (range, Part(_parameters.Master, range), _part.Of(Update, i, range), learningRate * group.RateScale, group.Decays || _options.AdaptVectors)))];
         // One wait for the device, and not two for each parameter.

@@ -20,9 +20,16 @@ internal readonly struct LambRule(double beta1, double beta2, double epsilon, do
     {
         a = Vector512.FusedMultiplyAdd(g - a, Vector512.Create(_new1), a);
         b = Vector512.FusedMultiplyAdd(g * Vector512.Create(_new2), g, b * Vector512.Create(_old2));
-        Vector512<float> update = a * Vector512.Create(_first) / Vector512.FusedMultiplyAdd(Vector512.Sqrt(b), Vector512.Create(_root), Vector512.Create(_epsilon));
-        c = Vector512.FusedMultiplyAdd(w, Vector512.Create(_decay), update);
+        c = Update(w, a, b);
         return w;
+    }
+
+    /// <summary>The update that follows from moments which hold the step's gradient already.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal Vector512<float> Update(Vector512<float> w, Vector512<float> a, Vector512<float> b)
+    {
+        Vector512<float> update = a * Vector512.Create(_first) / Vector512.FusedMultiplyAdd(Vector512.Sqrt(b), Vector512.Create(_root), Vector512.Create(_epsilon));
+        return Vector512.FusedMultiplyAdd(w, Vector512.Create(_decay), update);
     }
 
     public void Apply(Tensor w, Tensor g, Tensor?[] state)

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace PreTrain.Optimization;
 
-/// <summary>Muon: torch's operators for the matrices of the blocks, AdamW's pass for the rest.</summary>
+/// <summary>Muon for the matrices of the blocks, AdamW's pass for the rest.</summary>
 internal sealed class Muon : IOptimizer
 {
     // The slope at zero is as steep as it can be, so that few iterations lift small singular values (Jordan et al. 2024).
@@ -18,24 +18,25 @@ internal sealed class Muon : IOptimizer
 
     internal Muon(FlatParameters parameters, MuonOptions options, UpdateOptions update, bool kernels)
     {
-        (_parameters, _options, _update, _kernels) = (parameters, options, update, kernels);
+        (_parameters, _options, _update, _kernels) = (parameters, options, update, kernels && TensorMemory.HasKernelsFor(parameters.Master));
         using DisposeScope scope = NewDisposeScope();
         _matrices = [.. ParameterGroup.Of(parameters, update, IsOrthogonal).SelectMany(group => group.Ranges.Select(range =>
-            (range, group, zeros(range.Shape, dtype: ScalarType.Float32, device: parameters.Master.device).DetachFromDisposeScope())))];
+            (range, group, zeros([range.End - range.Start], dtype: ScalarType.Float32, device: parameters.Master.device).DetachFromDisposeScope())))];
         if (_matrices.Length == 0) throw new ArgumentException("The model has no trainable matrix in a numbered block, for which Muon is made; use another optimizer.", nameof(parameters));
         _rest = new(parameters, update, ParameterGroup.Of(parameters, update, range => !IsOrthogonal(range)), AdamRule.Kinds, options.Rest.Rule, kernels: kernels);
     }
 
     public long StepCount { get; private set; }
 
-    public double GradientNorm() => _kernels ? _parameters.GradientNorm() : _parameters.GradientNorm(kernels: false);
+    public double GradientNorm() => _parameters.GradientNorm(_kernels);
 
     public void Step(double learningRate, double gradientScale = 1)
     {
         _rest.Step(++StepCount, learningRate, gradientScale);
         using IDisposable mode = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        Tensor[] directions = [.. _matrices.Select(matrix => Direction(matrix.Range, matrix.Group, matrix.Momentum, gradientScale))];
+        Tensor[] flat = [.. _matrices.Select(matrix => Direction(matrix.Range, matrix.Group, matrix.Momentum, gradientScale))];
+        Tensor[] directions = [.. flat.Zip(_matrices, (direction, matrix) => Shaped(direction, matrix.Range))];
         // A unit for matrices of bfloat16 is faster than any loop over vectors.
         bool loops = _kernels && !(Processor.HasBFloat16Matrices && _parameters.Compute.dtype == ScalarType.BFloat16);
         OrthogonalKernels.Orthogonalize([.. directions.Where(d => loops && OrthogonalKernels.Serve(d))], _options.Iterations, _options.Epsilon, A, B, C);
@@ -43,16 +44,22 @@ internal sealed class Muon : IOptimizer
         {
             using DisposeScope inner = NewDisposeScope();
             var (range, group, _) = _matrices[i];
-            Tensor master = View(_parameters.Master, range), orthogonal = loops && OrthogonalKernels.Serve(directions[i]) ? directions[i] : Orthogonalize(directions[i]);
+            if (!loops || !OrthogonalKernels.Serve(directions[i])) directions[i].copy_(Orthogonalize(directions[i]));
             double rate = learningRate * group.RateScale, rows = range.Shape[0], columns = range.Shape[1];
             double scale = _options.Scaling == MuonScaling.Original ? Math.Sqrt(Math.Max(1, rows / columns)) : 0.2 * Math.Sqrt(Math.Max(rows, columns));
-            if (group.Decays) master.mul_(1 - rate * _options.WeightDecay);
-            master.add_(orthogonal, alpha: -rate * scale);
+            double keep = group.Decays ? 1 - rate * _options.WeightDecay : 1;
+            if (_kernels)
+            {
+                MuonKernels.Add(_parameters, range, flat[i], keep, rate * scale);
+                continue;
+            }
+            Tensor master = View(_parameters.Master, range);
+            master.mul_(keep).add_(directions[i], alpha: -rate * scale);
             if (!ReferenceEquals(_parameters.Compute, _parameters.Master)) View(_parameters.Compute, range).copy_(master);
         }
     }
 
-    public IEnumerable<(string Name, Tensor View)> State() => _rest.State().Concat(_matrices.Select(m => ($"momentum.{m.Range.Name}", m.Momentum.alias())));
+    public IEnumerable<(string Name, Tensor View)> State() => _rest.State().Concat(_matrices.Select(m => ($"momentum.{m.Range.Name}", Shaped(m.Momentum, m.Range))));
 
     public void Save(string path) => OptimizerState.Save(path, this);
 
@@ -64,15 +71,23 @@ internal sealed class Muon : IOptimizer
         _rest.Dispose();
     }
 
-    /// <summary>Takes the gradient into the momentum: what is to be made orthogonal, which is nobody else's.</summary>
+    /// <summary>Takes the gradient into the momentum: what is to be made orthogonal, with a range's gap, which is nobody else's.</summary>
     private Tensor Direction(ParameterRange range, ParameterGroup group, Tensor momentum, double gradientScale)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor gradient = View(_parameters.StepGradient, range);
-        Tensor g = ElementwisePart<AdamRule>.Shaped(gradient, View(_parameters.Master, range), GradientShape.Of(_update, gradientScale, group.Decays));
+        GradientShape shape = GradientShape.Of(_update, gradientScale, group.Decays);
+        if (_kernels)
+        {
+            Tensor direction = empty_like(momentum);
+            MuonKernels.Direction(_parameters, range, momentum, direction, shape, _options.Momentum, _options.Nesterov);
+            return scope.MoveToOuter(direction);
+        }
+        Tensor gradient = Part(_parameters.StepGradient), g = ElementwisePart<AdamRule>.Shaped(gradient, Part(_parameters.Master), shape);
         gradient.zero_();
         momentum.mul_(_options.Momentum).add_(g, alpha: 1 - _options.Momentum);
         return scope.MoveToOuter(_options.Nesterov ? g.mul_(1 - _options.Momentum).add_(momentum, alpha: _options.Momentum) : momentum.clone());
+
+        Tensor Part(Tensor all) => all.narrow(0, range.Start, range.End - range.Start);
     }
 
     /// <summary>
@@ -93,6 +108,12 @@ internal sealed class Muon : IOptimizer
     }
 
     private static Tensor View(Tensor flat, ParameterRange range) => flat.narrow(0, range.Start, range.Count).view(range.Shape);
+
+    private static Tensor Shaped(Tensor withGap, ParameterRange range)
+    {
+        using Tensor part = withGap.narrow(0, 0, range.Count);
+        return part.view(range.Shape);
+    }
 
     private static bool IsOrthogonal(ParameterRange range) => range.Shape.Length == 2 && range.Block is not null && !range.IsEmbedding;
 }

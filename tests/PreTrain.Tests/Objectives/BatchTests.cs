@@ -3,6 +3,7 @@ using PreTrain.Data;
 using PreTrain.Data.Images;
 using PreTrain.Data.Masking;
 using PreTrain.Models.Bert;
+using PreTrain.Models.Electra;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.T5;
 using PreTrain.Modules;
@@ -12,6 +13,7 @@ using PreTrain.Tests.Data.Masking;
 using PreTrain.Tests.Training;
 using PreTrain.Torch;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 using TemporaryFolder = PreTrain.Tests.Checkpoints.TemporaryFolder;
 
@@ -79,6 +81,7 @@ public sealed class BatchTests : IDisposable
     [InlineData("masked")]
     [InlineData("denoising")]
     [InlineData("pairs")]
+    [InlineData("replaced")]
     public void Loss_OfPieces_SumsToTheBatchsWithItsGradients(string kind)
     {
         using var generator = new Generator(3);
@@ -109,6 +112,21 @@ public sealed class BatchTests : IDisposable
                     Check<T5Model>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
                     break;
                 }
+            case "replaced":
+                {
+                    using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
+                    var config = new ElectraConfig { VocabSize = MaskingFixture.WordPiece.VocabSize, ContextLength = 37, LayerCount = 1, HeadCount = 4, EmbeddingDim = 64, TokenEmbeddingDim = 32, FeedForwardDim = 96 };
+                    using var model = new ElectraPair(config, random: generator);
+                    var objective = new ReplacedTokenDetection(tokens, MaskingFixture.WordPiece, new() { DiscriminatorWeight = 7 });
+                    Batch batch = Draw(objective.Open(new(3), model, 7));
+                    // A row with fewer targets, and a shorter one.
+                    Array.Fill(batch.Targets, CrossEntropy.Ignored, 2 * batch.Length, batch.Length / 2);
+                    long[] mask = [.. Enumerable.Repeat(1L, batch.Inputs.Length)];
+                    Array.Fill(mask, 0, 5 * batch.Length - 6, 6);
+                    Array.Fill(batch.Targets, CrossEntropy.Ignored, 5 * batch.Length - 6, 6);
+                    Check<ElectraPair>(model, objective, batch with { AttentionMask = mask, ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
+                    break;
+                }
             default:
                 {
                     using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
@@ -126,35 +144,73 @@ public sealed class BatchTests : IDisposable
         using (source) return source.Next(TestContext.Current.CancellationToken);
     }
 
+    /// <summary>What the training does with a batch that is cut: pieces with one normalizer, whose gradients are added. First as it is in 32 bits, then in 64 bits, where nothing but a fault differs.</summary>
     private static void Check<TModel>(TModel model, IObjective<TModel> objective, Batch batch) where TModel : nn.Module
     {
         model.eval();   // without dropout
         using DisposeScope scope = NewDisposeScope();
-        using var flat = new FlatParameters(model, Precision.Float32);
-        var (loss, gradient) = Sum(1000);
-        Assert.True(gradient.abs().max().item<float>() > 1e-3, "A gradient of nothing shows nothing.");
         foreach (int rows in new[] { 1, 2, 4 })
-        {
             Assert.True(batch.Split(rows).Select(piece => (double)piece.ValidTargets / piece.Rows).Distinct().Count() > 1, "The pieces should differ in their targets.");
-            var (sum, parts) = Sum(rows);
-            Assert.Equal(loss, sum, 1e-6 * Math.Max(1, loss));
-            Assert.True((parts - gradient).abs().max().item<float>() < 1e-6, $"The gradients of {rows} rows differ by {(parts - gradient).abs().max().item<float>()}.");
+        using (var flat = new FlatParameters(model, Precision.Float32))
+        {
+            Compare(rows =>
+            {
+                double total = Sum(rows, () => flat.Collect(accumulate: true));
+                Tensor[] copy = [flat.StepGradient.clone()];
+                flat.DropGradient();
+                Assert.Equal(0, flat.StepGradient.abs().max().item<float>());
+                return (total, copy);
+            });
         }
 
-        (double, Tensor) Sum(int rows)
+        Parameter[] parameters = Wide(model);
+        Compare(rows =>
+        {
+            foreach (Parameter p in parameters) p.grad = null;
+            double total = Sum(rows, () => { });
+            return (total, [.. parameters.Select(p => p.grad ?? zeros_like(p))]);
+        });
+
+        double Sum(int rows, Action after)
         {
             double total = 0;
             foreach (Batch piece in batch.Split(rows))
             {
                 Tensor part = objective.Loss(model, piece, batch.ValidTargets);
                 part.backward();
-                flat.Collect(accumulate: true);
-                total += part.item<float>();
+                after();
+                total += part.to(ScalarType.Float64).item<double>();
             }
-            Tensor copy = flat.StepGradient.clone();
-            flat.DropGradient();
-            Assert.Equal(0, flat.StepGradient.abs().max().item<float>());
-            return (total, copy);
+            return total;
         }
+
+        static void Compare(Func<int, (double Loss, Tensor[] Gradients)> compute)
+        {
+            var (loss, gradients) = compute(1000);
+            Assert.True(gradients.Max(Largest) > 1e-3, "A gradient of nothing shows nothing.");
+            foreach (int rows in new[] { 1, 2, 4 })
+            {
+                var (sum, parts) = compute(rows);
+                Assert.Equal(loss, sum, 1e-6 * Math.Max(1, loss));
+                double most = gradients.Zip(parts, (a, b) => Largest(a - b)).Max();
+                Assert.True(most < 1e-6, $"The gradients of {rows} rows differ by {most}.");
+            }
+        }
+
+        static double Largest(Tensor t) => t.abs().max().to(ScalarType.Float64).item<double>();
+    }
+
+    /// <summary>A model's parameters, after they were made 64 bits wide in place, since several modules may share one.</summary>
+    private static Parameter[] Wide(nn.Module model)
+    {
+        var seen = new HashSet<nint>();
+        Parameter[] parameters = [.. model.named_parameters().Select(p => p.parameter).Where(p => p.requires_grad && seen.Add(p.Handle))];
+        using IDisposable mode = no_grad();
+        foreach (Parameter p in parameters)
+        {
+            p.grad = null;
+            nn.utils.vector_to_parameters(p.to(ScalarType.Float64).view(-1), [p]);
+        }
+        return parameters;
     }
 }

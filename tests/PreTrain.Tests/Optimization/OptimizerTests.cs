@@ -174,6 +174,47 @@ public sealed class OptimizerTests
     }
 
     [Theory]
+    [InlineData(Precision.Float32, false)]
+    [InlineData(Precision.BFloat16, false)]
+    [InlineData(Precision.Float32, true)]
+    [InlineData(Precision.BFloat16, true)]
+    public void Step_AdafactorOfManyShapes_KernelsEqualTheOperatorsOnAnyNumberOfThreads(Precision precision, bool all)
+    {
+        var options = new AdafactorOptions { Beta1 = all ? 0.8 : 0, ClipThreshold = 0.7, WeightDecay = 0.1, ScaleParameter = all };
+        UpdateOptions update = all ? new() { ClipValue = 0.6, L1Penalty = 1e-3, L2Penalty = 2e-3 } : new();
+        int threads = get_num_threads();
+        float[] operators = Train(kernels: false, threads), one = Train(kernels: true, 1), several = Train(kernels: true, 3);
+        Assert.Equal(one, several);
+        // The largest weight is 0.5 and a step changes it by at most 0.7 · 0.02.
+        for (int i = 0; i < one.Length; i++) Assert.Equal(operators[i], one[i], 1e-6);
+
+        float[] Train(bool kernels, int count)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            set_num_threads(count);
+            try
+            {
+                // Rows of whole vectors and others, of one element, more than one chunk, a stack of matrices, vectors.
+                using var model = nn.Sequential(nn.Linear(211, 157), nn.Linear(48, 5), nn.Linear(1, 19), nn.Conv1d(3, 7, 17));
+                using (no_grad()) foreach (var p in model.parameters()) p.copy_(arange(p.numel()).mul(31).view(p.shape).remainder(97) / 97 - 0.5);
+                using var flat = new FlatParameters(model, precision);
+                using var optimizer = options.Create(flat, update, kernels);
+                for (int t = 0; t < 5; t++)
+                {
+                    foreach (var (_, view) in flat.Split(flat.Gradient)) view.copy_((arange(view.numel()).mul(37).add(t * 11).remainder(257) / 128 - 1).pow(3).view(view.shape));
+                    optimizer.Step(0.02, 0.75);
+                }
+                Assert.Equal(Values(flat.Master.to(precision.ToScalarType())), Values(flat.Compute));
+                return [.. Weights(flat), .. optimizer.State().SelectMany(s => Values(s.View.contiguous()))];
+            }
+            finally
+            {
+                set_num_threads(threads);
+            }
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(All))]
     public void Load_WhatSaveWrote_GoesOnBitForBit(string name, Precision precision)
     {
