@@ -117,6 +117,26 @@ public sealed class MixtureSampler
         batch.State = After(state, batch.BatchSize);
     }
 
+    /// <summary>Draws this process' parts of batches from where the sampler stands, made ahead on other threads. The sampler itself does not move.</summary>
+    /// <param name="batchSize">Contexts of a batch, B, for this process.</param>
+    /// <param name="workers">Threads that read at most.</param>
+    /// <param name="capacity">Batches that may be ready or under way.</param>
+    /// <returns>The batches, and where a sampler would stand after each.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    public Prefetcher<MixtureState, PackedBatch> Prefetch(int batchSize, int workers = 2, int capacity = 4)
+    {
+        if (batchSize < 1)
+            throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, $"batchSize ({batchSize}) must be at least 1.");
+        return new Prefetcher<MixtureState, PackedBatch>(State, state => (After(state, batchSize), () => Make(state)), workers, capacity);
+
+        PackedBatch Make(MixtureState state)
+        {
+            var batch = new PackedBatch(batchSize, ContextLength);
+            Read(state, batch);
+            return batch;
+        }
+    }
+
     /// <summary>Where the batch of all processes ends that begins at a state.</summary>
     internal MixtureState After(MixtureState state, int batchSize) => state with { Position = state.Position + (long)options.RankCount * batchSize };
 

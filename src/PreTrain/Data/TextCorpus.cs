@@ -21,12 +21,6 @@ public abstract class TextCorpus : IEnumerable<string>
     /// </exception>
     public static TextCorpus FromFiles(params string[] filesOrGlobs) => new FileCorpus(FileSelection.Resolve(filesOrGlobs));
 
-    /// <summary>A corpus of files as <see cref="FromFiles(string[])"/> reads them, but for bytes that are not UTF-8: they become U+FFFD.</summary>
-    /// <param name="filesOrGlobs">Paths and patterns.</param>
-    /// <returns>A corpus; its files are read when it is enumerated.</returns>
-    /// <exception cref="CorpusException">A file does not exist or is empty, or a pattern matches none.</exception>
-    public static TextCorpus FromDamagedFiles(params string[] filesOrGlobs) => new FileCorpus(FileSelection.Resolve(filesOrGlobs), replaceInvalid: true);
-
     /// <summary>A corpus of files of several formats, plain or compressed, one or many documents each; see <see cref="CorpusFiles"/>.</summary>
     /// <param name="options">How the files are read.</param>
     /// <param name="filesOrGlobs">Files and patterns, as <see cref="FromFiles(string[])"/> takes them.</param>
@@ -77,7 +71,7 @@ public abstract class TextCorpus : IEnumerable<string>
         }
     }
 
-    private sealed class FileCorpus(IReadOnlyList<string> files, bool replaceInvalid = false) : TextCorpus
+    private sealed class FileCorpus(IReadOnlyList<string> files) : TextCorpus
     {
         public override IEnumerator<string> GetEnumerator()
         {
@@ -88,7 +82,7 @@ public abstract class TextCorpus : IEnumerable<string>
         private string Read(string file)
         {
             using var source = new SourceFile(file);
-            return source.ReadAllText(replaceInvalid);
+            return source.ReadAllText(replaceInvalid: false);
         }
     }
 }

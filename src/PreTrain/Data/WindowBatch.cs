@@ -22,7 +22,4 @@ public sealed class WindowBatch
 
     /// <summary>The token after each input, (B, T).</summary>
     public long[] Targets { get; }
-
-    /// <summary>Where the sampler stands after these windows.</summary>
-    public SamplerState State { get; internal set; }
 }

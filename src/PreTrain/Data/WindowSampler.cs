@@ -83,10 +83,34 @@ public sealed class WindowSampler
     {
         WindowBuffers.Check(inputs, targets, batchSize, ContextLength);
         for (var row = 0; row < batchSize; row++)
+            Read(NextWindow(), row, inputs, targets);
+    }
+
+    /// <summary>Draws batches from where the sampler stands, made ahead on other threads. The sampler itself does not move.</summary>
+    /// <param name="batchSize">Windows of a batch, B.</param>
+    /// <param name="workers">Threads that read at most.</param>
+    /// <param name="capacity">Batches that may be ready or under way.</param>
+    /// <returns>The batches, and where a sampler would stand after each.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive.</exception>
+    public Prefetcher<SamplerState, WindowBatch> Prefetch(int batchSize, int workers = 1, int capacity = 4)
+    {
+        if (batchSize < 1)
+            throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, $"batchSize ({batchSize}) must be at least 1.");
+        var own = new WindowSampler(Range, ContextLength, seed) { State = State };
+        return new Prefetcher<SamplerState, WindowBatch>(State, _ =>
         {
-            var start = NextWindow();
-            Range.Read(start, inputs.Slice(row * ContextLength, ContextLength));
-            Range.Read(start + 1, targets.Slice(row * ContextLength, ContextLength));
+            var starts = new long[batchSize];
+            for (var row = 0; row < batchSize; row++)
+                starts[row] = own.NextWindow();
+            return (own.State, () => Make(starts));
+        }, workers, capacity);
+
+        WindowBatch Make(long[] starts)
+        {
+            var batch = new WindowBatch(batchSize, ContextLength);
+            for (var row = 0; row < batchSize; row++)
+                Read(starts[row], row, batch.Inputs, batch.Targets);
+            return batch;
         }
     }
 
@@ -101,6 +125,12 @@ public sealed class WindowSampler
             position = 0;
         }
         return start;
+    }
+
+    private void Read(long start, int row, Span<long> inputs, Span<long> targets)
+    {
+        Range.Read(start, inputs.Slice(row * ContextLength, ContextLength));
+        Range.Read(start + 1, targets.Slice(row * ContextLength, ContextLength));
     }
 
     private void Enter(ulong newSeed, long newEpoch)

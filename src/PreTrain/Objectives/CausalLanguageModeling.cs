@@ -53,7 +53,7 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
         if (_packed is not null) return _packed.Open(streams, state, model.ContextLength, batchSize, Make);
         var sampler = new WindowSampler(_train!, model.ContextLength, unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
-        return new WindowSource(sampler, batchSize);
+        return new PreparedSource<SamplerState, WindowBatch>(sampler.Prefetch(batchSize), DataRules.Describe, Whole);
     }
 
     /// <inheritdoc/>
@@ -71,6 +71,9 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
 
     private Batch Make(IReadOnlyList<PackedRow> rows) => RowBatch.Of([.. rows.Select(row => row.Inputs)], [.. rows.Select(row => row.Targets)], _tokens.EndOfTextId);
 
+    private static Batch Whole(WindowBatch windows) =>
+        new() { Inputs = windows.Inputs, Targets = windows.Targets, Rows = windows.BatchSize, Length = windows.ContextLength, ValidTargets = windows.Targets.Length };
+
     private static IEnumerable<Batch> Windows(EvaluationWindows windows, int batchSize)
     {
         for (long first = 0; first < windows.Count; first += batchSize)
@@ -87,27 +90,5 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
             windows.Fill(first, batch.Inputs, batch.Targets, rows);
             yield return batch;
         }
-    }
-
-    private sealed class WindowSource(WindowSampler sampler, int batchSize) : IBatchSource
-    {
-        private readonly BatchPrefetcher _prefetcher = new(sampler, batchSize);
-
-        public JsonObject State => DataRules.Describe(_prefetcher.State);
-
-        public Batch Next(CancellationToken cancellationToken)
-        {
-            WindowBatch windows = _prefetcher.Next(cancellationToken);
-            return new Batch
-            {
-                Inputs = [.. windows.Inputs],   // the prefetcher uses its arrays again
-                Targets = [.. windows.Targets],
-                Rows = windows.BatchSize,
-                Length = windows.ContextLength,
-                ValidTargets = windows.Targets.Length,
-            };
-        }
-
-        public void Dispose() => _prefetcher.Dispose();
     }
 }

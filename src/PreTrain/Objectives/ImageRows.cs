@@ -60,7 +60,7 @@ internal sealed class ImageRows
         var preparation = new ImagePreparation(_options, size, channels);
         var sampler = new ImageSampler(_trainCount, unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
-        return PreparedSource.Open(() => sampler.State, sampler.Next, streams.SeedOf("mask"), batchSize, (places, seeds) =>
+        return SampledRows.Open(() => sampler.State, sampler.Next, streams.SeedOf("mask"), batchSize, (places, seeds) =>
             make(Load(places, preparation, size, channels, (image, row, target) => preparation.Changed(image, seeds[row], target)), unchecked((long)seeds[0])));
     }
 

@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using PreTrain.Data;
 using PreTrain.Data.Masking;
 using PreTrain.Models;
-using PreTrain.Modules;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
 using TorchSharp;
@@ -85,39 +84,6 @@ public sealed class MaskedLanguageModeling : IObjective<IMaskedLanguageModel>
         using DisposeScope scope = NewDisposeScope();
         var (input, targets) = BatchTensors.Of(batch, model.Device);
         return scope.MoveToOuter(model.Loss(input, targets, normalizer));
-    }
-
-    /// <summary>Measures a model on the held-out rows, without dropout and gradients.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="batchSize">Rows of a batch.</param>
-    /// <param name="batches">The most batches; 0 for all.</param>
-    /// <returns>The measures; null where nothing is held out.</returns>
-    public MaskedEvaluation? Evaluate(IMaskedLanguageModel model, int batchSize = 16, int batches = 0)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        var module = model as nn.Module;
-        bool training = module?.training ?? false;
-        module?.eval();
-        try
-        {
-            using IDisposable mode = no_grad();
-            double loss = 0;
-            long right = 0, count = 0;
-            foreach (Batch batch in Evaluation(model, batchSize).Take(batches == 0 ? int.MaxValue : batches).Where(batch => batch.ValidTargets > 0))
-            {
-                using DisposeScope scope = NewDisposeScope();
-                var (input, targets) = BatchTensors.Of(batch, model.Device);
-                Tensor scores = model.Scores(input, targets), hidden = tensor(batch.Targets.Where(target => target != CrossEntropy.Ignored).ToArray(), device: model.Device);
-                right += scores.argmax(1).eq(hidden).sum().item<long>();
-                loss += CrossEntropy.Apply(scores, hidden, 1).item<float>();
-                count += batch.ValidTargets;
-            }
-            return count == 0 ? null : new MaskedEvaluation(loss / count, (double)right / count, count);
-        }
-        finally
-        {
-            module?.train(training);
-        }
     }
 
     internal static JsonObject Describe(MaskingOptions masking) => new()

@@ -35,14 +35,17 @@ internal sealed class PackedRows
         MixtureSource[] sources = [.. _parts.Select((part, i) => new MixtureSource(_text.Sources[i].Tokens.Folder, PackedContexts.Pack(part.Train, _text.Packing(length)), _text.Sources[i].Weight))];
         var sampler = new MixtureSampler(sources, _text.Mixing(unchecked((ulong)streams.SeedOf("data"))));
         sampler.State = sampler.State with { Position = PositionOf(state) };
-        var loader = new MixtureLoader(sampler, batchSize, _text.Options.Workers);
         ulong mask = unchecked((ulong)streams.SeedOf("mask"));
-        return PreparedSource.Open(Describe(loader.State), () =>
+        return new PreparedSource<MixtureState, Batch>(
+            new(sampler.State, state => (sampler.After(state, batchSize), () => Read(state)), _text.Options.Workers), state => new() { ["position"] = state.Position }, batch => batch);
+
+        Batch Read(MixtureState state)
         {
-            PackedBatch batch = loader.Next();
-            long first = batch.State.Position - (long)(_text.Options.RankCount - _text.Options.Rank) * batchSize;
-            return (make(Rows(batch, (row, document) => MaskRandom.SeedOf(mask, new SamplerState(0, first + row, document)))), Describe(batch.State));
-        }, loader);
+            var batch = new PackedBatch(batchSize, length);
+            sampler.Read(state, batch);
+            long first = state.Position + (long)_text.Options.Rank * batchSize;
+            return make(Rows(batch, (row, document) => MaskRandom.SeedOf(mask, new SamplerState(0, first + row, document))));
+        }
     }
 
     /// <summary>The held-out contexts of all sources, a batch of each in turn.</summary>
@@ -93,6 +96,4 @@ internal sealed class PackedRows
             throw new ArgumentException($"The data position {state.ToJsonString()} must hold the whole number position alone, from 0. It is of a run whose text was not packed.", nameof(state));
         return position;
     }
-
-    private static JsonObject Describe(MixtureState state) => new() { ["position"] = state.Position };
 }

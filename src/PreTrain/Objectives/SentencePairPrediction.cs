@@ -70,7 +70,7 @@ public sealed class SentencePairPrediction : IObjective<ISentencePairModel>
             throw new CorpusException($"The token store '{_tokens.Folder}' has one document to train on; a segment that does not follow must come from another one. Add documents, or predict the order of sentences.", _tokens.Folder);
         var sampler = new SegmentSampler(segments, unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
-        return PreparedSource.Open(() => sampler.State, sampler.Next, streams.SeedOf("mask"), batchSize, (places, seeds) => Make(segments, places, seeds));
+        return SampledRows.Open(() => sampler.State, sampler.Next, streams.SeedOf("mask"), batchSize, (places, seeds) => Make(segments, places, seeds));
     }
 
     /// <inheritdoc/>

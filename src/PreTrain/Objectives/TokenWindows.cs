@@ -26,7 +26,7 @@ internal sealed class TokenWindows
     {
         var sampler = new WindowSampler(_train, length, unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
-        return PreparedSource.Open(() => sampler.State, sampler.NextWindow, streams.SeedOf("mask"), batchSize, (places, seeds) => make([.. places.Select(place => Read(_train, place, length))], seeds));
+        return SampledRows.Open(() => sampler.State, sampler.NextWindow, streams.SeedOf("mask"), batchSize, (places, seeds) => make([.. places.Select(place => Read(_train, place, length))], seeds));
     }
 
     /// <summary>The held-out windows in order; the last one may be shorter.</summary>

@@ -5,27 +5,43 @@ using static TorchSharp.torch;
 
 namespace PreTrain.Training;
 
-/// <summary>Measures a model on the held-out batches, without dropout and gradients.</summary>
-/// <param name="model">The model.</param>
-/// <param name="objective">What it is measured by.</param>
-/// <param name="batchSize">Rows of a batch.</param>
-/// <param name="limit">The most batches; 0 for all.</param>
-internal sealed class HeldOutEvaluation<TModel>(TModel model, IObjective<TModel> objective, int batchSize, int limit) where TModel : nn.Module
+/// <summary>Measures models on what an objective holds out, without dropout and gradients.</summary>
+public static class HeldOutEvaluation
 {
-    /// <summary>Measures.</summary>
-    /// <param name="split">Cuts a batch into the pieces that are in memory at once.</param>
-    /// <returns>Null if there are no targets.</returns>
-    internal EvaluationResult? Measure(Func<Batch, IReadOnlyList<Batch>> split)
+    /// <summary>Measures a model.</summary>
+    /// <param name="objective">What it is measured by.</param>
+    /// <param name="model">The model; it is left in the mode that it is in.</param>
+    /// <param name="batchSize">Rows of a batch.</param>
+    /// <param name="batches">The most batches; 0 for all.</param>
+    /// <returns>The measures; null where nothing is held out.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="batchSize"/> is not positive, or <paramref name="batches"/> is negative.</exception>
+    public static EvaluationResult? Evaluate<TModel>(this IObjective<TModel> objective, TModel model, int batchSize = 16, int batches = 0) where TModel : class
     {
-        bool training = model.training;
-        model.eval();
+        ArgumentNullException.ThrowIfNull(objective);
+        ArgumentNullException.ThrowIfNull(model);
+        if (batchSize < 1) throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, $"batchSize ({batchSize}) must be at least 1.");
+        if (batches < 0) throw new ArgumentOutOfRangeException(nameof(batches), batches, $"batches ({batches}) must be at least 1, or 0 for all.");
+        return Evaluate(objective, model, batchSize, batches, batch => [batch]);
+    }
+
+    /// <summary>Measures a model piece by piece.</summary>
+    /// <param name="objective">What it is measured by.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="batchSize">Rows of a batch.</param>
+    /// <param name="batches">The most batches; 0 for all.</param>
+    /// <param name="split">Cuts a batch into the pieces that are in memory at once.</param>
+    internal static EvaluationResult? Evaluate<TModel>(IObjective<TModel> objective, TModel model, int batchSize, int batches, Func<Batch, IReadOnlyList<Batch>> split) where TModel : class
+    {
+        var module = model as nn.Module;
+        bool training = module?.training ?? false;
+        module?.eval();
         try
         {
             using IDisposable mode = no_grad();
             using var counter = new TargetCounter();
             double sum = 0;
             long targets = 0;
-            foreach (Batch batch in objective.Evaluation(model, batchSize).Take(limit == 0 ? int.MaxValue : limit).Where(batch => batch.ValidTargets > 0))
+            foreach (Batch batch in objective.Evaluation(model, batchSize).Take(batches == 0 ? int.MaxValue : batches).Where(batch => batch.ValidTargets > 0))
             {
                 double loss = 0;
                 foreach (Batch piece in split(batch))
@@ -40,7 +56,7 @@ internal sealed class HeldOutEvaluation<TModel>(TModel model, IObjective<TModel>
         }
         finally
         {
-            model.train(training);
+            module?.train(training);
         }
     }
 }

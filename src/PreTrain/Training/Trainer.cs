@@ -69,11 +69,10 @@ public sealed class Trainer
         using WeightAverage? average = _options.Average is null ? null : new WeightAverage(parameters, _options.Average);
         var weights = new TrainingWeights(model, parameters, optimizer, average, _options.Tokenizer);
         if (start is not null) weights.Load(start.Value.Folder);
-        var evaluation = new HeldOutEvaluation<TModel>(model, goal, _options.BatchSize, _options.EvaluationBatches);
         var pass = new GradientPass<TModel>(model, goal, weights, streams, _options, _log);
         folder.Prepare(_options.Overwrite);
         using var run = new TrainingRun(_options, folder, checkpoints, identity, model, weights, start?.State, start?.State.Data ?? source.State,
-            run => evaluation.Measure(batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch]));
+            run => HeldOutEvaluation.Evaluate(goal, model, _options.BatchSize, _options.EvaluationBatches, batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch]));
 
         model.train();
         run.Start();

@@ -78,32 +78,23 @@ public sealed class MixtureSamplerTests : IDisposable
     [InlineData(1, 1)]
     [InlineData(2, 3)]
     [InlineData(5, 8)]
-    public void Loader_AnyWorkers_HandsOutTheSamplersOrder(int workers, int capacity)
+    public void Prefetch_AnyWorkers_HandsOutTheSamplersOrderAndStates(int workers, int capacity)
     {
-        var sampler = new MixtureSampler(sources, new() { Seed = 4 });
-        using var loader = new MixtureLoader(sampler, 7, workers, capacity);
+        var sampler = new MixtureSampler(sources, new() { Seed = 4, Rank = 1, RankCount = 2 });
+        using var batches = sampler.Prefetch(7, workers, capacity);
         var expected = new PackedBatch(7, 23);
+        Assert.Equal(new MixtureState(4, 0), sampler.State);
         for (var i = 0; i < 61; i++)
         {
-            var batch = loader.Next(TestContext.Current.CancellationToken);
+            var batch = batches.Next(TestContext.Current.CancellationToken);
             sampler.Fill(expected);
             Assert.Equal(expected.Inputs, batch.Inputs);
             Assert.Equal(expected.Targets, batch.Targets);
             Assert.Equal(expected.Documents, batch.Documents);
-            Assert.Equal(sampler.State, loader.State);
+            Assert.Equal(sampler.State, batch.State);
+            Assert.Equal(sampler.State, batches.State);
         }
-    }
-
-    [Fact]
-    public void Loader_DisposedStore_FailsTheTaker()
-    {
-        using var loader = new MixtureLoader(new MixtureSampler(sources), 7, capacity: 1);
-        stores.ForEach(store => store.Dispose());
-        Assert.Throws<ObjectDisposedException>(() =>
-        {
-            for (var i = 0; i < 3; i++)
-                loader.Next(TestContext.Current.CancellationToken);
-        });
+        Assert.StartsWith("batchSize (0) must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Prefetch(0)).Message);
     }
 
     [Fact]

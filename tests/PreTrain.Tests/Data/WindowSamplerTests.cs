@@ -109,6 +109,41 @@ public sealed class WindowSamplerTests : IDisposable
     }
 
     [Theory]
+    [InlineData(1, 1)]
+    [InlineData(3, 5)]
+    public void Prefetch_AnyWorkers_HandsOutTheSamplersOrderAndStates(int workers, int capacity)
+    {
+        var sampler = new WindowSampler(store.All, contextLength: 13, seed: 3) { State = new(3, 1, 17) };
+        using var batches = sampler.Prefetch(5, workers, capacity);
+        var direct = new WindowSampler(store.All, contextLength: 13, seed: 3) { State = new(3, 1, 17) };
+        var (inputs, targets) = (new long[65], new long[65]);
+        for (var step = 0; step < 61; step++)
+        {
+            Assert.Equal(direct.State, batches.State);
+            var batch = batches.Next(TestContext.Current.CancellationToken);
+            direct.Fill(inputs, targets, 5);
+            Assert.Equal(inputs, batch.Inputs);
+            Assert.Equal(targets, batch.Targets);
+            Assert.Equal((5, 13), (batch.BatchSize, batch.ContextLength));
+        }
+        Assert.Equal(new SamplerState(3, 1, 17), sampler.State);
+        Assert.StartsWith("batchSize (0) must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => sampler.Prefetch(0)).Message);
+    }
+
+    [Fact]
+    public void Prefetch_StoreDisposed_FailsWhoeverTakes()
+    {
+        using var batches = new WindowSampler(store.All, contextLength: 13, seed: 3).Prefetch(5, capacity: 1);
+        store.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() =>
+        {
+            for (var step = 0; step < 3; step++)
+                batches.Next(TestContext.Current.CancellationToken);
+        });
+    }
+
+    [Theory]
     [InlineData(14, 13)]
     [InlineData(15, 13)]
     [InlineData(2, 1)]

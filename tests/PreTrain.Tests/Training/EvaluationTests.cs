@@ -49,23 +49,23 @@ public sealed class EvaluationTests : IDisposable
     }
 
     [Fact]
-    public void Measure_MaskedInPieces_IsWhatTheScoresSay()
+    public void Evaluate_InPieces_IsTheSame()
     {
         var tokenizer = MaskingFixture.WordPiece;
         using TokenStore tokens = MaskingFixture.Store(tokenizer, folder["tokens"]);
         using var model = (BertModel)MaskedLanguageModelingTests.Create("bert");
         var objective = new MaskedLanguageModeling(tokens, tokenizer);
-        MaskedEvaluation expected = objective.Evaluate(model, 6, 2)!;
-        foreach (int rows in new[] { 6, 4, 1 })
+        EvaluationResult expected = objective.Evaluate(model, 6, 2)!;
+        foreach (int rows in new[] { 4, 1 })
         {
-            EvaluationResult measured = new HeldOutEvaluation<BertModel>(model, objective, 6, 2).Measure(batch => batch.Split(rows))!;
-            Assert.Equal((expected.Accuracy, expected.Targets), (measured.Accuracy!.Value, measured.Targets));
+            EvaluationResult measured = HeldOutEvaluation.Evaluate(objective, model, 6, 2, batch => batch.Split(rows))!;
+            Assert.Equal((expected.Accuracy, expected.Targets), (measured.Accuracy, measured.Targets));
             Assert.Equal(expected.Loss, measured.Loss, 1e-5);
         }
     }
 
     [Fact]
-    public void Measure_Denoising_CountsEveryTarget()
+    public void Evaluate_Denoising_CountsEveryTarget()
     {
         var tokenizer = MaskingFixture.Unigram;
         using TokenStore tokens = MaskingFixture.Store(tokenizer, folder["tokens"]);
@@ -74,7 +74,7 @@ public sealed class EvaluationTests : IDisposable
         var objective = new SequenceDenoising(tokens, tokenizer, new SpanCorruption(tokenizer), new() { ContextLength = 41 });
         new Trainer(new() { Output = folder["run"], Steps = 5, BatchSize = 4, LearningRate = 0.05, EvaluateEvery = 0 }).Run(model, objective, TestContext.Current.CancellationToken);
 
-        EvaluationResult measured = new HeldOutEvaluation<T5Model>(model, objective, 3, 4).Measure(batch => [batch])!;
+        EvaluationResult measured = objective.Evaluate(model, 3, 4)!;
 
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
@@ -101,10 +101,18 @@ public sealed class EvaluationTests : IDisposable
     }
 
     [Fact]
+    public void Evaluate_OutOfRange_Throws()
+    {
+        using var model = Tiny.Model(Tiny.Even);
+        Assert.StartsWith("batchSize (0) must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => new Constant().Evaluate(model, 0)).Message);
+        Assert.StartsWith("batches (-1) must be at least 1, or 0 for all.", Assert.Throws<ArgumentOutOfRangeException>(() => new Constant().Evaluate(model, batches: -1)).Message);
+    }
+
+    [Fact]
     public void Run_LossNotOfTokens_HasNoAccuracy()
     {
         using var model = Tiny.Model(Tiny.Even);
-        EvaluationResult? measured = new HeldOutEvaluation<GptModel>(model, new Constant(), 3, 0).Measure(batch => [batch]);
+        EvaluationResult? measured = new Constant().Evaluate(model, 3);
         Assert.Equal(new EvaluationResult(2, null, 7), measured);
     }
 
