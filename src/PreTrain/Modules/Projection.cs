@@ -29,13 +29,31 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
         RegisterComponents();
     }
 
+    /// <summary>What is computed in place of x·Wᵀ; null for the product itself. It is a submodule, and disposed with the projection.</summary>
+    public ProjectionTransform? Transform
+    {
+        get;
+        set
+        {
+            if (ReferenceEquals(field, value)) return;
+            if (field is not null) register_module("transform", null!);
+            if (value is not null) register_module("transform", value);
+            field = value;
+        }
+    }
+
     /// <summary>x·Wᵀ + b.</summary>
     /// <param name="x">(…, inputs).</param>
     /// <returns>(…, outputs).</returns>
-    public override Tensor forward(Tensor x) => WeightProduct.Apply(x, weight, bias);
+    public override Tensor forward(Tensor x)
+    {
+        if (Transform is null) return WeightProduct.Apply(x, weight, bias);
+        Tensor product = Transform.Product(this, x);
+        return bias is null ? product : product + bias;
+    }
 
     /// <summary>x·Wᵀ, without the bias.</summary>
     /// <param name="x">(N, inputs).</param>
     /// <returns>(N, outputs).</returns>
-    public Tensor Product(Tensor x) => WeightProduct.Apply(x, weight);
+    public Tensor Product(Tensor x) => Transform is null ? WeightProduct.Apply(x, weight) : Transform.Product(this, x);
 }

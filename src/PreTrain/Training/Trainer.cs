@@ -54,7 +54,7 @@ public sealed class Trainer
     {
         IObjective<TModel> goal = objective;
         var streams = new RandomStreams(_options.Seed);
-        JsonObject identity = CheckpointState.IdentityOf(_options, model.ToConfigJson(), goal.Describe());
+        JsonObject identity = CheckpointState.IdentityOf(_options, (_options.Weights ?? model).ToConfigJson(), goal.Describe());
 
         // Everything that can be refused is refused before the folder is touched.
         RunFolder folder = RunFolder.Check(_options);
@@ -67,7 +67,7 @@ public sealed class Trainer
         using var parameters = new FlatParameters(model, _options.Precision);
         using IOptimizer optimizer = _options.EffectiveOptimizer.Create(parameters, _options.Update);
         using WeightAverage? average = _options.Average is null ? null : new WeightAverage(parameters, _options.Average);
-        var weights = new TrainingWeights(model, parameters, optimizer, average, _options.Tokenizer);
+        var weights = new TrainingWeights(_options.Weights ?? model, parameters, optimizer, average, _options.Tokenizer);
         if (start is not null) weights.Load(start.Value.Folder);
         var pass = new GradientPass<TModel>(model, goal, weights, streams, _options, _log);
         folder.Prepare(_options.Overwrite);

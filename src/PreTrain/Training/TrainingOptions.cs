@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using PreTrain.Models;
 using PreTrain.Optimization;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
@@ -39,6 +40,10 @@ public sealed record TrainingOptions
     /// </summary>
     /// <value>The default is false.</value>
     public bool Deterministic { get; init; }
+
+    /// <summary>What checkpoints and the result hold in place of the model: an adapter of it, whose parameters are the only ones that are trained. Null for the model.</summary>
+    /// <value>The default is null.</value>
+    public IPretrainedModel? Weights { get; init; }
 
     /// <summary>The learning rate after the warm-up.</summary>
     /// <value>The default is 10⁻³, which suits models of some million parameters; 6·10⁻⁴ suits 124 million.</value>

@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Models.Bart;
 
 /// <summary>A bidirectional encoder and a decoder, with the norms behind the sub-layers and learned positions. Padding is not computed.</summary>
-public sealed class BartModel : nn.Module, ISequenceToSequenceModel
+public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightNames
 {
     /// <summary>The positions that the original leaves unused before the first.</summary>
     internal const int PositionOffset = 2;
@@ -108,12 +108,16 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel
         }, BartWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, BartWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => BartWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. BartWeights.Table(Config, Head)], BartWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], BartWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => BartWeights.ToConfigJson(Config, Head);

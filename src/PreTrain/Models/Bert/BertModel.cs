@@ -14,7 +14,7 @@ namespace PreTrain.Models.Bert;
 /// A BERT encoder with one of its heads. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
 /// positions without a token are zero.
 /// </summary>
-public sealed class BertModel : nn.Module, ISentencePairModel
+public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames
 {
     internal readonly PostNormEncoder encoder;
     internal readonly Projection? pooler, next_sentence, classifier;
@@ -88,12 +88,16 @@ public sealed class BertModel : nn.Module, ISentencePairModel
         }, BertWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, BertWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => BertWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. BertWeights.Table(Config, Head)], BertWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], BertWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => BertWeights.ToConfigJson(Config, Head);

@@ -14,7 +14,7 @@ namespace PreTrain.Models.DistilBert;
 /// A DistilBERT encoder with one of its heads. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
 /// positions without a token are zero.
 /// </summary>
-public sealed class DistilBertModel : nn.Module, IMaskedLanguageModel
+public sealed class DistilBertModel : nn.Module, IMaskedLanguageModel, IWeightNames
 {
     internal readonly PostNormEncoder encoder;
     internal readonly Projection? pre_classifier, classifier;
@@ -87,12 +87,16 @@ public sealed class DistilBertModel : nn.Module, IMaskedLanguageModel
         }, DistilBertWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, DistilBertWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => DistilBertWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. DistilBertWeights.Table(Config, Head)], DistilBertWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], DistilBertWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => DistilBertWeights.ToConfigJson(Config, Head);

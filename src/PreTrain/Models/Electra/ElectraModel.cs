@@ -14,7 +14,7 @@ namespace PreTrain.Models.Electra;
 /// An ELECTRA encoder with one of its heads: a generator with that of masked language, a discriminator with that of replaced tokens. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
 /// positions without a token are zero.
 /// </summary>
-public sealed class ElectraModel : nn.Module, IMaskedLanguageModel
+public sealed class ElectraModel : nn.Module, IMaskedLanguageModel, IWeightNames
 {
     internal readonly PostNormEncoder encoder;
     internal readonly Projection? detector, classifier;
@@ -89,12 +89,16 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel
         }, ElectraWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, ElectraWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => ElectraWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. ElectraWeights.Table(Config, Head)], ElectraWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], ElectraWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => ElectraWeights.ToConfigJson(Config, Head);

@@ -14,7 +14,7 @@ namespace PreTrain.Models.Ernie;
 /// An ERNIE encoder with one of its heads. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
 /// positions without a token are zero.
 /// </summary>
-public sealed class ErnieModel : nn.Module, ISentencePairModel
+public sealed class ErnieModel : nn.Module, ISentencePairModel, IWeightNames
 {
     internal readonly PostNormEncoder encoder;
     internal readonly Projection? pooler, next_sentence, classifier;
@@ -88,12 +88,16 @@ public sealed class ErnieModel : nn.Module, ISentencePairModel
         }, ErnieWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, ErnieWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => ErnieWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. ErnieWeights.Table(Config, Head)], ErnieWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], ErnieWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => ErnieWeights.ToConfigJson(Config, Head);

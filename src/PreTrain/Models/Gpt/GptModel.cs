@@ -85,7 +85,7 @@ internal sealed class GptBlock : nn.Module
 }
 
 /// <summary>GPT-2: pre-norm blocks, learned positions, and for language a head that shares the token embedding's weight. Padding is not computed.</summary>
-public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, ITransformerModel
+public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, ITransformerModel, IWeightNames
 {
     internal readonly Parameter token_embedding;
     internal readonly Parameter position_embedding;
@@ -159,12 +159,16 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         }, GptWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, GptWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => GptWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. GptWeights.Table(Config, Head)], GptWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], GptWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => GptWeights.ToConfigJson(Config, Head);

@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Models.Llama;
 
 /// <summary>A decoder with rotary positions, shared key-value heads and gated feed-forward layers. Padding is not computed.</summary>
-public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerModel
+public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerModel, IWeightNames
 {
     internal readonly Parameter token_embedding;
     internal readonly ModuleList<LlamaBlock> blocks;
@@ -90,12 +90,16 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         }, LlamaWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, LlamaWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => LlamaWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. LlamaWeights.Table(Config, Head)], LlamaWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], LlamaWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => LlamaWeights.ToConfigJson(Config, Head);

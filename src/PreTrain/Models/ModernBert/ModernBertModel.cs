@@ -52,7 +52,7 @@ internal sealed class ModernBertBlock : nn.Module
 }
 
 /// <summary>A ModernBERT encoder with one of its heads. Padding is not computed, and local attention only inside its window.</summary>
-public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel
+public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel, IWeightNames
 {
     internal readonly Parameter token_embedding;
     internal readonly Norm embedding_norm, final_norm;
@@ -138,12 +138,16 @@ public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel
         }, ModernBertWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, ModernBertWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => ModernBertWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. ModernBertWeights.Table(Config, Head)], ModernBertWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], ModernBertWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => ModernBertWeights.ToConfigJson(Config, Head);

@@ -14,7 +14,7 @@ namespace PreTrain.Models.Roberta;
 /// A RoBERTa or XLM-R encoder with one of its heads. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
 /// positions without a token are zero.
 /// </summary>
-public sealed class RobertaModel : nn.Module, IMaskedLanguageModel
+public sealed class RobertaModel : nn.Module, IMaskedLanguageModel, IWeightNames
 {
     internal readonly PostNormEncoder encoder;
     internal readonly Projection? pooler, classifier;
@@ -89,12 +89,16 @@ public sealed class RobertaModel : nn.Module, IMaskedLanguageModel
         }, RobertaWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, RobertaWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => RobertaWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. RobertaWeights.Table(Config, Head)], RobertaWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], RobertaWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => RobertaWeights.ToConfigJson(Config, Head);

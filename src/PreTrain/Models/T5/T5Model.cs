@@ -17,7 +17,7 @@ namespace PreTrain.Models.T5;
 /// An encoder and a decoder with relative positions, norms without mean before each sub-layer, and no biases. Without head it is the encoder alone. Padding is not computed, and
 /// positions count the tokens that are there.
 /// </summary>
-public sealed class T5Model : nn.Module, ISequenceToSequenceModel
+public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
 {
     internal readonly Parameter token_embedding;
     internal readonly Parameter encoder_positions;
@@ -114,12 +114,16 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel
         return PretrainedFolder.Load(folder, [.. T5Weights.Table(config, chosen)], name => T5Weights.IsIgnored(name, chosen), _ => new T5Model(config, chosen, initialize: false), _ => false);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, T5Weights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => T5Weights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. T5Weights.Table(Config, Head)], name => T5Weights.IsIgnored(name, Head));
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], name => T5Weights.IsIgnored(name, Head));
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => T5Weights.ToConfigJson(Config, Head);

@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Models.Transformer;
 
 /// <summary>An encoder and a decoder with the norms behind the sub-layers and sinusoidal positions, as it all began; its folders are Marian's. Padding is not computed.</summary>
-public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel
+public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWeightNames
 {
     internal readonly Parameter token_embedding;
     internal readonly Parameter? decoder_embedding;   // null where it is shared
@@ -97,12 +97,16 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel
         return PretrainedFolder.Load(folder, [.. TransformerWeights.Table(config)], TransformerWeights.IsIgnored, _ => new TransformerModel(config, chosen, initialize: false), row => row.IsBuffer);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, TransformerWeights.Table(Config), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => TransformerWeights.Table(Config);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. TransformerWeights.Table(Config)], TransformerWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], TransformerWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => TransformerWeights.ToConfigJson(Config);

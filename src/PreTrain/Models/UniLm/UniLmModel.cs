@@ -16,7 +16,7 @@ namespace PreTrain.Models.UniLm;
 /// One stack with BERT's weights, in which the mask decides what is modelled. With <see cref="ModelHead.MaskedLanguageModel"/> a token sees all others, with
 /// <see cref="ModelHead.CausalLanguageModel"/> those before it, unless <see cref="ModelInput.PrefixLengths"/> says otherwise. Padding is not computed.
 /// </summary>
-public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguageModel
+public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguageModel, IWeightNames
 {
     internal readonly PostNormEncoder encoder;
     internal readonly VocabularyHead prediction;
@@ -80,11 +80,15 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
         return PretrainedFolder.Load(folder, [.. UniLmWeights.Table(config)], UniLmWeights.IsIgnored, _ => new UniLmModel(config, chosen, initialize: false), _ => false);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => PretrainedFolder.Save(this, UniLmWeights.Table(Config), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => UniLmWeights.Table(Config);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. UniLmWeights.Table(Config)], UniLmWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], UniLmWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => UniLmWeights.ToConfigJson(Config, Head);

@@ -14,7 +14,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Models.Vit;
 
 /// <summary>A Vision Transformer with one of its heads; with <see cref="ModelHead.MaskedAutoencoder"/> it learns from images without labels. Hidden patches are not computed.</summary>
-public sealed class VitModel : nn.Module, ITransformerModel
+public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
 {
     internal readonly Parameter class_token, position_embedding;
     internal readonly Projection patch_map;
@@ -101,12 +101,16 @@ public sealed class VitModel : nn.Module, ITransformerModel
         }, VitWeights.IsOfHead);
     }
 
-    /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
-        PretrainedFolder.Save(this, VitWeights.Table(Config, Head), ToConfigJson(), folder, weights);
+    IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    private IEnumerable<WeightRow> Weights => VitWeights.Table(Config, Head);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. VitWeights.Table(Config, Head)], VitWeights.IsIgnored);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
+        PretrainedFolder.Save(this, Weights, ToConfigJson(), folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => PretrainedFolder.LoadInto(this, folder, [.. Weights], VitWeights.IsIgnored);
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => VitWeights.ToConfigJson(Config, Head);

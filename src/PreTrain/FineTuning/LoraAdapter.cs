@@ -1,0 +1,202 @@
+using System.Text.Json.Nodes;
+using PreTrain.Models;
+using PreTrain.Modules;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PreTrain.FineTuning;
+
+/// <summary>
+/// Low-rank updates of a model's linear maps (Hu et al. 2021), which are trained in place of the weights. A model can have several, each by its name, of which any are active. They are saved
+/// apart from the model, as the library PEFT does it (<c>adapter_config.json</c>, <c>adapter_model.safetensors</c>), or merged into its weights.
+/// </summary>
+/// <remarks>
+/// <para>While it has an adapter, the model's own parameters are frozen, but for those that <see cref="LoraOptions.Trained"/> names. To train, give the adapter as
+/// <see cref="Training.TrainingOptions.Weights"/>: checkpoints hold it alone then.</para>
+/// </remarks>
+public sealed class LoraAdapter : IPretrainedModel, IDisposable
+{
+    private readonly nn.Module _model;
+    private readonly List<(string Name, Projection Projection)> _projections = [];
+    private readonly Dictionary<string, Parameter> _trained = [];
+    private readonly List<Parameter> _frozen = [];
+    private readonly Dictionary<string, Tensor> _unmerged = [];
+    private bool _disposed;
+
+    /// <summary>Adapts a model. Its results stay what they are until the adapter is trained.</summary>
+    /// <param name="model">A model of any family.</param>
+    /// <param name="options">Rank, scale, and which maps are adapted.</param>
+    /// <param name="name">Tells several adapters of one model apart.</param>
+    /// <param name="generator">Where A is drawn from; torch's default generator if null.</param>
+    /// <exception cref="ArgumentException">An option is out of range; a pattern fits nothing; the model has an adapter of that name already, or linear maps that something else has replaced.</exception>
+    public LoraAdapter(ITransformerModel model, LoraOptions options, string name = "default", Generator? generator = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        options.Validate();
+        if (name.Contains('.')) throw new ArgumentException($"The name of an adapter ('{name}') must not contain a point.", nameof(name));
+        (Model, _model, Options, Name) = (model, model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model)), options, name);
+        var patterns = new NamePatterns(options.Targets);
+        foreach (var (path, module) in _model.named_modules())
+        {
+            if (module is not Projection projection || !patterns.Fits(path)) continue;
+            if (projection.Transform is not (null or LowRankTransform))
+                throw new ArgumentException($"The linear map '{path}' computes with a {projection.Transform!.GetType().Name}, beside which there can be no adapter; leave it out of {nameof(options.Targets)}.", nameof(model));
+            if (projection.Transform is LowRankTransform { Updates: var updates } && updates.ContainsKey(name)) throw new ArgumentException($"The model has an adapter '{name}' already; give this one another name.", nameof(name));
+            _projections.Add((path, projection));
+        }
+        patterns.RequireAll(nameof(options.Targets), "linear map", _model.named_modules().Where(m => m.module is Projection).Select(m => m.name));
+
+        var trained = new NamePatterns(options.Trained);
+        foreach (var (path, parameter) in _model.named_parameters())
+        {
+            if (path.Contains(".transform.", StringComparison.Ordinal)) continue;
+            if (trained.Fits(path) && !_projections.Exists(p => path.StartsWith(p.Name + ".", StringComparison.Ordinal)))
+            {
+                _trained.Add(path, parameter);
+            }
+            else if (parameter.requires_grad)
+            {
+                parameter.requires_grad = false;
+                _frozen.Add(parameter);
+            }
+        }
+        foreach (var (_, projection) in _projections)
+        {
+            projection.Transform ??= new LowRankTransform();
+            ((LowRankTransform)projection.Transform).Add(name, new LowRankUpdate(projection, options, generator));
+        }
+        if (!_model.training) _model.eval();
+        else _model.train();
+    }
+
+    /// <summary>The model.</summary>
+    public ITransformerModel Model { get; }
+
+    /// <summary>Rank, scale, and which maps are adapted.</summary>
+    public LoraOptions Options { get; }
+
+    /// <summary>What tells it from other adapters of the model.</summary>
+    public string Name { get; }
+
+    /// <summary>Whether the updates take part in what the model computes.</summary>
+    public bool IsActive
+    {
+        get;
+        set
+        {
+            field = value;
+            foreach (LowRankUpdate update in Updates) update.IsActive = value && !IsMerged;
+        }
+    } = true;
+
+    /// <summary>Whether the updates are in the weights.</summary>
+    public bool IsMerged => _unmerged.Count > 0;
+
+    /// <summary>The names of the adapted maps.</summary>
+    public IReadOnlyList<string> Targets => [.. _projections.Select(p => p.Name)];
+
+    /// <summary>The number of trained values: those of the updates, and of the parameters beside them.</summary>
+    public long ParameterCount => Updates.Sum(u => u.a.numel() + u.b.numel() + (u.magnitude?.numel() ?? 0)) + _trained.Values.Sum(p => p.numel());
+
+    private IEnumerable<LowRankUpdate> Updates => _projections.Select(p => Update(p.Projection));
+
+    /// <summary>Adapts a model by what <see cref="SavePretrained"/> or PEFT wrote.</summary>
+    /// <param name="model">The model that it was trained on.</param>
+    /// <param name="folder">Holds <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>.</param>
+    /// <param name="name">Tells several adapters of one model apart.</param>
+    /// <exception cref="Checkpoints.CheckpointException">A file is missing or damaged, or the adapter is for another model; all misfits are named together.</exception>
+    public static LoraAdapter FromPretrained(ITransformerModel model, string folder, string name = "default")
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        LoraOptions options = LoraFolder.ReadOptions(folder, model);
+        var adapter = new LoraAdapter(model, options, name);
+        try
+        {
+            adapter.LoadPretrained(folder);
+            return adapter;
+        }
+        catch
+        {
+            adapter.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Adds the updates to the weights, so that the model computes as fast as without them, and can be saved as an ordinary folder. Several adapters are merged in any order.</summary>
+    /// <exception cref="InvalidOperationException">It is merged already.</exception>
+    public void Merge()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (IsMerged) throw new InvalidOperationException($"The adapter '{Name}' is merged already.");
+        using IDisposable mode = no_grad();
+        foreach (var (path, projection) in _projections)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            _unmerged.Add(path, scope.Detach(projection.weight.detach().clone()));
+            projection.weight.copy_(Update(projection).Apply(projection.weight));
+            Update(projection).IsActive = false;
+        }
+    }
+
+    /// <summary>Takes the updates out of the weights, which are to the last bit what they were before <see cref="Merge"/>.</summary>
+    /// <exception cref="InvalidOperationException">It is not merged.</exception>
+    public void Unmerge()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (!IsMerged) throw new InvalidOperationException($"The adapter '{Name}' is not merged.");
+        using IDisposable mode = no_grad();
+        foreach (var (path, projection) in _projections)
+        {
+            using Tensor weight = _unmerged[path];
+            projection.weight.copy_(weight);
+            Update(projection).IsActive = IsActive;
+        }
+        _unmerged.Clear();
+    }
+
+    /// <inheritdoc/>
+    public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["adapter"] = LoraFolder.ConfigOf(this) };
+
+    /// <inheritdoc/>
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => LoraFolder.Write(this, folder, weights);
+
+    /// <inheritdoc/>
+    public void LoadPretrained(string folder) => LoraFolder.Read(this, folder);
+
+    /// <summary>Takes the adapter away, leaving the weights as they are: merged, if it was, and then for good. The model's parameters can be trained again.</summary>
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        foreach (Tensor weight in _unmerged.Values) weight.Dispose();
+        foreach (var (_, projection) in _projections)
+        {
+            if (projection.Transform is not LowRankTransform transform) continue;
+            transform.Remove(Name);
+            if (transform.Updates.Count > 0) continue;
+            projection.Transform = null;
+            transform.Dispose();
+        }
+        foreach (Parameter parameter in _frozen.Where(p => !p.IsInvalid)) parameter.requires_grad = true;
+    }
+
+    /// <summary>Each trained value: its name in the model, the name that PEFT gives it, and the value.</summary>
+    internal IEnumerable<(string Ours, string Theirs, Parameter Value)> Parameters()
+    {
+        Dictionary<string, string> theirs = LoraFolder.NamesOf(Model);
+        foreach (var (path, projection) in _projections)
+        {
+            string ours = $"{path}.transform.{Name}.", module = LoraFolder.ModuleOf(theirs, path);
+            LowRankUpdate update = Update(projection);
+            yield return (ours + "a", $"{module}.lora_A.weight", update.a);
+            yield return (ours + "b", $"{module}.lora_B.weight", update.b);
+            if (update.magnitude is { } magnitude) yield return (ours + "magnitude", $"{module}.lora_magnitude_vector", magnitude);
+        }
+        foreach (var (path, parameter) in _trained) yield return (path, LoraFolder.Prefix + theirs.GetValueOrDefault(path, path), parameter);
+    }
+
+    private LowRankUpdate Update(Projection projection) => ((LowRankTransform)projection.Transform!).Updates[Name];
+}

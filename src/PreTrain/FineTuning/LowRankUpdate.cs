@@ -1,0 +1,60 @@
+// N rows (tokens), I inputs, O outputs, R rank
+using PreTrain.Modules;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PreTrain.FineTuning;
+
+/// <summary>The update of one weight by one adapter.</summary>
+internal sealed class LowRankUpdate : nn.Module
+{
+    /// <summary>(R, I) and (O, R).</summary>
+    internal readonly Parameter a, b;
+
+    /// <summary>The lengths of the outputs, (O), where they are trained.</summary>
+    internal readonly Parameter? magnitude;
+
+    internal LowRankUpdate(Projection projection, LoraOptions options, Generator? generator) : base(nameof(LowRankUpdate))
+    {
+        (long outputs, long inputs) = (projection.weight.size(0), projection.weight.size(1));
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable mode = no_grad();
+        // A is drawn as a linear map of torch is, B is zero: at first nothing changes.
+        double bound = 1 / Math.Sqrt(inputs);
+        Device device = projection.weight.device;
+        a = new Parameter(empty([options.Rank, inputs], dtype: ScalarType.Float32).uniform_(-bound, bound, generator).to(device));
+        b = new Parameter(zeros([outputs, options.Rank], dtype: ScalarType.Float32, device: device));
+        if (options.IsWeightDecomposed) magnitude = new Parameter(LengthsOf(projection.weight));
+        scope.Detach(new[] { a, b, magnitude }.OfType<Tensor>());
+        (Scale, Dropout) = (options.Scale, options.Dropout);
+        RegisterComponents();
+    }
+
+    internal double Scale { get; set; }
+
+    internal double Dropout { get; }
+
+    /// <summary>Whether it takes part.</summary>
+    internal bool IsActive { get; set; } = true;
+
+    /// <summary>s·B·A·x, (…, O).</summary>
+    internal Tensor Of(Tensor x)
+    {
+        Tensor kept = training && Dropout > 0 ? nn.functional.dropout(x, Dropout, training: true) : x;
+        return nn.functional.linear(nn.functional.linear(kept, a), b * Scale);
+    }
+
+    /// <summary>s·B·A, (O, I).</summary>
+    internal Tensor Delta() => matmul(b, a) * Scale;
+
+    /// <summary>What a weight becomes, (O, I), in 32 bits.</summary>
+    internal Tensor Apply(Tensor weight)
+    {
+        Tensor sum = weight.to(ScalarType.Float32) + Delta().to(ScalarType.Float32);
+        return magnitude is null ? sum : sum * (magnitude.to(ScalarType.Float32) / LengthsOf(sum)).unsqueeze(1);
+    }
+
+    /// <summary>The Euclidean length of each output's weights, (O), in 32 bits.</summary>
+    internal static Tensor LengthsOf(Tensor weight) => weight.to(ScalarType.Float32).pow(2).sum(1).sqrt();
+}

@@ -1,0 +1,24 @@
+// N rows (tokens), I inputs, O outputs
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Modules;
+
+/// <summary>
+/// What a <see cref="Projection"/> computes in place of x·Wᵀ: an adapter beside the weight, a weight with a mask or of few bits. It is a submodule of the projection, named
+/// <c>transform</c>, so that its parameters are the model's. The bias stays the projection's.
+/// </summary>
+public abstract class ProjectionTransform : nn.Module
+{
+    /// <summary>Creates the module.</summary>
+    /// <param name="name">The type's name.</param>
+    protected ProjectionTransform(string name) : base(name)
+    {
+    }
+
+    /// <summary>Computes in place of x·Wᵀ.</summary>
+    /// <param name="projection">The projection, with its weight W, (O, I).</param>
+    /// <param name="x">(…, I).</param>
+    /// <returns>(…, O).</returns>
+    public abstract Tensor Product(Projection projection, Tensor x);
+}
