@@ -11,11 +11,11 @@ namespace PreTrain.Benchmarks;
 /// <summary>
 /// A step of every optimizer for the 124 million parameters of GPT-2, beside the time of copying the bytes that it must touch: <c>-- optimizer-steps [NAME…]</c>. Those are
 /// gradient, weights and state, read and written once, and the 16-bit copy of the weights; to copy N bytes touches 2 N. Steps and copies take turns, since other
-/// programs disturb both, and the least of each counts. Muon's products are flops and not bytes: its second line is the step without them.
+/// programs disturb both, and the least of each counts. Muon's products are flops and not bytes: its second line is its passes over memory alone.
 /// </summary>
 internal static class OptimizerSteps
 {
-    private const int Rounds = 9, RoundsOfProducts = 2;
+    private const int Rounds = 7, RoundsOfProducts = 1;
 
     private static readonly IOptimizerOptions[] s_optimizers =
     [
@@ -34,18 +34,37 @@ internal static class OptimizerSteps
             using Tensor gradient = randn_like(parameters.Gradient) * 1e-3;
             foreach (IOptimizerOptions options in s_optimizers.Where(o => names.Length == 0 || names.Contains(o.Name)))
             {
-                Measure(options.Name, () => options.Create(parameters), parameters, gradient, options is MuonOptions ? RoundsOfProducts : Rounds);
-                if (options is MuonOptions muon) Measure("  of it bytes", () => new Muon(parameters, muon with { Iterations = 0 }, new(), kernels: true), parameters, gradient, Rounds);
+                using IOptimizer optimizer = options.Create(parameters);
+                Measure(options.Name, optimizer, () => optimizer.Step(1e-5), parameters, gradient, options is MuonOptions ? RoundsOfProducts : Rounds);
+                if (options is MuonOptions muon) MeasurePasses(muon, optimizer, parameters, gradient);
             }
         }
         return 0;
     }
 
-    private static void Measure(string name, Func<IOptimizer> create, FlatParameters parameters, Tensor example, int rounds)
+    /// <summary>What Muon does beside its products.</summary>
+    private static void MeasurePasses(MuonOptions options, IOptimizer muon, FlatParameters parameters, Tensor example)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var update = new UpdateOptions();
+        using var rest = new ElementwisePart<AdamRule>(parameters, update, ParameterGroup.Of(parameters, update, range => !Muon.IsOrthogonal(range)), AdamRule.Kinds, options.Rest.Rule);
+        (ParameterRange Range, Tensor Momentum, Tensor Direction)[] matrices = [.. parameters.Ranges.Where(Muon.IsOrthogonal).Select(range => (range, zeros([range.End - range.Start]), zeros([range.End - range.Start])))];
+        GradientShape shape = GradientShape.Of(update, 1, decays: true);
+        Measure("  its passes", muon, () =>
+        {
+            rest.Step(1, 1e-5, 1);
+            foreach (var (range, momentum, direction) in matrices)
+            {
+                MuonKernels.Direction(parameters, range, momentum, direction, shape, options.Momentum, options.Nesterov);
+                MuonKernels.Add(parameters, range, direction, 1 - 1e-6, 1e-5);
+            }
+        }, parameters, example, Rounds);
+    }
+
+    private static void Measure(string name, IOptimizer optimizer, Action run, FlatParameters parameters, Tensor example, int rounds)
     {
         using IDisposable mode = no_grad();
         using DisposeScope scope = NewDisposeScope();
-        using IOptimizer optimizer = create();
         long state = optimizer.State().Sum(s => s.View.numel() * s.View.element_size()), gradient = parameters.Gradient.numel() * parameters.Gradient.element_size();
         long copied = ReferenceEquals(parameters.Compute, parameters.Master) ? 0 : parameters.Compute.numel() * parameters.Compute.element_size();
         long touched = 2 * (state + gradient + 4 * parameters.Length) + copied;
@@ -54,7 +73,7 @@ internal static class OptimizerSteps
         for (int round = 0; round < rounds; round++)
         {
             parameters.Gradient.copy_(example);
-            step = Math.Min(step, Time(() => optimizer.Step(1e-5)));
+            step = Math.Min(step, Time(run));
             copy = Math.Min(copy, Time(() =>
             {
                 for (int i = 0; i < 4; i++) to.copy_(from);

@@ -42,6 +42,9 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     public string Name => "causal-lm";
 
     /// <inheritdoc/>
+    public int ProcessCount => _text?.Options.RankCount ?? 1;
+
+    /// <inheritdoc/>
     public JsonObject Describe() => _text is null ? DataRules.Describe(Name, _tokens, _fraction) : DataRules.Describe(Name, _text, _fraction);
 
     /// <inheritdoc/>

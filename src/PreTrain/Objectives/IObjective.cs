@@ -17,6 +17,12 @@ public interface IObjective<in TModel>
     /// </summary>
     bool CanSplit => true;
 
+    /// <summary>
+    /// How many processes draw the batches of a step together, each its part of them. A run may be resumed by another number of processes whose batches have as many sequences together: what a
+    /// step draws stays the same then, so that no sequence is lost or drawn twice.
+    /// </summary>
+    int ProcessCount => 1;
+
     /// <summary>What must be the same for a run to be resumed: data, tokenizer, and options, as they stand in the checkpoint.</summary>
     JsonObject Describe();
 

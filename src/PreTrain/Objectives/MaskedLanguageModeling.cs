@@ -57,6 +57,9 @@ public sealed class MaskedLanguageModeling : IObjective<IMaskedLanguageModel>
     public string Name => "masked-lm";
 
     /// <inheritdoc/>
+    public int ProcessCount => _text?.Options.RankCount ?? 1;
+
+    /// <inheritdoc/>
     public JsonObject Describe()
     {
         JsonObject description = _text is null ? DataRules.Describe(Name, _tokens, _options.ValidationFraction) : DataRules.Describe(Name, _text, _options.ValidationFraction);

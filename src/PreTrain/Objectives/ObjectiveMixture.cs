@@ -18,7 +18,7 @@ public sealed class ObjectiveMixture<TModel> : IObjective<TModel>
 
     /// <summary>Mixes objectives.</summary>
     /// <param name="parts">Weights, which sum to 1, and objectives.</param>
-    /// <exception cref="ArgumentException">There is none, a weight is not positive, or they do not sum to 1.</exception>
+    /// <exception cref="ArgumentException">There is none, a weight is not positive, they do not sum to 1, or different numbers of processes draw them.</exception>
     public ObjectiveMixture(params (double Weight, IObjective<TModel> Objective)[] parts)
     {
         ArgumentNullException.ThrowIfNull(parts);
@@ -30,6 +30,8 @@ public sealed class ObjectiveMixture<TModel> : IObjective<TModel>
         }
         double sum = parts.Sum(part => part.Weight), running = 0;
         if (!(Math.Abs(sum - 1) <= 1e-9)) throw new ArgumentException($"The weights ({string.Join(", ", parts.Select(part => part.Weight))}) must sum to 1, not to {sum}.", nameof(parts));
+        if (parts.Select(part => part.Objective.ProcessCount).Distinct().Order().ToArray() is { Length: > 1 } counts)
+            throw new ArgumentException($"The objectives are drawn by different numbers of processes ({string.Join(", ", counts)}); give all texts the same RankCount.", nameof(parts));
         _parts = [.. parts];
         _sums = [.. parts.Select(part => running += part.Weight)];
     }
@@ -39,6 +41,9 @@ public sealed class ObjectiveMixture<TModel> : IObjective<TModel>
 
     /// <inheritdoc/>
     public bool CanSplit => _parts.All(part => part.Objective.CanSplit);
+
+    /// <inheritdoc/>
+    public int ProcessCount => _parts[0].Objective.ProcessCount;
 
     /// <inheritdoc/>
     public JsonObject Describe() => new()

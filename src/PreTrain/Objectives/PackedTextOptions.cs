@@ -22,7 +22,10 @@ public sealed record PackedTextOptions
     /// <value>The default is 0.</value>
     public int Rank { get; init; }
 
-    /// <summary>How many processes train together. A run may go on with another number: what is drawn does not depend on it.</summary>
+    /// <summary>
+    /// How many processes train together. A run may go on with another number whose batches have as many contexts together: what is drawn does not depend on it. The trainer refuses a resumed run
+    /// whose batches are others.
+    /// </summary>
     /// <value>The default is 1.</value>
     public int RankCount { get; init; } = 1;
 

@@ -115,5 +115,5 @@ internal sealed class Muon : IOptimizer
         return part.view(range.Shape);
     }
 
-    private static bool IsOrthogonal(ParameterRange range) => range.Shape.Length == 2 && range.Block is not null && !range.IsEmbedding;
+    internal static bool IsOrthogonal(ParameterRange range) => range.Shape.Length == 2 && range.Block is not null && !range.IsEmbedding;
 }

@@ -34,7 +34,7 @@ internal sealed record CheckpointState
     /// <summary>By name, the states of all that a run may have: reduction on plateaus, faults, loss scale and so on.</summary>
     public required IReadOnlyDictionary<string, JsonObject> Parts { get; init; }
 
-    internal static JsonObject IdentityOf(TrainingOptions options, JsonObject architecture, JsonObject objective)
+    internal static JsonObject IdentityOf(TrainingOptions options, JsonObject architecture, JsonObject objective, int processes)
     {
         var streams = new RandomStreams(options.Seed);
         var identity = new JsonObject
@@ -44,7 +44,7 @@ internal sealed record CheckpointState
             ["tokenizer"] = options.Tokenizer?.Fingerprint,
             ["seed"] = options.Seed,
             ["streams"] = new JsonObject(s_streams.Select(name => KeyValuePair.Create(name, (JsonNode?)streams.SeedOf(name)))),
-            ["batchSize"] = options.BatchSize,
+            ["batchSize"] = (long)options.BatchSize * processes,   // of all together: how many they are may change
             ["accumulationSteps"] = options.AccumulationSteps,
             ["precision"] = options.Precision.ToString(),
         };

@@ -54,12 +54,12 @@ public sealed class Trainer
     {
         IObjective<TModel> goal = objective;
         var streams = new RandomStreams(_options.Seed);
-        JsonObject identity = CheckpointState.IdentityOf(_options, (_options.Weights ?? model).ToConfigJson(), goal.Describe());
+        JsonObject identity = CheckpointState.IdentityOf(_options, (_options.Weights ?? model).ToConfigJson(), goal.Describe(), goal.ProcessCount);
 
         // Everything that can be refused is refused before the folder is touched.
         RunFolder folder = RunFolder.Check(_options);
         var checkpoints = new CheckpointStore(folder.Checkpoints, _log);
-        var start = _options.Resume ? FindStart(checkpoints, folder, identity) : null;
+        var start = _options.Resume ? FindStart(checkpoints, folder, identity, goal.ProcessCount) : null;
         using IBatchSource source = goal.Open(streams, model, _options.BatchSize, start?.State.Data);
         if (_options.Precision == Precision.Float16) HalfPrecision.Require(model.parameters().First().device);
         using DeterministicAlgorithms? deterministic = _options.Deterministic ? DeterministicAlgorithms.Use() : null;
@@ -91,7 +91,7 @@ public sealed class Trainer
         return result;
     }
 
-    private (string Folder, CheckpointState State)? FindStart(CheckpointStore checkpoints, RunFolder folder, JsonObject identity)
+    private (string Folder, CheckpointState State)? FindStart(CheckpointStore checkpoints, RunFolder folder, JsonObject identity, int processes)
     {
         AtomicFolder.Recover(folder.Checkpoints);
         if (checkpoints.Newest() is not { } found)
@@ -103,6 +103,7 @@ public sealed class Trainer
         if (differences.Count > 0)
         {
             throw new ArgumentException($"The run in '{folder.Path}' cannot be resumed with other settings: {string.Join(", ", differences)}. "
+                + (processes > 1 ? $"The batchSize is that of the {processes} processes together. " : "")
                 + $"Use those of the checkpoint, or another {nameof(_options.Output)}.");
         }
         if (found.State.Step > _options.Steps)

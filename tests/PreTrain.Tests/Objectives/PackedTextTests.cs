@@ -9,6 +9,8 @@ using PreTrain.Modules;
 using PreTrain.Objectives;
 using PreTrain.Tests.Data;
 using PreTrain.Tests.Data.Masking;
+using PreTrain.Torch;
+using PreTrain.Training;
 using TorchSharp;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
@@ -223,6 +225,62 @@ public sealed class PackedTextTests : IDisposable
         Assert.Equal(expected, actual);
     }
 
+    [Theory]
+    [InlineData(1, 3)]
+    [InlineData(3, 1)]
+    [InlineData(2, 3)]
+    public void Run_ResumedByOtherProcesses_DrawsEveryContextOnce(int before, int after)
+    {
+        const int Together = 6, Steps = 4;
+        List<string> Drawn(int rank, int ranks, string output, int steps)
+        {
+            var objective = new Recording(new CausalLanguageModeling(Both(new() { Rank = rank, RankCount = ranks }), 0.2));
+            using var model = new GptModel(_model.Config);
+            new Trainer(new() { Output = _folder.File(output), Steps = steps, BatchSize = Together / ranks, LearningRate = 1e-3, CheckpointEvery = Steps, Resume = true }).Run(model, objective, TestContext.Current.CancellationToken);
+            return objective.Rows;
+        }
+        List<string> expected = Drawn(0, 1, "whole", 2 * Steps), actual = [];
+        for (int rank = 0; rank < before; rank++) actual.AddRange(Drawn(rank, before, $"before-{rank}", Steps));
+        // All processes go on from the checkpoint of one.
+        for (int rank = 0; rank < after; rank++)
+        {
+            Copy(_folder.File("before-0"), _folder.File($"after-{rank}"));
+            actual.AddRange(Drawn(rank, after, $"after-{rank}", 2 * Steps));
+        }
+
+        Assert.Equal(expected.Order(), actual.Order());
+
+        static void Copy(string from, string to)
+        {
+            foreach (string file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+            {
+                string copy = Path.Combine(to, Path.GetRelativePath(from, file));
+                Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+                File.Copy(file, copy);
+            }
+        }
+    }
+
+    [Fact]
+    public void Run_ResumedByMoreProcessesWithTheSameBatchEach_IsRefused()
+    {
+        TrainingOptions options = new() { Output = _folder.File("run"), Steps = 2, BatchSize = 2, LearningRate = 1e-3, Resume = true };
+        using var model = new GptModel(_model.Config);
+        new Trainer(options).Run(model, new CausalLanguageModeling(Both()), TestContext.Current.CancellationToken);
+
+        var e = Assert.Throws<ArgumentException>(() => new Trainer(options with { Steps = 4 }).Run(model, new CausalLanguageModeling(Both(new() { RankCount = 3 })), TestContext.Current.CancellationToken));
+
+        Assert.Contains("cannot be resumed with other settings: batchSize (checkpoint: 2, now: 6). The batchSize is that of the 3 processes together. ", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Mixture_OfTextsForDifferentProcesses_IsRefused()
+    {
+        var e = Assert.Throws<ArgumentException>(() => new ObjectiveMixture<ICausalLanguageModel>((0.5, new CausalLanguageModeling(Both())), (0.5, new CausalLanguageModeling(Both(new() { RankCount = 2 })))));
+        Assert.StartsWith("The objectives are drawn by different numbers of processes (1, 2); give all texts the same RankCount.", e.Message, StringComparison.Ordinal);
+        Assert.Equal(2, new ObjectiveMixture<ICausalLanguageModel>((1, new CausalLanguageModeling(Both(new() { RankCount = 2 })))).ProcessCount);
+    }
+
     [Fact]
     public void Open_FarAway_IsThereAtOnce()
     {
@@ -279,5 +337,27 @@ public sealed class PackedTextTests : IDisposable
         Assert.StartsWith("""The data position {"position":0} must hold the whole numbers epoch and position.""", Assert.Throws<ArgumentException>(() => windows.Open(new(3), _model, 2, ofPacked)).Message);
         Assert.NotEqual(packed.Describe().ToJsonString(), new CausalLanguageModeling(new PackedText([new(_stores[0], 0.6), new(_stores[1], 0.4)])).Describe().ToJsonString());
         Assert.Equal(packed.Describe().ToJsonString(), new CausalLanguageModeling(Both(new() { Rank = 1, RankCount = 2, Workers = 1 })).Describe().ToJsonString());
+    }
+
+    /// <summary>An objective that keeps the rows of all batches whose loss is asked for in training.</summary>
+    private sealed class Recording(CausalLanguageModeling inner) : IObjective<GptModel>
+    {
+        internal readonly List<string> Rows = [];
+
+        public string Name => inner.Name;
+
+        public int ProcessCount => inner.ProcessCount;
+
+        public JsonObject Describe() => inner.Describe();
+
+        public IBatchSource Open(RandomStreams streams, GptModel model, int batchSize, JsonObject? state = null) => inner.Open(streams, model, batchSize, state);
+
+        public IEnumerable<Batch> Evaluation(GptModel model, int batchSize) => [];
+
+        public Tensor Loss(GptModel model, Batch batch, double normalizer)
+        {
+            Rows.AddRange(PackedTextTests.Rows(batch));
+            return inner.Loss(model, batch, normalizer);
+        }
     }
 }

@@ -13,12 +13,13 @@ public sealed class SavingFaultTests : IDisposable
     public void Dispose() => folder.Dispose();
 
     // Every way in which the write of the checkpoint of step 10 can fail: nothing may be left of it, and that of step 5 must serve.
-    public static TheoryData<string, bool> Ways => new(from way in new[] { "full disk", "file in the way", "locked by another writer", "folder gone" } from required in new[] { true, false } select (way, required));
+    public static TheoryData<string, bool> Ways => new(from way in new[] { "full disk", "file in the way", "locked by another writer", "folder gone", "read-only folder" } from required in new[] { true, false } select (way, required));
 
     [Theory]
     [MemberData(nameof(Ways))]
     public void Run_CheckpointCannotBeWritten_StopsOrGoesOnAndTheOneBeforeServes(string way, bool required)
     {
+        Assert.SkipUnless(way != "read-only folder" || OperatingSystem.IsLinux(), "Only Linux lets a thread give up what the superuser may.");
         string checkpoints = Path.Combine(folder["a"], "checkpoints"), at = Path.Combine(checkpoints, "step-000010");
         FileStream? held = null;
         var breaks = new Tiny.AfterStep((_, step) =>
@@ -30,10 +31,12 @@ public sealed class SavingFaultTests : IDisposable
                 Directory.Move(checkpoints, checkpoints + ".away");
                 File.WriteAllText(checkpoints, "");
             }
+            if (step.Step == 9 && way == "read-only folder") UserRights.GiveUpWriting(folder.Root, checkpoints);
             if (step.Step == 11) Mend();
         });
         void Mend()
         {
+            if (way == "read-only folder") UserRights.TakeBack(checkpoints);
             held?.Dispose();
             if (held is not null) File.Delete(held.Name);
             if (way == "file in the way") File.Delete(at);
@@ -45,13 +48,15 @@ public sealed class SavingFaultTests : IDisposable
         }
         var log = new Tiny.ListLogger();
         TrainingOptions options = Tiny.Options(folder["a"]) with { RequireCheckpoints = required, Callbacks = [breaks], Logger = log };
-        using (var model = new FullDisk(Tiny.Model(Tiny.Even)) { FailingSave = way == "full disk" ? 2 : null })
+        try
         {
+            using var model = new FullDisk(Tiny.Model(Tiny.Even)) { FailingSave = way == "full disk" ? 2 : null };
             if (required)
             {
                 var e = Assert.Throws<CheckpointException>(() => Tiny.Train(model, new RowsObjective(), options));
-                Assert.StartsWith($"{at}: the checkpoint could not be written: ", e.Message, StringComparison.Ordinal);
                 Mend();
+                Assert.StartsWith($"{at}: the checkpoint could not be written: ", e.Message, StringComparison.Ordinal);
+                if (way == "read-only folder") Assert.Contains("denied. The one before, ", e.Message, StringComparison.Ordinal);
                 Assert.Equal(["step-000005"], Directory.EnumerateFileSystemEntries(checkpoints).Select(Path.GetFileName));
             }
             else
@@ -60,6 +65,10 @@ public sealed class SavingFaultTests : IDisposable
                 Assert.Contains(log.Lines, line => line.StartsWith($"Error: Step 10: {at}: the checkpoint could not be written: ", StringComparison.Ordinal) && line.EndsWith("The training goes on without it.", StringComparison.Ordinal));
                 Assert.Equal(["step-000005", "step-000012"], Directory.EnumerateFileSystemEntries(checkpoints).Select(Path.GetFileName).Order(StringComparer.Ordinal));
             }
+        }
+        finally
+        {
+            Mend();
         }
 
         using (var straight = new FullDisk(Tiny.Model(Tiny.Even))) Tiny.Train(straight, new RowsObjective(), Tiny.Options(folder["b"]));
