@@ -13,15 +13,7 @@ using TorchSharp;
 
 const string Output = "runs/pretrain-bert";
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-int steps = 1400;
-var files = new List<string>();
-for (int i = 0; i < args.Length; i++)
-{
-    if (args[i] != "--steps")
-        files.Add(args[i]);
-    else if (++i == args.Length || !int.TryParse(args[i], out steps) || steps < 1)
-        return Fail("--steps takes a positive whole number, as in --steps 100.", 2);
-}
+if (SampleArguments.Read(args, steps: 1400) is not { } given) return 2;
 
 try
 {
@@ -30,7 +22,7 @@ try
     torch.set_num_threads(Environment.ProcessorCount);
 
     // 1. Text to tokens.
-    TextCorpus corpus = files.Count == 0 ? new SdkDocumentation() : TextCorpus.FromFiles([.. files]);
+    TextCorpus corpus = given.Corpus;
     var tokenizer = PipelineTokenizer.TrainWordPiece(corpus, new() { VocabSize = 4096, AlphabetLimit = 256 }, cancellation: stop.Token);
     using var tokens = TokenStore.Build(corpus, tokenizer, $"{Output}/tokens", new() { Overwrite = true }, stop.Token);
 
@@ -39,23 +31,23 @@ try
     using var model = new BertModel(config, generator: new RandomStreams(seed: 0).CreateGenerator("init"));
     var objective = new MaskedLanguageModeling(tokens, tokenizer, new() { Masking = new() { Rate = 0.3, Unit = MaskingUnit.WholeWord } });
     AnsiConsole.MarkupLine($"{tokens.Count:N0} tokens of {tokenizer.VocabSize:N0} kinds; {model.parameters().Sum(parameter => parameter.numel()):N0} parameters.\n");
-    string[] texts = files.Count == 0 ? ["gets or [MASK] the value.", "returns the [MASK] of elements."] : ["the [MASK] is"];
+    string[] texts = given.Files.Length == 0 ? ["gets or [MASK] the value.", "returns the [MASK] of elements."] : ["the [MASK] is"];
     Show("before");
 
     // 3. Training, with a line that is drawn anew.
-    TrainingResult result = AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new RemainingTimeColumn()).Start(progress =>
+    TrainingResult result = ProgressLine.Show(given.Steps, line =>
     {
         var options = new TrainingOptions
         {
             Output = Output,
             Overwrite = true,
             Tokenizer = tokenizer,
-            Steps = steps,
+            Steps = given.Steps,
             BatchSize = 32,
             LearningRate = 1e-3,
             EvaluateEvery = 100,
             EvaluationBatches = 8,
-            Callbacks = [new Display(progress.AddTask("starting", maxValue: steps))],
+            Callbacks = [line],
         };
         return new Trainer(options).Run(model, objective, stop.Token);
     });
@@ -85,16 +77,5 @@ try
 }
 catch (Exception e) when (e is CorpusException or ArgumentException or OperationCanceledException)
 {
-    return e is OperationCanceledException ? Fail("Interrupted before the first step.", 130) : Fail(e.Message, 3);
-}
-
-static int Fail(string message, int exitCode)
-{
-    Console.Error.WriteLine(message);
-    return exitCode;
-}
-
-internal sealed class Display(ProgressTask task) : ITrainingCallback
-{
-    public void OnStep(TrainingRun run, TrainingStep step) => (task.Description, task.Value) = ($"step {step.Step}/{run.Options.Steps}  loss {step.Loss:F3}", step.Step);
+    return SampleArguments.Fail(e);
 }

@@ -13,15 +13,7 @@ using TorchSharp;
 
 const string Output = "runs/pretrain-gpt";
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-int steps = 800;
-var files = new List<string>();
-for (int i = 0; i < args.Length; i++)
-{
-    if (args[i] != "--steps")
-        files.Add(args[i]);
-    else if (++i == args.Length || !int.TryParse(args[i], out steps) || steps < 1)
-        return Fail("--steps takes a positive whole number, as in --steps 100.", 2);
-}
+if (SampleArguments.Read(args, steps: 800) is not { } given) return 2;
 
 try
 {
@@ -30,7 +22,7 @@ try
     torch.set_num_threads(Environment.ProcessorCount);
 
     // 1. Text to tokens.
-    TextCorpus corpus = files.Count == 0 ? new SdkDocumentation() : TextCorpus.FromFiles([.. files]);
+    TextCorpus corpus = given.Corpus;
     AnsiConsole.MarkupLine("Training a tokenizer, and tokenizing the text …");
     var tokenizer = ByteLevelBpeTokenizer.Train(corpus, new() { VocabSize = 4096 }, cancellation: stop.Token);
     using var tokens = TokenStore.Build(corpus, tokenizer, $"{Output}/tokens", new() { Overwrite = true }, stop.Token);
@@ -40,11 +32,11 @@ try
     using var model = new GptModel(config, generator: new RandomStreams(seed: 0).CreateGenerator("init"));
     long parameters = model.parameters().Sum(parameter => parameter.numel());
     AnsiConsole.MarkupLine($"{tokens.Count:N0} tokens of {tokenizer.VocabSize:N0} kinds; a model of {parameters:N0} parameters, {config.LayerCount} layers × {config.EmbeddingDim}.\n");
-    string prompt = files.Count == 0 ? "Returns the" : "The";
+    string prompt = given.Files.Length == 0 ? "Returns the" : "The";
     Show("before", model.Generate(tokenizer, prompt, new() { MaxNewTokens = 40, Temperature = 0.8 }, stop.Token));
 
     // 3. Training, with a line that is drawn anew.
-    TrainingResult result = AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new RemainingTimeColumn()).Start(progress =>
+    TrainingResult result = ProgressLine.Show(given.Steps, line =>
     {
         bool amx = X86Base.IsSupported && (X86Base.CpuId(7, 0).Edx >> 22 & 1) != 0;   // multiplies bfloat16 matrices
         var options = new TrainingOptions
@@ -52,12 +44,12 @@ try
             Output = Output,
             Overwrite = true,
             Tokenizer = tokenizer,
-            Steps = steps,
+            Steps = given.Steps,
             LearningRate = 2e-3,
             Precision = amx ? Precision.BFloat16 : Precision.Float32,
             EvaluateEvery = 100,
             EvaluationBatches = 8,
-            Callbacks = [new Display(progress.AddTask("starting", maxValue: steps))],
+            Callbacks = [line],
         };
         return new Trainer(options).Run(model, new CausalLanguageModeling(tokens), stop.Token);
     });
@@ -74,26 +66,7 @@ try
 }
 catch (Exception e) when (e is CorpusException or ArgumentException or OperationCanceledException)
 {
-    return e is OperationCanceledException ? Fail("Interrupted before the first step.", 130) : Fail(e.Message, 3);
+    return SampleArguments.Fail(e);
 }
 
 static void Show(string when, string text) => AnsiConsole.Write(new Panel(new Text(text)).Header($"What it writes {when} training").Expand());
-
-static int Fail(string message, int exitCode)
-{
-    Console.Error.WriteLine(message);
-    return exitCode;
-}
-
-internal sealed class Display(ProgressTask task) : ITrainingCallback
-{
-    private string _validation = "";
-
-    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => _validation = $"  validation {evaluation.Loss:F3}";
-
-    public void OnStep(TrainingRun run, TrainingStep step)
-    {
-        task.Description = $"step {step.Step}/{run.Options.Steps}  loss {step.Loss:F3}{_validation}  {step.TokensPerSecond:N0} tokens/s";
-        task.Value = step.Step;
-    }
-}

@@ -35,7 +35,7 @@ public sealed class PackedBatch
     /// <summary>Token ids, (B, T) row by row; places that are not filled have the end-of-text token.</summary>
     public long[] Inputs { get; }
 
-    /// <summary>The token after each input in its document, (B, T); −100 where no place is filled.</summary>
+    /// <summary>The token after each input in its document, or where documents are joined, in its context, (B, T); −100 where there is none.</summary>
     public long[] Targets { get; }
 
     /// <summary>The place of each input in its piece of a document, (B, T), from 0; 0 where no place is filled.</summary>

@@ -13,7 +13,8 @@ namespace PreTrain.Data;
 /// <see cref="PackingOptions.MinimumFill"/> allows, the emptiest contexts are taken apart to fill the others, which cuts documents.
 /// </para>
 /// <para>
-/// The inputs of a document are its tokens and the targets the tokens after them, to the end-of-text token, so that each place has a target. About 20 bytes of memory are
+/// The inputs of a document are its tokens and the targets the tokens after them, to the end-of-text token, so that each place has a target. Where a context is one text
+/// (<see cref="PackingOptions.JoinsDocuments"/>), the end-of-text token is an input as well, and only the last document of a context may lack its end. About 20 bytes of memory are
 /// needed for each piece; the tokens stay in the store. Reading is safe for several threads.
 /// </para>
 /// </remarks>
@@ -25,10 +26,11 @@ public sealed class PackedContexts
     private readonly long[] pieceStarts;
     private readonly int[] pieceLengths;
     private readonly int[] contextPieces;   // of each context its first piece, and the number of pieces at the end
+    private readonly bool joins;
 
-    private PackedContexts(TokenRange range, int contextLength, long[] pieceStarts, int[] pieceLengths, int[] contextPieces, int cuts)
+    private PackedContexts(TokenRange range, PackingOptions options, long[] pieceStarts, int[] pieceLengths, int[] contextPieces, int cuts)
     {
-        (Range, ContextLength, this.pieceStarts, this.pieceLengths, this.contextPieces) = (range, contextLength, pieceStarts, pieceLengths, contextPieces);
+        (Range, ContextLength, joins, this.pieceStarts, this.pieceLengths, this.contextPieces) = (range, options.ContextLength, options.JoinsDocuments, pieceStarts, pieceLengths, contextPieces);
         CutCount = cuts;
         TokenCount = pieceLengths.Sum(length => (long)length);
     }
@@ -79,7 +81,7 @@ public sealed class PackedContexts
     /// <summary>Reads a context.</summary>
     /// <param name="context">The context, from 0 to <see cref="Count"/> − 1.</param>
     /// <param name="inputs">Receives T inputs; places that are not filled have the end-of-text token.</param>
-    /// <param name="targets">Receives T targets; places that are not filled have <see cref="IgnoredTarget"/>.</param>
+    /// <param name="targets">Receives T targets; places that are not filled have <see cref="IgnoredTarget"/>, and so has an end-of-text token that nothing follows.</param>
     /// <exception cref="ArgumentException">There is no such context, or a buffer does not hold T values.</exception>
     public void Read(int context, Span<long> inputs, Span<long> targets)
     {
@@ -90,7 +92,17 @@ public sealed class PackedContexts
         {
             var start = pieceStarts[contextPieces[context] + i];
             Range.Store.Read(start, inputs.Slice(at, lengths[i]));
-            Range.Store.Read(start + 1, targets.Slice(at, lengths[i]));
+            if (joins && inputs[at + lengths[i] - 1] == Range.Store.EndOfTextId)
+            {
+                Range.Store.Read(start + 1, targets.Slice(at, lengths[i] - 1));
+                targets[at + lengths[i] - 1] = IgnoredTarget;
+                if (i + 1 < lengths.Length)
+                    Range.Store.Read(pieceStarts[contextPieces[context] + i + 1], targets.Slice(at + lengths[i] - 1, 1));
+            }
+            else
+            {
+                Range.Store.Read(start + 1, targets.Slice(at, lengths[i]));
+            }
             at += lengths[i];
         }
         inputs[at..].Fill(Range.Store.EndOfTextId);
@@ -119,12 +131,17 @@ public sealed class PackedContexts
                 first[i + 1] += first[i];
             var next = first.ToArray();
             var (sortedStarts, sortedLengths) = (new long[starts.Count], new int[starts.Count]);
-            for (var piece = 0; piece < starts.Count; piece++)
+            for (var rank = 0; rank < (options.JoinsDocuments ? 3 : 1); rank++)
             {
-                var place = next[contextOf[piece]]++;
-                (sortedStarts[place], sortedLengths[place]) = (starts[piece], lengths[piece]);
+                for (var piece = 0; piece < starts.Count; piece++)
+                {
+                    if (options.JoinsDocuments && Rank(piece) != rank)
+                        continue;
+                    var place = next[contextOf[piece]]++;
+                    (sortedStarts[place], sortedLengths[place]) = (starts[piece], lengths[piece]);
+                }
             }
-            return new PackedContexts(range, contextLength, sortedStarts, sortedLengths, first, cuts);
+            return new PackedContexts(range, options, sortedStarts, sortedLengths, first, cuts);
         }
 
         private void Collect()
@@ -136,16 +153,25 @@ public sealed class PackedContexts
             {
                 var next = document + 1 < store.DocumentCount ? store.DocumentStart(document + 1) : store.Count;
                 var (from, last) = (Math.Max(start, range.Start), Math.Min(next, end) - 1);
+                var inputsEnd = options.JoinsDocuments && next <= end ? next : last;
                 for (; from < last; from += contextLength)
                 {
                     starts.Add(from);
-                    lengths.Add((int)Math.Min(contextLength, last - from));
+                    lengths.Add((int)Math.Min(contextLength, inputsEnd - from));
                     cuts += from + contextLength < last ? 1 : 0;
                 }
                 start = next;
             }
             if (starts.Count == 0)
                 throw new CorpusException($"The range of {range.Count} tokens holds no two tokens of one document; there is nothing to predict. Use more text.", store.Folder);
+        }
+
+        // A document's end alone comes first in its context, and what lacks its end last: between two documents then stands one end-of-text token.
+        private int Rank(int piece)
+        {
+            Span<long> last = [0];
+            range.Store.Read(starts[piece] + lengths[piece] - 1, last);
+            return last[0] != range.Store.EndOfTextId ? 2 : lengths[piece] > 1 ? 1 : 0;
         }
 
         // The last document that does not begin behind the range's start.

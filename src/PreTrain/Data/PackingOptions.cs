@@ -14,6 +14,13 @@ public sealed record PackingOptions
     /// <value>The default is 0.98.</value>
     public double MinimumFill { get; init; } = 0.98;
 
+    /// <summary>
+    /// Whether a context is one text, as GPT-2 and nanoGPT read it: the end-of-text token of each document is an input too, and its target is the first token of the next document. If
+    /// not, documents stand side by side, each with its own tokens alone.
+    /// </summary>
+    /// <value>The default is false.</value>
+    public bool JoinsDocuments { get; init; }
+
     /// <summary>What decides which documents of one length come together.</summary>
     /// <value>The default is 0.</value>
     public ulong Seed { get; init; }

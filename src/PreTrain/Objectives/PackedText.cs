@@ -49,7 +49,7 @@ public sealed class PackedText
         ["curriculumStages"] = Options.CurriculumStages,
     };
 
-    internal PackingOptions Packing(int length) => new() { ContextLength = length, MinimumFill = Options.MinimumFill };
+    internal PackingOptions Packing(int length) => new() { ContextLength = length, MinimumFill = Options.MinimumFill, JoinsDocuments = !Options.IsolatesDocuments };
 
     internal MixtureOptions Mixing(ulong seed) => new() { Seed = seed, CurriculumStages = Options.CurriculumStages, Rank = Options.Rank, RankCount = Options.RankCount };
 }

@@ -5,7 +5,8 @@ public sealed record PackedTextOptions
 {
     /// <summary>
     /// Whether attention stays within a document and positions begin anew with each, as if it stood in a row by itself (Krell et al. 2021, "Efficient sequence packing without
-    /// cross-contamination", section 3.2). If not, a context is one row.
+    /// cross-contamination", section 3.2). If not, a context is one row, in which end-of-text tokens stand between documents, as GPT-2 and nanoGPT read texts; see
+    /// <see cref="Data.PackingOptions.JoinsDocuments"/>.
     /// </summary>
     /// <value>The default is true.</value>
     public bool IsolatesDocuments { get; init; } = true;

@@ -26,11 +26,11 @@ internal static class ReportPage
         .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:.8rem}
         figure{margin:0;padding:.6rem}figcaption{font-size:.85rem;display:flex;flex-wrap:wrap;gap:.1rem .8rem}figcaption span{color:var(--soft)}
         figcaption i{display:inline-block;width:.8rem;height:.2rem;margin-right:.3rem;vertical-align:middle}.k0{background:var(--a)}.k1{background:var(--b)}
-        svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font-size:12px}.g{stroke:var(--line);fill:none}
+        svg{display:block;width:100%;height:auto;overflow:visible}svg text{fill:var(--soft);font-size:12px}.g{stroke:var(--line);fill:none}
         polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}.s0{stroke:var(--a)}.s1{stroke:var(--b)}.p0{fill:var(--a)}.p1{fill:var(--b)}
         .card{overflow-x:auto;padding:.3rem .7rem}
         table{border-collapse:collapse;width:100%;font-size:.9rem}td,th{padding:.35rem .5rem;text-align:left;vertical-align:top;border-top:1px solid var(--line)}
-        tr:first-child>*{border-top:0}th{color:var(--soft);font-weight:500;white-space:nowrap}
+        tr:first-child>*{border-top:0}tr>th:first-child{width:1%;padding-right:1.5rem}th{color:var(--soft);font-weight:500;white-space:nowrap}
         .o{white-space:nowrap}.n{text-align:right;width:1%;font-variant-numeric:tabular-nums;white-space:nowrap}.w{white-space:pre-wrap;overflow-wrap:anywhere}
         .bar{display:inline-block;height:.55rem;background:var(--a);border-radius:.2rem;vertical-align:middle}
         """;

@@ -1,58 +1,18 @@
-using System.Diagnostics;
-
 namespace PreTrain.Cli.Tests.Samples;
 
 public class PretrainBertTests
 {
+    private static readonly PretrainSample s_sample = new("PretrainBert", "pretrain-bert");
+
     [Fact]
     [Trait("Speed", "Slow")]
-    public async Task PretrainBert_Shortened_WritesBeforeAndAfterAndEndsAsItsReadmeSays()
-    {
-        using var folder = new TemporaryFolder();
-        string text = folder.Write("text.txt", TinyModel.Text(600));
-
-        ToolResult result = await Run(folder.Path, "--steps", "3", text);
-
-        Assert.True(result.ExitCode == 0, result.Error + result.Output);
-        Assert.Contains("What it expects before training", result.Output);
-        Assert.Contains("What it expects after training", result.Output);
-        Assert.Contains("3 steps in ", result.Output);
-        string[] expected = [.. Repository.CodeBlocks("samples/PretrainBert/README.md", "text").Single().Split('\n', StringSplitOptions.RemoveEmptyEntries)[^3..]];
-        Assert.Equal(expected, result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^3..]);
-        Assert.True(File.Exists(folder["runs/pretrain-bert/model/model.safetensors"]));
-        Assert.True(File.Exists(folder["runs/pretrain-bert/model/tokenizer.json"]));
-    }
+    public Task PretrainBert_Shortened_WritesBeforeAndAfterAndEndsAsItsReadmeSays() => s_sample.EndsAsItsReadmeSays("expects", 3);
 
     [Theory]
     [InlineData(new[] { "--steps", "0" }, 2, "--steps takes a positive whole number")]
     [InlineData(new[] { "no-such-file.txt" }, 3, "The file 'no-such-file.txt' does not exist.")]
-    public async Task PretrainBert_WrongArguments_SaysWhatIsWrong(string[] arguments, int exitCode, string message)
-    {
-        using var folder = new TemporaryFolder();
-
-        ToolResult result = await Run(folder.Path, arguments);
-
-        Assert.Equal(exitCode, result.ExitCode);
-        Assert.StartsWith(message, result.Error);
-        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
-    }
+    public Task PretrainBert_WrongArguments_SaysWhatIsWrong(string[] arguments, int exitCode, string message) => s_sample.Refuses(arguments, exitCode, message);
 
     [Fact]
-    public void PretrainBert_Program_HasAtMost100Lines() =>
-        Assert.InRange(File.ReadAllLines(Path.Combine(Repository.Root, "samples/PretrainBert/Program.cs")).Length, 1, 100);
-
-    private static async Task<ToolResult> Run(string folder, params string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "PretrainBert.dll"), .. arguments])
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return new ToolResult(process.ExitCode, output, await error);
-    }
+    public void PretrainBert_Program_HasAtMost100Lines() => s_sample.HasAtMost100Lines();
 }

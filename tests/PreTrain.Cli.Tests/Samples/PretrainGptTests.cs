@@ -1,58 +1,18 @@
-using System.Diagnostics;
-
 namespace PreTrain.Cli.Tests.Samples;
 
 public class PretrainGptTests
 {
+    private static readonly PretrainSample s_sample = new("PretrainGpt", "pretrain-gpt");
+
     [Fact]
     [Trait("Speed", "Slow")]
-    public async Task PretrainGpt_Shortened_WritesBeforeAndAfterAndEndsAsItsReadmeSays()
-    {
-        using var folder = new TemporaryFolder();
-        string text = folder.Write("text.txt", TinyModel.Text(600));
-
-        ToolResult result = await Run(folder.Path, "--steps", "3", text);
-
-        Assert.True(result.ExitCode == 0, result.Error + result.Output);
-        Assert.Contains("What it writes before training", result.Output);
-        Assert.Contains("What it writes after training", result.Output);
-        Assert.Contains("3 steps in ", result.Output);
-        string[] expected = [.. Repository.CodeBlocks("samples/PretrainGpt/README.md", "text").Single().Split('\n', StringSplitOptions.RemoveEmptyEntries)[^4..]];
-        Assert.Equal(expected, result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^4..]);
-        Assert.True(File.Exists(folder["runs/pretrain-gpt/model/model.safetensors"]));
-        Assert.True(File.Exists(folder["runs/pretrain-gpt/model/tokenizer.json"]));
-    }
+    public Task PretrainGpt_Shortened_WritesBeforeAndAfterAndEndsAsItsReadmeSays() => s_sample.EndsAsItsReadmeSays("writes", 4);
 
     [Theory]
     [InlineData(new[] { "--steps", "0" }, 2, "--steps takes a positive whole number")]
     [InlineData(new[] { "no-such-file.txt" }, 3, "The file 'no-such-file.txt' does not exist.")]
-    public async Task PretrainGpt_WrongArguments_SaysWhatIsWrong(string[] arguments, int exitCode, string message)
-    {
-        using var folder = new TemporaryFolder();
-
-        ToolResult result = await Run(folder.Path, arguments);
-
-        Assert.Equal(exitCode, result.ExitCode);
-        Assert.StartsWith(message, result.Error);
-        Assert.Empty(Directory.EnumerateFileSystemEntries(folder.Path));
-    }
+    public Task PretrainGpt_WrongArguments_SaysWhatIsWrong(string[] arguments, int exitCode, string message) => s_sample.Refuses(arguments, exitCode, message);
 
     [Fact]
-    public void PretrainGpt_Program_HasAtMost100Lines() =>
-        Assert.InRange(File.ReadAllLines(Path.Combine(Repository.Root, "samples/PretrainGpt/Program.cs")).Length, 1, 100);
-
-    private static async Task<ToolResult> Run(string folder, params string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "PretrainGpt.dll"), .. arguments])
-        {
-            WorkingDirectory = folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        string output = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return new ToolResult(process.ExitCode, output, await error);
-    }
+    public void PretrainGpt_Program_HasAtMost100Lines() => s_sample.HasAtMost100Lines();
 }

@@ -48,6 +48,60 @@ public sealed class PackedContextsTests : IDisposable
         Assert.Equal(contexts.TokenCount, tokens);
     }
 
+    [Theory]
+    [InlineData(31, 1, 60)]
+    [InlineData(64, 1, 300)]
+    [InlineData(17, 10, 10)]    // with its end, a document is 11 of 17 places
+    [InlineData(101, 60, 70)]
+    public void Pack_Joined_IsOneTextWithTheEndOfTextBetweenDocuments(int contextLength, int shortest, int longest)
+    {
+        var random = new Random(contextLength);
+        using var store = Store(Enumerable.Range(0, 2003).Select(_ => random.Next(shortest, longest + 1)));
+
+        var contexts = PackedContexts.Pack(store.All, new() { ContextLength = contextLength, Seed = 3, JoinsDocuments = true });
+
+        Assert.True(contexts.Fill >= 0.98, $"Fill is {contexts.Fill}.");
+        long[] inputs = new long[contextLength], targets = new long[contextLength];
+        long predicted = 0, joints = 0;
+        for (var context = 0; context < contexts.Count; context++)
+        {
+            contexts.Read(context, inputs, targets);
+            var filled = contexts.SequenceLengths(context).ToArray().Sum();
+            for (var i = 0; i < filled; i++)
+            {
+                var isEnd = inputs[i] == store.EndOfTextId;
+                if (i + 1 < filled)
+                    Assert.Equal(inputs[i + 1], targets[i]);   // one text from the left to the right
+                else if (isEnd)
+                    Assert.Equal(PackedContexts.IgnoredTarget, targets[i]);
+                if (isEnd)
+                    joints += i + 1 < filled ? 1 : 0;
+                else
+                {
+                    Assert.True(targets[i] == (inputs[i] + 1) % 1000 || targets[i] == store.EndOfTextId);
+                    predicted++;
+                }
+            }
+            var begins = inputs.AsSpan().IndexOfAnyExcept(store.EndOfTextId);
+            for (var i = begins + 1; i < filled; i++)
+                Assert.False(inputs[i] == store.EndOfTextId && inputs[i - 1] == store.EndOfTextId, "Two ends follow one another.");
+            Assert.All(targets[filled..], target => Assert.Equal(PackedContexts.IgnoredTarget, target));
+        }
+        Assert.Equal(store.Count - store.DocumentCount, predicted);   // each token of each document is predicted from once
+        Assert.InRange(joints, 1, store.DocumentCount - 1);
+    }
+
+    [Fact]
+    public void Pack_JoinedPartOfAStore_EndsWithTheDocumentThatIsCutOff()
+    {
+        using var store = Store([5, 4, 6]);   // starts at 0, 6 and 11
+        var contexts = PackedContexts.Pack(store.All.Slice(3, 11), new() { ContextLength = 100, JoinsDocuments = true });
+        Assert.Equal(1, contexts.Count);
+        int[] lengths = contexts.SequenceLengths(0).ToArray();
+        Assert.Equal([3, 5], lengths[..2].Order());   // of tokens 3–5 and 6–10: all
+        Assert.Equal(2, lengths[2]);                  // of 11–13: all but the last
+    }
+
     [Fact]
     public void Pack_DocumentsThatFit_AreNotCut()
     {
