@@ -118,7 +118,14 @@ public sealed class MomentumContrastTests : IDisposable
         using VitMomentumPair _ = pair;
         var options = Options("known run", 5) with
         {
-            LearningRate = 1e-3, LearningRateDecay = LearningRateDecay.Constant, WarmupSteps = 0, ClipNorm = 0, Beta1 = 0.9, Beta2 = 0.95, Epsilon = 1e-8, WeightDecay = 0.1,
+            LearningRate = 1e-3,
+            LearningRateDecay = LearningRateDecay.Constant,
+            WarmupSteps = 0,
+            ClipNorm = 0,
+            Beta1 = 0.9,
+            Beta2 = 0.95,
+            Epsilon = 1e-8,
+            WeightDecay = 0.1,
         };
 
         new Trainer(options).Run(pair, new Given(new MomentumContrast(_images, s_options), batches), TestContext.Current.CancellationToken);
