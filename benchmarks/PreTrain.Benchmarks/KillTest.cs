@@ -11,7 +11,8 @@ namespace PreTrain.Benchmarks;
 internal static class KillTest
 {
     private const int CheckpointSteps = 4;
-    private const string Sizes = "--layers 2 --heads 2 --embedding 32 --context 48 --batch 5 --vocab-size 700 --checkpoint-every 4 --evaluate-every 20 --log-every 1 --validation-fraction 0.1 --device cpu --threads 1";
+    private const string Sizes = "--layers 2 --heads 2 --embedding 32 --batch 5 --checkpoint-every 4 --evaluate-every 20 --log-every 1 --validation-fraction 0.1 --device cpu --threads 1";
+    private const string TextSizes = "--context 48 --vocab-size 700", ImageSizes = "--image-size 24 --patch-size 6", Images = "vit ";
 
     private static readonly (string Name, string Arguments)[] s_runs =
     [
@@ -30,6 +31,8 @@ internal static class KillTest
         ("masked, unpadded, packed", "modernbert --optimizer adamw8bit --pack best-fit"),
         ("prefix", "t5 --objective prefix-lm --optimizer adafactor"),
         ("causal", "gpt"),
+        ("vit mae", "vit --objective mae --decoder-layers 1 --decoder-heads 2 --decoder-embedding 16"),
+        ("vit moco", "vit --objective moco --projection 16 --projection-hidden 32"),
     ];
 
     internal static int Run(string[] arguments)
@@ -47,9 +50,12 @@ internal static class KillTest
         {
             string data = Option("--data", Path.Combine(folder, "text.jsonl"));
             if (!File.Exists(data)) File.WriteAllLines(data, Documents());
+            string images = Path.Combine(folder, "images");
+            WriteImages(images);
             Console.WriteLine($"{steps} steps, a checkpoint every fourth\n\n| objective | kills | before the first step | at steps | metrics | weights | files | broken checkpoints |\n|---|---|---|---|---|---|---|---|");
             bool same = true;
-            foreach (var (name, run) in s_runs.Where(r => r.Name.Contains(only, StringComparison.Ordinal))) same &= new Duel(folder, name, run, data, tool, steps).Fight(kills);
+            foreach (var (name, run) in s_runs.Where(r => r.Name.Contains(only, StringComparison.Ordinal)))
+                same &= new Duel(folder, name, run, run.StartsWith(Images, StringComparison.Ordinal) ? images : data, tool, steps).Fight(kills);
             return same ? 0 : 1;
         }
         finally
@@ -73,6 +79,22 @@ internal static class KillTest
                 text.Append(CultureInfo.InvariantCulture, $"It {verbs[(first + random.Next(2)) % verbs.Length]} a {nouns[random.Next(nouns.Length)]} near the {nouns[first]}. ");
             }
             yield return $"{{\"text\": \"{text}\"}}";
+        }
+    }
+
+    /// <summary>Waves of many directions, lengths and colours.</summary>
+    private static void WriteImages(string folder)
+    {
+        const int side = 29;
+        Directory.CreateDirectory(folder);
+        var random = new Random(13);
+        for (int i = 0; i < 60; i++)
+        {
+            double across = random.NextDouble() - 0.5, down = random.NextDouble() - 0.5;
+            double[] phases = [.. Enumerable.Range(0, 3).Select(_ => 7 * random.NextDouble())];
+            using FileStream file = File.Create(Path.Combine(folder, $"{i:D2}.ppm"));
+            file.Write(System.Text.Encoding.ASCII.GetBytes($"P6 {side} {side} 255\n"));
+            for (int p = 0; p < 3 * side * side; p++) file.WriteByte((byte)(127 + 127 * Math.Sin(across * (p / 3 % side) + down * (p / 3 / side) + phases[p % 3])));
         }
     }
 
@@ -123,7 +145,8 @@ internal static class KillTest
         /// <returns>The exit code; null when it was killed.</returns>
         private int? Start(string output, bool resume, Moment? kill)
         {
-            var start = new ProcessStartInfo("dotnet", [tool, .. run.Split(' '), "--data", data, "--output", output, "--steps", $"{steps}", .. Sizes.Split(' '), .. resume ? ["--resume"] : Array.Empty<string>()])
+            var start = new ProcessStartInfo("dotnet", [tool, .. run.Split(' '), "--data", data, "--output", output, "--steps", $"{steps}", .. Sizes.Split(' '),
+                .. (run.StartsWith(Images, StringComparison.Ordinal) ? ImageSizes : TextSizes).Split(' '), .. resume ? ["--resume"] : Array.Empty<string>()])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,

@@ -26,7 +26,7 @@ internal static class RunConfiguration
         ("", ["data", "tokens", "mix", "pack", "curriculum", "output"]),
         ("tokenizer", ["tokenizer", "vocab-size"]),
         ("model", ["preset", "image-size", "patch-size", "layers", "heads", "embedding", "context", "decoder-layers", "decoder-heads", "decoder-embedding"]),
-        ("objective", ["objective", "mask-rate", "mask-unit", "whole-word", "lexicon", "mean-span"]),
+        ("objective", ["objective", "mask-rate", "mask-unit", "whole-word", "lexicon", "mean-span", "temperature", "encoder-momentum", "projection", "projection-hidden", "train-patch-map"]),
         ("images", ["min-crop-area", "flip", "brightness", "contrast"]),
         (OtherGroup, ["steps", "batch", "accumulate", "precision"]),
         ("schedule", ["schedule", "minimum-learning-rate", "warmup-steps", "cycle-steps", "cycle-factor", "power", "timescale-steps", "decay-steps", "final-decay", "rise-share", "start-divisor", "step-size", "step-factor"]),

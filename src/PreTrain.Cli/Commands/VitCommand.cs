@@ -15,15 +15,15 @@ namespace PreTrain.Cli.Commands;
 /// <summary><c>pretrain vit</c>: pre-trains a Vision Transformer on the images of a folder.</summary>
 internal sealed class VitCommand
 {
-    private const string DefaultPreset = "mae-base", DefaultObjective = "masked-autoencoding";
+    private const string Masked = "mae", Contrast = "moco";
 
-    private static readonly ImageOptions s_images = new();
+    private static readonly ImageOptions s_images = new(), s_views = new MomentumContrastOptions().Images;
 
     private readonly Option<string?> _data = Options.Text("--data", "DIR", "A folder of images, with those below it: PNG of 8 bits, not interlaced, and binary PGM and PPM.", required: true);
     private readonly RunChoice _run = new("The folder of the run: checkpoints, metrics.jsonl, and the model.", "Images");
     private readonly ReportChoice _reports = new();
-    private readonly Option<string?> _preset = Options.Word("--preset", $"The size of the model, which the options after it change. The default is {DefaultPreset}.", [.. VitPresets.All.Keys]);
-    private readonly Option<string?> _objective = Options.Word("--objective", $"What is predicted: the pixels of hidden patches. The default is {DefaultObjective}.", [DefaultObjective]);
+    private readonly Option<string?> _preset = Options.Word("--preset", $"The size of the model, which the options after it change. The default is {PresetOf(Masked)}, with --objective {Contrast} {PresetOf(Contrast)}.", [.. VitPresets.All.Keys]);
+    private readonly Option<string?> _objective = Options.Word("--objective", $"What is learned: {Masked}, the pixels of hidden patches; {Contrast}, to know an image again in another view. The default is {Masked}.", [Masked, Contrast]);
     private readonly Option<int?> _imageSize = Options.Positive("--image-size", "Height and width of an image, in pixels, a multiple of --patch-size.");
     private readonly Option<int?> _patchSize = Options.Positive("--patch-size", "Height and width of a patch, in pixels.");
     private readonly Option<int?> _layers = Options.Positive("--layers", "Blocks of the encoder.");
@@ -33,11 +33,12 @@ internal sealed class VitCommand
     private readonly Option<int?> _decoderHeads = Options.Positive("--decoder-heads", "Attention heads of its blocks.");
     private readonly Option<int?> _decoderEmbedding = Options.Positive("--decoder-embedding", "Width of its residual stream, a multiple of --decoder-heads and of 4.");
     private readonly Option<double?> _maskRate = Share("--mask-rate", $"The share of the patches that is hidden. The default is 0.75.", share => share is > 0 and < 1, "must be a number between 0 and 1");
-    private readonly Option<double?> _minCropArea = Share("--min-crop-area", $"The least share of an image that is cut out in training; 1 leaves the square in the middle. The default is {s_images.MinCropArea}.",
+    private readonly Option<double?> _minCropArea = Share("--min-crop-area", $"The least share of an image that is cut out in training; 1 leaves the square in the middle. The default is {s_images.MinCropArea}, with --objective {Contrast} {s_views.MinCropArea}.",
         share => share is > 0 and <= 1, "must be a number above 0 and at most 1");
     private readonly Option<double?> _flip = Share("--flip", $"The probability with which an image is mirrored in training. The default is {s_images.FlipProbability}.", share => share is >= 0 and <= 1, "must be a number from 0 to 1");
-    private readonly Option<double?> _brightness = Share("--brightness", $"How much brighter or darker an image may become in training. The default is {s_images.Brightness}.", share => share is >= 0 and <= 1, "must be a number from 0 to 1");
-    private readonly Option<double?> _contrast = Share("--contrast", $"How much its contrast may change. The default is {s_images.Contrast}.", share => share is >= 0 and <= 1, "must be a number from 0 to 1");
+    private readonly Option<double?> _brightness = Share("--brightness", $"How much brighter or darker an image may become in training. The default is {s_images.Brightness}, with --objective {Contrast} {s_views.Brightness}.", share => share is >= 0 and <= 1, "must be a number from 0 to 1");
+    private readonly Option<double?> _contrast = Share("--contrast", $"How much its contrast may change. The default is {s_images.Contrast}, with --objective {Contrast} {s_views.Contrast}.", share => share is >= 0 and <= 1, "must be a number from 0 to 1");
+    private readonly ContrastChoice _contrasting = new();
     private readonly Option<double?> _validationFraction = Share("--validation-fraction", $"The share of the images that is held out. The default is {s_images.ValidationFraction}.", share => share is >= 0 and < 1,
         "must be a number from 0 to below 1");
 
@@ -51,39 +52,55 @@ internal sealed class VitCommand
             options._decoderLayers, options._decoderHeads, options._decoderEmbedding, options._maskRate, options._minCropArea, options._flip, options._brightness, options._contrast,
             options._validationFraction,
         };
-        foreach (Option option in options._run.All.Concat(options._reports.WithoutText)) command.Options.Add(option);
+        foreach (Option option in options._contrasting.All.Concat(options._run.All).Concat(options._reports.WithoutText)) command.Options.Add(option);
         add(root, command, options.Run);
     }
 
     private static Option<double?> Share(string name, FormattableString description, Func<double, bool> rule, string words) => Options.Number(name, FormattableString.Invariant(description), rule, words);
 
+    private static string PresetOf(string objective) => objective == Masked ? "mae-base" : "vit-base";
+
+    private string ObjectiveOf(ParseResult parsed) => parsed.GetValue(_objective) ?? Masked;
+
+    /// <summary>The options that --objective mae alone takes.</summary>
+    private Option[] OfMasked => [_decoderLayers, _decoderHeads, _decoderEmbedding, _maskRate];
+
     private void Run(ParseResult parsed, Session session)
     {
-        VitConfig config = Config(parsed);
-        ImageOptions images = Images(parsed);
+        bool masked = ObjectiveOf(parsed) == Masked;
+        VitConfig config = Config(parsed, masked);
+        ImageOptions images = Images(parsed, masked ? s_images : s_views);
         TrainingOptions training = _run.Training(parsed, session, config.EmbeddingDim);
+        if (!masked && training.BatchSize < 2) throw new UsageException($"--batch ({training.BatchSize}) must be at least 2 with --objective {Contrast}, which compares images with each other.");
         JsonObject configuration = RunConfiguration.Describe(parsed, Effective(parsed, session, config, images, training));
         if (_run.Prints(parsed, session, configuration)) return;
         RunChoice.CheckFolder(training);
         torch.Device device = session.Start();
         RunChoice.Interruptible(session, () =>
         {
-            var objective = new MaskedAutoencoding(ImageFolder.Open(parsed.GetRequiredValue(_data)!), images);
-            session.Log($"A vit of {config.LayerCount} layers × {config.EmbeddingDim}, {config.HeadCount} heads, {config.PatchCount} patches, of which it sees {config.VisibleCount}.");
-            using RunReports reports = _reports.Create(parsed, null, Cost(config), configuration, ("", 0));
+            ImageFolder folder = ImageFolder.Open(parsed.GetRequiredValue(_data)!);
+            session.Log($"A vit of {config.LayerCount} layers × {config.EmbeddingDim}, {config.HeadCount} heads, {config.PatchCount} patches{(masked ? $", of which it sees {config.VisibleCount}" : "")}.");
+            VitMomentumConfig momentum = _contrasting.Config(parsed);
+            using RunReports reports = _reports.Create(parsed, null, masked ? VitCost.Masked(config) : VitCost.Contrast(config, momentum), configuration, ("", 0));
             RunChoice.Train(session, training, reports, options =>
             {
                 using torch.Generator random = new RandomStreams(session.Seed).CreateGenerator("init");
-                using VitModel model = new VitModel(config, ModelHead.MaskedAutoencoder, random).to(device);
-                return new Trainer(options).Run(model, objective, session.Cancellation);
+                var trainer = new Trainer(options);
+                if (masked)
+                {
+                    using VitModel model = new VitModel(config, ModelHead.MaskedAutoencoder, random).to(device);
+                    return trainer.Run(model, new MaskedAutoencoding(folder, images), session.Cancellation);
+                }
+                using VitMomentumPair pair = new VitMomentumPair(config, momentum, random).to(device);
+                return trainer.Run(pair, new MomentumContrast(folder, _contrasting.Comparison(parsed) with { Images = images }), session.Cancellation);
             });
         });
     }
 
     /// <summary>The preset with the options that change it.</summary>
-    private VitConfig Config(ParseResult parsed)
+    private VitConfig Config(ParseResult parsed, bool masked)
     {
-        VitConfig preset = VitPresets.All[parsed.GetValue(_preset) ?? DefaultPreset];
+        VitConfig preset = VitPresets.All[parsed.GetValue(_preset) ?? PresetOf(ObjectiveOf(parsed))];
         VitConfig config = preset with
         {
             ImageSize = parsed.GetValue(_imageSize) ?? preset.ImageSize,
@@ -97,13 +114,18 @@ internal sealed class VitCommand
             MaskRatio = parsed.GetValue(_maskRate) ?? preset.MaskRatio,
         };
         var faults = new List<string>();
+        foreach (Option option in masked ? _contrasting.All : OfMasked)
+            if (parsed.GetResult(option) is { Implicit: false }) faults.Add($"{option.Name} belongs to --objective {(masked ? Contrast : Masked)}, and the objective is {ObjectiveOf(parsed)}.");
         Divisible("--image-size", config.ImageSize, "--patch-size", config.PatchSize);
         Divisible("--embedding", config.EmbeddingDim, "--heads", config.HeadCount);
-        Divisible("--decoder-embedding", config.DecoderEmbeddingDim, "--decoder-heads", config.DecoderHeadCount);
-        foreach (var (name, width) in new[] { ("--embedding", config.EmbeddingDim), ("--decoder-embedding", config.DecoderEmbeddingDim) })
-            if (width % 4 != 0) faults.Add($"{name} ({width}) must be divisible by 4, for positions of rows and columns.");
-        if (faults.Count == 0 && (config.VisibleCount == 0 || config.VisibleCount == config.PatchCount))
-            faults.Add(FormattableString.Invariant($"--mask-rate ({config.MaskRatio}) must leave some of the {config.PatchCount} patches of an image and hide some."));
+        Quarters("--embedding", config.EmbeddingDim);
+        if (masked)
+        {
+            Divisible("--decoder-embedding", config.DecoderEmbeddingDim, "--decoder-heads", config.DecoderHeadCount);
+            Quarters("--decoder-embedding", config.DecoderEmbeddingDim);
+            if (faults.Count == 0 && (config.VisibleCount == 0 || config.VisibleCount == config.PatchCount))
+                faults.Add(FormattableString.Invariant($"--mask-rate ({config.MaskRatio}) must leave some of the {config.PatchCount} patches of an image and hide some."));
+        }
         if (faults.Count > 0) throw new UsageException(string.Join(Environment.NewLine, faults));
         return config;
 
@@ -111,38 +133,34 @@ internal sealed class VitCommand
         {
             if (value % divisor != 0) faults.Add($"{name} ({value}) must be divisible by {by} ({divisor}).");
         }
+
+        void Quarters(string name, int width)
+        {
+            if (width % 4 != 0) faults.Add($"{name} ({width}) must be divisible by 4, for positions of rows and columns.");
+        }
     }
 
-    private ImageOptions Images(ParseResult parsed) => new()
+    private ImageOptions Images(ParseResult parsed, ImageOptions usual) => usual with
     {
-        MinCropArea = parsed.GetValue(_minCropArea) ?? s_images.MinCropArea,
-        FlipProbability = parsed.GetValue(_flip) ?? s_images.FlipProbability,
-        Brightness = parsed.GetValue(_brightness) ?? s_images.Brightness,
-        Contrast = parsed.GetValue(_contrast) ?? s_images.Contrast,
-        ValidationFraction = parsed.GetValue(_validationFraction) ?? s_images.ValidationFraction,
+        MinCropArea = parsed.GetValue(_minCropArea) ?? usual.MinCropArea,
+        FlipProbability = parsed.GetValue(_flip) ?? usual.FlipProbability,
+        Brightness = parsed.GetValue(_brightness) ?? usual.Brightness,
+        Contrast = parsed.GetValue(_contrast) ?? usual.Contrast,
+        ValidationFraction = parsed.GetValue(_validationFraction) ?? usual.ValidationFraction,
     };
 
-    /// <summary>What is computed for a patch: the encoder meets the visible ones alone, the decoder all.</summary>
-    private static TransformerCost Cost(VitConfig config)
+    /// <summary>The values of all options that are not what was given; those of the other objective have none.</summary>
+    private IEnumerable<(Option, JsonNode?)> Effective(ParseResult parsed, Session session, VitConfig config, ImageOptions images, TrainingOptions training)
     {
-        double seen = (double)config.VisibleCount / config.PatchCount;
-        double encoder = (double)config.LayerCount * config.EmbeddingDim * (4.0 * config.EmbeddingDim + 2.0 * config.InnerDim);
-        double decoder = (double)config.DecoderLayerCount * config.DecoderEmbeddingDim * (4.0 * config.DecoderEmbeddingDim + 2.0 * config.DecoderInnerDim);
-        return new TransformerCost
-        {
-            LayerCount = 1,
-            AttentionDim = config.DecoderLayerCount * config.DecoderEmbeddingDim + (int)(seen * seen * config.LayerCount * config.EmbeddingDim),   // of all layers together
-            ContextLength = config.PatchCount,
-            ParameterShare = (seen * encoder + decoder) / (encoder + decoder),
-        };
+        string objective = ObjectiveOf(parsed);
+        bool masked = objective == Masked;
+        return
+        [
+            (_preset, parsed.GetValue(_preset) ?? PresetOf(objective)), (_objective, objective), (_imageSize, config.ImageSize), (_patchSize, config.PatchSize), (_layers, config.LayerCount),
+            (_heads, config.HeadCount), (_embedding, config.EmbeddingDim), (_decoderLayers, masked ? config.DecoderLayerCount : null), (_decoderHeads, masked ? config.DecoderHeadCount : null),
+            (_decoderEmbedding, masked ? config.DecoderEmbeddingDim : null), (_maskRate, masked ? config.MaskRatio : null), (_minCropArea, images.MinCropArea), (_flip, images.FlipProbability),
+            (_brightness, images.Brightness), (_contrast, images.Contrast), (_validationFraction, images.ValidationFraction),
+            .. masked ? [] : _contrasting.Effective(parsed), .. _run.Effective(training), .. _reports.Effective(parsed), .. session.Effective,
+        ];
     }
-
-    /// <summary>The values of all options that are not what was given.</summary>
-    private IEnumerable<(Option, JsonNode?)> Effective(ParseResult parsed, Session session, VitConfig config, ImageOptions images, TrainingOptions training) =>
-    [
-        (_preset, parsed.GetValue(_preset) ?? DefaultPreset), (_objective, DefaultObjective), (_imageSize, config.ImageSize), (_patchSize, config.PatchSize), (_layers, config.LayerCount),
-        (_heads, config.HeadCount), (_embedding, config.EmbeddingDim), (_decoderLayers, config.DecoderLayerCount), (_decoderHeads, config.DecoderHeadCount),
-        (_decoderEmbedding, config.DecoderEmbeddingDim), (_maskRate, config.MaskRatio), (_minCropArea, images.MinCropArea), (_flip, images.FlipProbability), (_brightness, images.Brightness),
-        (_contrast, images.Contrast), (_validationFraction, images.ValidationFraction), .. _run.Effective(training), .. _reports.Effective(parsed), .. session.Effective,
-    ];
 }

@@ -14,7 +14,7 @@ public sealed record Batch
     /// <summary>Sequences.</summary>
     public required int Rows { get; init; }
 
-    /// <summary>Tokens of a sequence; patches of an image.</summary>
+    /// <summary>Tokens of a sequence; patches of an image, in all its views.</summary>
     public required int Length { get; init; }
 
     /// <summary>Positions that count.</summary>
@@ -37,6 +37,9 @@ public sealed record Batch
 
     /// <summary>An image for each row, of a batch that has no tokens; null for none. As many patches of each count.</summary>
     public ImageBatch? Images { get; init; }
+
+    /// <summary>A second view of each image; null for none.</summary>
+    public ImageBatch? OtherViews { get; init; }
 
     /// <summary>What the loss draws follows from this number.</summary>
     public long Seed { get; init; }
@@ -70,6 +73,7 @@ public sealed record Batch
                 TokenTypes = Slice(TokenTypes, first, count),
                 Labels = Slice(Labels, first, count),
                 Images = Images?.Slice(first, count),
+                OtherViews = OtherViews?.Slice(first, count),
                 Seed = unchecked(Seed + first),
                 Whole = Whole ?? this,
             });

@@ -11,19 +11,24 @@ internal sealed class ImageRows
 {
     // Which images are held out does not depend on a run's seed.
     private const ulong SplitKey = 0x686F6C646F7574;
+    private const ulong ViewPurpose = 9;
 
     private readonly ImageFolder _images;
     private readonly ImageOptions _options;
+    private readonly ImageOptions[] _views;
     private readonly IndexPermutation _order;
     private readonly int _trainCount;
 
+    /// <param name="images">The images.</param>
+    /// <param name="options">How they are prepared.</param>
+    /// <param name="others">How further views of the same image are, which are changed in evaluation too: two that are the same could be told by anyone.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     /// <exception cref="CorpusException">All images would be held out.</exception>
-    internal ImageRows(ImageFolder images, ImageOptions options)
+    internal ImageRows(ImageFolder images, ImageOptions options, params ImageOptions[] others)
     {
         ArgumentNullException.ThrowIfNull(images);
-        options.Validate();
-        (_images, _options) = (images, options);
+        (_images, _options, _views) = (images, options, [options, .. others]);
+        foreach (ImageOptions view in _views) view.Validate();
         _order = new IndexPermutation(images.Count, SplitKey);
         _trainCount = images.Count - (int)Math.Round(images.Count * options.ValidationFraction);
         if (_trainCount == 0)
@@ -32,6 +37,9 @@ internal sealed class ImageRows
                 $"The folder '{images.Folder}' holds {images.Count} images, and {nameof(ImageOptions.ValidationFraction)} ({options.ValidationFraction}) leaves none for training. Use more images, or a smaller share."), images.Folder);
         }
     }
+
+    /// <summary>The number of images that are held out.</summary>
+    internal int HeldOutCount => _images.Count - _trainCount;
 
     /// <summary>What must be the same for a run to be resumed.</summary>
     internal JsonObject Describe(string objective) => new()
@@ -46,6 +54,12 @@ internal sealed class ImageRows
         ["flipProbability"] = _options.FlipProbability,
         ["brightness"] = _options.Brightness,
         ["contrast"] = _options.Contrast,
+        ["saturation"] = _options.Saturation,
+        ["hue"] = _options.Hue,
+        ["jitterProbability"] = _options.JitterProbability,
+        ["greyProbability"] = _options.GreyProbability,
+        ["blurProbability"] = _options.BlurProbability,
+        ["solarizeProbability"] = _options.SolarizeProbability,
     };
 
     /// <summary>Draws images for training, each changed anew whenever it comes.</summary>
@@ -54,40 +68,54 @@ internal sealed class ImageRows
     /// <param name="size">Height and width of the model's images.</param>
     /// <param name="channels">Their channels.</param>
     /// <param name="batchSize">Images of a batch.</param>
-    /// <param name="make">Makes a batch of images and a seed.</param>
-    internal IBatchSource Open(RandomStreams streams, JsonObject? state, int size, int channels, int batchSize, Func<ImageBatch, long, Batch> make)
+    /// <param name="make">Makes a batch of the images, view by view, and a seed.</param>
+    internal IBatchSource Open(RandomStreams streams, JsonObject? state, int size, int channels, int batchSize, Func<ImageBatch[], long, Batch> make)
     {
-        var preparation = new ImagePreparation(_options, size, channels);
+        ImagePreparation[] views = Prepare(size, channels);
         var sampler = new ImageSampler(_trainCount, unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
         return SampledRows.Open(() => sampler.State, sampler.Next, streams.SeedOf("mask"), batchSize, (places, seeds) =>
-            make(Load(places, preparation, size, channels, (image, row, target) => preparation.Changed(image, seeds[row], target)), unchecked((long)seeds[0])));
+            make(Load(places, views, size, channels, (image, view, row, target) => views[view].Changed(image, SeedOf(seeds[row], view), target)), unchecked((long)seeds[0])));
     }
 
-    /// <summary>The held-out images in order, unchanged; a batch's seed is the place of its first image.</summary>
-    internal IEnumerable<Batch> Evaluation(int size, int channels, int batchSize, Func<ImageBatch, long, Batch> make)
+    /// <summary>The held-out images in order, a single view of each unchanged, several always changed alike; a batch's seed is the place of its first image.</summary>
+    internal IEnumerable<Batch> Evaluation(int size, int channels, int batchSize, Func<ImageBatch[], long, Batch> make)
     {
-        var preparation = new ImagePreparation(_options, size, channels);
+        ImagePreparation[] views = Prepare(size, channels);
         for (int first = _trainCount; first < _images.Count; first += batchSize)
         {
             long[] places = [.. Enumerable.Range(first, Math.Min(batchSize, _images.Count - first)).Select(place => (long)place)];
-            yield return make(Load(places, preparation, size, channels, (image, _, target) => preparation.Plain(image, target)), first - _trainCount);
+            yield return make(Load(places, views, size, channels, (image, view, row, target) =>
+            {
+                if (views.Length == 1) views[0].Plain(image, target);
+                else views[view].Changed(image, SeedOf(SplitMix.Mix((ulong)places[row]), view), target);
+            }), first - _trainCount);
         }
     }
 
-    private delegate void Prepare(RasterImage image, int row, Span<float> target);
+    private delegate void Fill(RasterImage image, int view, int row, Span<float> target);
 
-    private ImageBatch Load(long[] places, ImagePreparation preparation, int size, int channels, Prepare prepare)
+    private static ulong SeedOf(ulong row, int view) => view == 0 ? row : SplitMix.Mix(row, (ulong)view, ViewPurpose);
+
+    private ImagePreparation[] Prepare(int size, int channels) => [.. _views.Select(view => new ImagePreparation(view, size, channels))];
+
+    /// <summary>Reads each image once.</summary>
+    private ImageBatch[] Load(long[] places, ImagePreparation[] views, int size, int channels, Fill fill)
     {
-        float[] pixels = new float[(long)places.Length * preparation.Length];
+        int length = views[0].Length;
+        float[][] pixels = [.. views.Select(_ => new float[(long)places.Length * length])];
         try
         {
-            Parallel.For(0, places.Length, row => prepare(_images.Read((int)_order[places[row]]), row, pixels.AsSpan(row * preparation.Length, preparation.Length)));
+            Parallel.For(0, places.Length, row =>
+            {
+                RasterImage image = _images.Read((int)_order[places[row]]);
+                for (int view = 0; view < views.Length; view++) fill(image, view, row, pixels[view].AsSpan(row * length, length));
+            });
         }
         catch (AggregateException e)
         {
             ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
         }
-        return new ImageBatch(pixels, places.Length, channels, size, size);
+        return [.. pixels.Select(view => new ImageBatch(view, places.Length, channels, size, size))];
     }
 }

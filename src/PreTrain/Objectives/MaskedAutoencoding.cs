@@ -40,7 +40,7 @@ public sealed class MaskedAutoencoding : IObjective<VitModel>
     public IBatchSource Open(RandomStreams streams, VitModel model, int batchSize, JsonObject? state = null)
     {
         Require(model);
-        return _rows.Open(streams, state, model.Config.ImageSize, model.Config.ChannelCount, batchSize, (images, seed) => Make(model.Config, images, seed));
+        return _rows.Open(streams, state, model.Config.ImageSize, model.Config.ChannelCount, batchSize, (views, seed) => Make(model.Config, views[0], seed));
     }
 
     /// <inheritdoc/>
@@ -48,7 +48,7 @@ public sealed class MaskedAutoencoding : IObjective<VitModel>
     public IEnumerable<Batch> Evaluation(VitModel model, int batchSize)
     {
         Require(model);
-        return _rows.Evaluation(model.Config.ImageSize, model.Config.ChannelCount, batchSize, (images, seed) => Make(model.Config, images, seed));
+        return _rows.Evaluation(model.Config.ImageSize, model.Config.ChannelCount, batchSize, (views, seed) => Make(model.Config, views[0], seed));
     }
 
     /// <inheritdoc/>

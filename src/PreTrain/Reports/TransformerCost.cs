@@ -15,7 +15,7 @@ public sealed record TransformerCost
     /// <summary>Tokens of a sequence, T.</summary>
     public required int ContextLength { get; init; }
 
-    /// <summary>The share of the parameters that a token meets: half of a model with an encoder and a decoder, each of whose tokens goes through one of them.</summary>
+    /// <summary>The share of the parameters that a token meets: half of a model with an encoder and a decoder, each of whose tokens goes through one of them; more than 1 where a copy of them computes too.</summary>
     /// <value>The default is 1.</value>
     public double ParameterShare { get; init; } = 1;
 
@@ -29,14 +29,14 @@ public sealed record TransformerCost
 
     /// <summary>Floating-point operations for each token.</summary>
     /// <param name="parameterCount">N.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the share more than 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not positive, or the scored share more than 1.</exception>
     public double PerToken(long parameterCount)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(parameterCount);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(LayerCount);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(AttentionDim);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(ContextLength);
-        if (!(ParameterShare is > 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(ParameterShare), ParameterShare, "The share must be above 0 and at most 1.");
+        if (!(ParameterShare > 0 && double.IsFinite(ParameterShare))) throw new ArgumentOutOfRangeException(nameof(ParameterShare), ParameterShare, "The share must be positive.");
         if (!(ScoredShare is >= 0 and <= 1)) throw new ArgumentOutOfRangeException(nameof(ScoredShare), ScoredShare, "The share must be at least 0 and at most 1.");
         if (ScoreParameterCount < 0 || ScoreParameterCount > parameterCount)
             throw new ArgumentOutOfRangeException(nameof(ScoreParameterCount), ScoreParameterCount, $"The parameters that score must be at least 0 and at most all ({parameterCount}).");

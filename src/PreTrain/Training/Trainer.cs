@@ -53,6 +53,11 @@ public sealed class Trainer
         where TObjective : IObjective<TModel>
     {
         IObjective<TModel> goal = objective;
+        if (!goal.CanSplit && _options.MicroBatchSize is > 0 and var rows && rows < _options.BatchSize)
+        {
+            throw new ArgumentException($"{nameof(_options.MicroBatchSize)} ({rows}) would cut batches of {_options.BatchSize} rows, and the objective '{goal.Name}' compares rows with each other. "
+                + $"Leave it out, or use a smaller {nameof(_options.BatchSize)}.");
+        }
         var streams = new RandomStreams(_options.Seed);
         JsonObject identity = CheckpointState.IdentityOf(_options, (_options.Weights ?? model).ToConfigJson(), goal.Describe(), goal.ProcessCount);
 

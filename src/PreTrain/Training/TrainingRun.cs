@@ -207,6 +207,7 @@ public sealed class TrainingRun : IDisposable
         _trainingTime += took;
         _ownTokens += targets;
         _progress.Complete(targets, loss);
+        _weights.Momentum?.Update(Step, Options.Steps);
         _weights.Average?.Update(Step);
         var step = new TrainingStep
         {

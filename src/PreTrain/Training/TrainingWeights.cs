@@ -15,6 +15,9 @@ internal sealed class TrainingWeights(IPretrainedModel model, FlatParameters par
 
     internal WeightAverage? Average { get; } = average;
 
+    /// <summary>What moves the parameters that follow others; null where none do.</summary>
+    internal MomentumUpdate? Momentum { get; } = model is IMomentumModel momentum ? new MomentumUpdate(momentum, (nn.Module)model, parameters) : null;
+
     /// <summary>Writes all of them into a folder.</summary>
     internal void Save(string folder)
     {

@@ -27,6 +27,30 @@ public sealed record ImageOptions
     /// <value>The default is 0.</value>
     public double Contrast { get; init; }
 
+    /// <summary>How much paler or stronger colours may become in training: a factor between 1 − this and 1 + this, of the distance from each pixel's grey.</summary>
+    /// <value>The default is 0.</value>
+    public double Saturation { get; init; }
+
+    /// <summary>How far colours may turn around their circle in training, to either side: 0.5 is the opposite colour.</summary>
+    /// <value>The default is 0.</value>
+    public double Hue { get; init; }
+
+    /// <summary>The probability with which brightness, contrast, saturation and hue change, in a random order.</summary>
+    /// <value>The default is 1.</value>
+    public double JitterProbability { get; init; } = 1;
+
+    /// <summary>The probability with which an image loses its colours in training.</summary>
+    /// <value>The default is 0.</value>
+    public double GreyProbability { get; init; }
+
+    /// <summary>The probability with which an image is blurred in training, by a Gaussian whose deviation is between 0.1 and 2 pixels.</summary>
+    /// <value>The default is 0.</value>
+    public double BlurProbability { get; init; }
+
+    /// <summary>The probability with which the values above one half are exchanged in training by what they lack to 1.</summary>
+    /// <value>The default is 0.</value>
+    public double SolarizeProbability { get; init; }
+
     /// <summary>The share of the images that is held out, from 0 (none) to below 1: a fixed choice among all.</summary>
     /// <value>The default is 0.05.</value>
     public double ValidationFraction { get; init; } = 0.05;
@@ -42,6 +66,12 @@ public sealed record ImageOptions
         Between(nameof(FlipProbability), FlipProbability, FlipProbability is >= 0 and <= 1, "from 0 to 1");
         Between(nameof(Brightness), Brightness, Brightness is >= 0 and <= 1, "from 0 to 1");
         Between(nameof(Contrast), Contrast, Contrast is >= 0 and <= 1, "from 0 to 1");
+        Between(nameof(Saturation), Saturation, Saturation is >= 0 and <= 1, "from 0 to 1");
+        Between(nameof(Hue), Hue, Hue is >= 0 and <= 0.5, "from 0 to 0.5");
+        Between(nameof(JitterProbability), JitterProbability, JitterProbability is >= 0 and <= 1, "from 0 to 1");
+        Between(nameof(GreyProbability), GreyProbability, GreyProbability is >= 0 and <= 1, "from 0 to 1");
+        Between(nameof(BlurProbability), BlurProbability, BlurProbability is >= 0 and <= 1, "from 0 to 1");
+        Between(nameof(SolarizeProbability), SolarizeProbability, SolarizeProbability is >= 0 and <= 1, "from 0 to 1");
         Between(nameof(ValidationFraction), ValidationFraction, ValidationFraction is >= 0 and < 1, "at least 0 and below 1");
         if (faults.Count > 0) throw new ArgumentException(string.Join(Environment.NewLine, faults));
 

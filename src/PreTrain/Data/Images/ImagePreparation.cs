@@ -6,8 +6,8 @@ namespace PreTrain.Data.Images;
 /// <summary>Makes of an image what a model takes. What is drawn follows from the image's seed alone.</summary>
 internal sealed class ImagePreparation
 {
-    // The weights of ITU-R BT.601.
-    private static readonly float[] s_grey = [0.299f, 0.587f, 0.114f];
+    // Grill et al. 2020, "BYOL", appendix B.
+    private const double MinBlur = 0.1, MaxBlur = 2;
 
     private readonly ImageOptions _options;
     private readonly int _size, _channels;
@@ -34,34 +34,36 @@ internal sealed class ImagePreparation
     /// <summary>The square in the middle, as it is.</summary>
     internal void Plain(RasterImage image, Span<float> target) => Finish(Resize(image, ImageCrop.Middle(image.Width, image.Height)), target);
 
-    /// <summary>A part, perhaps turned, brighter, darker, with more or less contrast.</summary>
+    /// <summary>A part, with all the changes that its seed draws.</summary>
     internal void Changed(RasterImage image, ulong seed, Span<float> target)
     {
         var random = new MaskRandom(seed);
         // All is drawn in any case, so that one option does not change what another one draws.
-        double flip = random.NextDouble(), brightness = 1 + _options.Brightness * (2 * random.NextDouble() - 1), contrast = 1 + _options.Contrast * (2 * random.NextDouble() - 1);
+        double flip = random.NextDouble(), brightness = Factor(_options.Brightness, ref random), contrast = Factor(_options.Contrast, ref random), saturation = Factor(_options.Saturation, ref random);
+        double hue = _options.Hue * (2 * random.NextDouble() - 1), jitter = random.NextDouble(), grey = random.NextDouble(), blur = random.NextDouble(), solarize = random.NextDouble();
+        double deviation = MinBlur + (MaxBlur - MinBlur) * random.NextDouble();
+        int[] order = random.Permutation(4);
         float[] planes = Resize(image, ImageCrop.Draw(image.Width, image.Height, _options.MinCropArea, ref random));
+        if (jitter < _options.JitterProbability)
+        {
+            foreach (int change in order)
+            {
+                if (change == 0 && _options.Brightness > 0) ImageColours.Stretch(planes, 0, (float)brightness);
+                else if (change == 1 && _options.Contrast > 0) ImageColours.Stretch(planes, ImageColours.MeanGrey(planes, _channels), (float)contrast);
+                else if (change == 2 && _options.Saturation > 0 && _channels == 3) ImageColours.Saturate(planes, (float)saturation);
+                else if (change == 3 && _options.Hue > 0 && _channels == 3) ImageColours.Turn(planes, (float)hue);
+            }
+        }
+        if (grey < _options.GreyProbability && _channels == 3) ImageColours.Saturate(planes, 0);
+        if (blur < _options.BlurProbability) GaussianBlur.Apply(planes, _size, deviation);
+        if (solarize < _options.SolarizeProbability) ImageColours.Solarize(planes);
         if (flip < _options.FlipProbability)
         {
             for (int row = 0; row < planes.Length; row += _size) planes.AsSpan(row, _size).Reverse();
         }
-        if (_options.Brightness > 0) Blend(planes, 0, (float)brightness);
-        if (_options.Contrast > 0) Blend(planes, MeanGrey(planes), (float)contrast);
         Finish(planes, target);
-    }
 
-    /// <summary>factor · value + (1 − factor) · centre, from 0 to 1.</summary>
-    private static void Blend(float[] planes, float centre, float factor)
-    {
-        for (int i = 0; i < planes.Length; i++) planes[i] = Math.Clamp(centre + factor * (planes[i] - centre), 0, 1);
-    }
-
-    private float MeanGrey(float[] planes)
-    {
-        float sum = 0;
-        int plane = _size * _size;
-        for (int c = 0; c < _channels; c++) sum += (_channels == 1 ? 1 : s_grey[c]) * TensorPrimitives.Sum<float>(planes.AsSpan(c * plane, plane));
-        return sum / plane;
+        static double Factor(double range, ref MaskRandom random) => 1 + range * (2 * random.NextDouble() - 1);
     }
 
     private float[] Resize(RasterImage image, ImageCrop crop)
@@ -76,7 +78,7 @@ internal sealed class ImagePreparation
         }
         else
         {
-            for (int c = 0; c < 3; c++) TensorPrimitives.MultiplyAdd(planes.AsSpan(c * plane, plane), s_grey[c], result, result);
+            for (int c = 0; c < 3; c++) TensorPrimitives.MultiplyAdd(planes.AsSpan(c * plane, plane), ImageColours.GreyWeights[c], result, result);
         }
         return result;
     }

@@ -23,6 +23,7 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
     internal readonly Projection? decoder_map, prediction;
     internal readonly Parameter? mask_token, decoder_position_embedding;
     internal readonly VitStack? decoder;
+    private readonly bool _pools;
 
     /// <summary>Creates a model with initial values.</summary>
     /// <param name="config">The architecture.</param>
@@ -33,19 +34,24 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
     {
     }
 
-    internal VitModel(VitConfig config, ModelHead head, bool initialize, Generator? generator = null) : base(nameof(VitModel))
+    /// <param name="config">The architecture.</param>
+    /// <param name="head">The head.</param>
+    /// <param name="initialize">Whether the values are set.</param>
+    /// <param name="generator">Where they are drawn from.</param>
+    /// <param name="pools">Without a pooler it is the encoder of contrastive pre-training, whose fixed positions and initial values are those of a masked autoencoder.</param>
+    internal VitModel(VitConfig config, ModelHead head, bool initialize, Generator? generator = null, bool pools = true) : base(nameof(VitModel))
     {
         config.Validate(head);
         if (VitWeights.Architectures.All(a => a.Head != head))
             throw new ArgumentException($"A VitModel has no head {head}; it has {string.Join(", ", VitWeights.Architectures.Select(a => a.Head))}.", nameof(head));
-        (Config, Head) = (config, head);
+        (Config, Head, _pools) = (config, head, pools);
         long c = config.EmbeddingDim, width = config.DecoderEmbeddingDim;
         bool masked = head == ModelHead.MaskedAutoencoder;
         class_token = Token(c);
         position_embedding = Positions(c);
         patch_map = new Projection(config.PatchDim, c);
         encoder = new VitStack(new(config.LayerCount, config.HeadCount, config.EmbeddingDim, config.InnerDim, config));
-        if (head == ModelHead.None) pooler = new Projection(c, c);
+        if (head == ModelHead.None && pools) pooler = new Projection(c, c);
         if (head == ModelHead.ImageClassification) classifier = new Projection(c, config.LabelCount);
         if (masked)
         {
@@ -60,8 +66,7 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
 
         Parameter Token(long columns) => new(empty([1, columns], dtype: ScalarType.Float32));
 
-        // A masked autoencoder's positions are sines and cosines, and stay so.
-        Parameter Positions(long columns) => new(empty([config.PatchCount + 1, columns], dtype: ScalarType.Float32), requires_grad: !masked);
+        Parameter Positions(long columns) => new(empty([config.PatchCount + 1, columns], dtype: ScalarType.Float32), requires_grad: !HasFixedPositions);
     }
 
     /// <summary>The architecture.</summary>
@@ -83,6 +88,9 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
     /// <remarks>The scores of an image are few, and always computed together.</remarks>
     public long MaxScoreBytes { get; set; } = ChunkedCrossEntropy.DefaultBytes;
 
+    /// <summary>Whether positions are sines and cosines, and stay so.</summary>
+    private bool HasFixedPositions => Head == ModelHead.MaskedAutoencoder || !_pools;
+
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it, be it of a ViT or of a masked autoencoder.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. What the head needs and the folder lacks is initialized.</param>
@@ -103,7 +111,7 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
 
     IEnumerable<WeightRow> IWeightNames.Weights => Weights;
 
-    private IEnumerable<WeightRow> Weights => VitWeights.Table(Config, Head);
+    private IEnumerable<WeightRow> Weights => VitWeights.Table(Config, Head, _pools);
 
     /// <inheritdoc/>
     public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) =>
@@ -195,7 +203,7 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
     private void Initialize(Func<string, bool> chosen, Generator? generator)
     {
         InitialValues.Set(this, Config.InitializerRange, chosen, generator);
-        if (Head != ModelHead.MaskedAutoencoder) return;
+        if (!HasFixedPositions) return;
         using IDisposable mode = no_grad();
         using DisposeScope scope = NewDisposeScope();
         foreach (var (name, p) in named_parameters())

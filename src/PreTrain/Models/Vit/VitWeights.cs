@@ -15,13 +15,14 @@ internal static class VitWeights
     internal static string ModelType(ModelHead head) => head == ModelHead.MaskedAutoencoder ? "vit_mae" : "vit";
 
     /// <summary>The table for all parameters of a model.</summary>
-    internal static IEnumerable<WeightRow> Table(VitConfig config, ModelHead head)
+    internal static IEnumerable<WeightRow> Table(VitConfig config, ModelHead head, bool pools = true)
     {
         // The bare model leaves the prefix out.
         string prefix = head == ModelHead.None ? "" : "vit.", other = head == ModelHead.None ? "vit." : "";
         foreach (WeightRow row in Encoder(config)) yield return row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] };
         IEnumerable<WeightRow> rest = head switch
         {
+            ModelHead.None when !pools => [],
             ModelHead.None => EncoderWeights.Map("pooler", "pooler.dense", config.EmbeddingDim, config.EmbeddingDim),
             ModelHead.ImageClassification => EncoderWeights.Map("classifier", "classifier", config.LabelCount, config.EmbeddingDim),
             _ => Decoder(config),

@@ -80,6 +80,45 @@ public sealed class ImagePreparationTests
     }
 
     [Fact]
+    public void Changed_ColoursGreyBlurAndInversion_HappenAsOftenAsTheyShould()
+    {
+        RasterImage image = ImageFixture.Create(7, 7, 3);
+        float[] still = Changed(s_still, image, 7, 3);
+        foreach (ImageOptions options in new[]
+        {
+            s_still with { Saturation = 0.9, JitterProbability = 0.3 }, s_still with { Hue = 0.5, JitterProbability = 0.3 }, s_still with { GreyProbability = 0.3 }, s_still with { BlurProbability = 0.3 },
+            s_still with { SolarizeProbability = 0.3 },
+        })
+            Assert.InRange(Enumerable.Range(0, 1000).Count(seed => !Changed(options, image, 7, (ulong)seed).AsSpan().SequenceEqual(still)), 240, 360);   // four deviations of a binomial
+        float[] grey = Changed(s_still with { GreyProbability = 1 }, image, 7, 3);
+        for (int i = 0; i < 49; i++) Assert.True(Math.Abs(grey[i] - grey[49 + i]) < 1e-6 && Math.Abs(grey[i] - grey[98 + i]) < 1e-6);
+    }
+
+    [Fact]
+    public void Changed_GreyImages_HaveNoColourToChange()
+    {
+        RasterImage image = ImageFixture.Create(7, 7, 1);
+        Assert.Equal(Changed(s_still, image, 7, 3, channels: 1), Changed(s_still with { Saturation = 0.5, Hue = 0.3, GreyProbability = 1 }, image, 7, 3, channels: 1));
+    }
+
+    [Fact]
+    public void Changed_BrightnessAndSaturation_ComeInEitherOrder()
+    {
+        RasterImage image = ImageFixture.Create(7, 7, 3);
+        // Clipping tells the orders of two changes apart.
+        ImageOptions both = s_still with { Brightness = 1, Contrast = 1 };
+        var orders = Enumerable.Range(0, 200).Select(seed =>
+        {
+            float[] still = Changed(s_still, image, 7, (ulong)seed), bright = Changed(both with { Contrast = 0 }, image, 7, (ulong)seed), end = Changed(both, image, 7, (ulong)seed);
+            float[] contrasted = Changed(both with { Brightness = 0 }, image, 7, (ulong)seed);
+            int at = Array.FindIndex(still, value => value is > 0.2f and < 0.45f);
+            float factor = bright[at] / still[at];
+            return bright[at] < 1 && Enumerable.Range(0, still.Length).All(i => Math.Abs(Math.Clamp(contrasted[i] * factor, 0, 1) - end[i]) < 1e-3);
+        }).ToArray();
+        Assert.InRange(orders.Count(brightnessLast => brightnessLast), 40, 160);
+    }
+
+    [Fact]
     public void Draw_ManyParts_LieInTheImageAndHaveTheAreasAndSides()
     {
         double least = 1, most = 0, narrowest = 9, widest = 0;
@@ -116,7 +155,7 @@ public sealed class ImagePreparationTests
     [Fact]
     public void Validate_EveryFault_IsNamed()
     {
-        var options = new ImageOptions { Mean = [], Deviation = [0], MinCropArea = 0, FlipProbability = 2, Brightness = -1, Contrast = 1.5, ValidationFraction = 1 };
+        var options = new ImageOptions { Mean = [], Deviation = [0], MinCropArea = 0, FlipProbability = 2, Brightness = -1, Contrast = 1.5, Saturation = 2, Hue = 0.6, JitterProbability = -1, GreyProbability = 2, BlurProbability = 2, SolarizeProbability = 2, ValidationFraction = 1 };
 
         string[] lines = Assert.Throws<ArgumentException>(options.Validate).Message.Split(Environment.NewLine);
 
@@ -124,6 +163,8 @@ public sealed class ImagePreparationTests
         [
             "Mean () must be one number or a number for each channel, all finite.", "Deviation (0) must be one number or a number for each channel, all positive.",
             "MinCropArea (0) must be above 0 and at most 1.", "FlipProbability (2) must be from 0 to 1.", "Brightness (-1) must be from 0 to 1.", "Contrast (1.5) must be from 0 to 1.",
+            "Saturation (2) must be from 0 to 1.", "Hue (0.6) must be from 0 to 0.5.", "JitterProbability (-1) must be from 0 to 1.", "GreyProbability (2) must be from 0 to 1.",
+            "BlurProbability (2) must be from 0 to 1.", "SolarizeProbability (2) must be from 0 to 1.",
             "ValidationFraction (1) must be at least 0 and below 1.",
         ], lines);
     }
