@@ -56,9 +56,17 @@ internal sealed class CheckpointStore(string folder, ILogger log)
             throw new CheckpointException(path, $"the checkpoint could not be written: {e.Message} "
                 + (last is null ? "There is no earlier one." : $"The one before, {last}, is complete; a resumed run goes on from there."), e);
         }
+        Discard(step, keep);
+        return path;
+    }
+
+    /// <summary>Deletes the checkpoints that are too old, and those of later steps.</summary>
+    /// <param name="step">The step of the newest one that stays.</param>
+    /// <param name="keep">Which checkpoints stay.</param>
+    internal void Discard(int step, CheckpointRetention keep)
+    {
         List<(int Step, string Path)> all = All();
         foreach (int old in keep.Discarded([.. all.Select(c => c.Step)], step).ToArray()) Delete(all.First(c => c.Step == old).Path);
-        return path;
     }
 
     /// <summary>The checkpoint of a step.</summary>

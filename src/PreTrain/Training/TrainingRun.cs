@@ -94,6 +94,8 @@ public sealed class TrainingRun : IDisposable
     /// <summary>What losses are multiplied with before the backward pass.</summary>
     internal double LossScale => _progress.Scaler?.Scale ?? 1;
 
+    private CheckpointRetention Retention => new(Options.KeepCheckpoints, Options.KeepCheckpointsEvery, _progress.Best?.Step);
+
     /// <summary>How batches are cut.</summary>
     internal MicroBatches MicroBatches { get; }
 
@@ -124,7 +126,7 @@ public sealed class TrainingRun : IDisposable
         {
             _metrics.Flush();
             CheckpointState state = State();
-            path = _checkpoints.Save(Step, new CheckpointRetention(Options.KeepCheckpoints, Options.KeepCheckpointsEvery, _progress.Best?.Step), partial =>
+            path = _checkpoints.Save(Step, Retention, partial =>
             {
                 _weights.Save(partial);
                 state.Save(partial);
@@ -146,6 +148,7 @@ public sealed class TrainingRun : IDisposable
     internal void Start()
     {
         Call(callback => callback.OnStart(this));
+        if (Step > 0 && IsLastStep) _checkpoints.Discard(Step, Retention);   // it was killed between its last checkpoint and this
         if (Options.Faults.RollsBack && Step == 0) SaveCheckpoint();   // what a fault of the first steps goes back to
     }
 

@@ -253,6 +253,19 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(["step-000004", "step-000006", "step-000007"], Directory.EnumerateDirectories(Path.Combine(folder["a"], "checkpoints")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void Run_KilledBeforeTheLastCheckpointsPredecessorsWereDeleted_DeletesThem()
+    {
+        TrainingOptions options = Tiny.Options(folder["a"], 6) with { CheckpointEvery = 2, KeepCheckpoints = 2 };
+        using var model = Tiny.Model(Tiny.Even);
+        Tiny.Train(model, new RowsObjective(), options);
+        string checkpoints = Path.Combine(folder["a"], "checkpoints");
+        Copy(Path.Combine(checkpoints, "step-000004"), Path.Combine(checkpoints, "step-000002"));
+        using var resumed = Tiny.Model(Tiny.Even);
+        Tiny.Train(resumed, new RowsObjective(), options with { Resume = true });
+        Assert.Equal(["step-000004", "step-000006"], Directory.EnumerateDirectories(checkpoints).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
     private void AssertSame(string a, string b, string checkpoint = "step-000012")
     {
         Assert.Equal(File.ReadAllText(Path.Combine(folder[a], "metrics.jsonl")), File.ReadAllText(Path.Combine(folder[b], "metrics.jsonl")));
