@@ -26,6 +26,7 @@ internal static class PretrainedFolder
         var tensors = table.Select(row =>
         {
             Tensor t = weights is not null && weights.TryGetValue(row.Ours, out Tensor? master) ? master : own[row.Ours];
+            if (t.numel() == 0) throw new InvalidOperationException($"The weight '{row.Ours}' was let go of when the model was quantized; save the model before.");
             t = t.to(ScalarType.Float32);   // as config.json says
             if (row.Transposed) t = t.t();
             return (row.Theirs, row.KeptAs is { } kept ? t.reshape(kept) : t);

@@ -48,8 +48,7 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)
     {
         if (Transform is null) return WeightProduct.Apply(x, weight, bias);
-        Tensor product = Transform.Product(this, x);
-        return bias is null ? product : product + bias;
+        return bias is null ? Transform.Product(this, x) : Transform.ProductAndBias(this, x, bias);
     }
 
     /// <summary>x·Wᵀ, without the bias.</summary>

@@ -1,5 +1,6 @@
 // N rows (tokens), I inputs, O outputs
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace PreTrain.Modules;
@@ -21,4 +22,15 @@ public abstract class ProjectionTransform : nn.Module
     /// <param name="x">(…, I).</param>
     /// <returns>(…, O).</returns>
     public abstract Tensor Product(Projection projection, Tensor x);
+
+    /// <summary>Computes in place of x·Wᵀ + b, for transforms that add the bias on their way.</summary>
+    /// <param name="projection">The projection, with its weight W, (O, I).</param>
+    /// <param name="x">(…, I).</param>
+    /// <param name="bias">b, (O).</param>
+    /// <returns>(…, O).</returns>
+    public virtual Tensor ProductAndBias(Projection projection, Tensor x, Parameter bias)
+    {
+        using Tensor product = Product(projection, x);
+        return product + bias;
+    }
 }

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace PreTrain.FineTuning;
+namespace PreTrain.Models;
 
 /// <summary>Patterns of names in which <c>*</c> stands for any characters.</summary>
 internal sealed class NamePatterns(IReadOnlyList<string> patterns)

@@ -1,0 +1,160 @@
+// N rows, I inputs, O outputs
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using PreTrain.Torch.Cpu;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Quantization;
+
+/// <summary>
+/// x·Wᵀ + b of bytes by bytes: the rows of x are quantized as they come, sums are whole numbers of 32 bits, and scales, zero points and bias come last (Jacob et al. 2018, section 2.2, with a
+/// scale for each row and each output). So a row's result depends on nothing but the row.
+/// </summary>
+internal static unsafe class Int8Product
+{
+    /// <summary>More inputs could overflow a sum.</summary>
+    internal const long MostInputs = int.MaxValue / (255 * 127);
+
+    private const int TileRows = 4;
+    private const long BlockBytes = 384 << 10;   // of rows, which stay in a core's second cache while it runs through the outputs
+
+    /// <summary>Multiplies.</summary>
+    /// <param name="x">(N, I), float32.</param>
+    /// <param name="weight">8 bits.</param>
+    /// <param name="bias">(O), float32, or null.</param>
+    /// <returns>(N, O), float32.</returns>
+    internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias) =>
+        AvxVnni.IsSupported ? Apply<DotByteProducts>(x, weight, bias) : Avx2.IsSupported ? Apply<WideByteProducts>(x, weight, bias) : Apply<PlainByteProducts>(x, weight, bias);
+
+    /// <summary>Multiplies in the given way.</summary>
+    internal static Tensor Apply<P>(Tensor x, QuantizedMatrix weight, Tensor? bias) where P : struct, IByteProducts
+    {
+        Tensor y = empty([x.size(0), weight.Outputs], dtype: ScalarType.Float32);
+        if (y.numel() == 0) return y;
+        using var rows = new QuantizedRows(x);
+        var job = new Job
+        {
+            X = rows.Codes,
+            XScales = rows.Scales,
+            XZeros = rows.Zeros,
+            Inner = rows.Stride,
+            Weight = weight.Codes,
+            Scales = weight.Scales,
+            Sums = weight.Sums,
+            Bias = bias is null ? null : (float*)TensorMemory.Address(bias),
+            Y = (float*)TensorMemory.Address(y),
+            Outputs = weight.Outputs,
+        };
+        long count = rows.Count, panels = weight.Layout.Panels;
+        long block = Math.Max(TileRows, BlockBytes / rows.Stride / TileRows * TileRows), blocks = (count + block - 1) / block;
+        int chunks = ParallelLoop.Chunks(panels, 4);
+        ParallelLoop.For((int)(blocks * chunks), [MethodImpl(ParallelLoop.Hot)] (task) =>
+        {
+            var (from, to) = ParallelLoop.Range(panels, chunks, task % chunks);
+            long first = task / chunks * block, end = Math.Min(count, first + block);
+            for (long p = from; p < to; p++)
+            {
+                long r = first;
+                for (; r + TileRows <= end; r += TileRows) Tile4<P>(in job, r, p);
+                for (; r < end; r++) Tile1<P>(in job, r, p);
+            }
+        });
+        return y;
+    }
+
+    private struct Job
+    {
+        internal byte* X, Weight;
+        internal float* XScales, Scales, Bias, Y;
+        internal int* XZeros, Sums;
+        internal long Inner, Outputs;
+    }
+
+    [MethodImpl(ParallelLoop.Hot)]
+    private static void Tile4<P>(in Job job, long row, long panel) where P : struct, IByteProducts
+    {
+        long inner = job.Inner;
+        byte* x0 = job.X + row * inner, x1 = x0 + inner, x2 = x1 + inner, x3 = x2 + inner;
+        var w = (sbyte*)job.Weight + panel * inner * PanelLayout.Width;
+        Vector256<int> s00 = default, s01 = default, s02 = default, s10 = default, s11 = default, s12 = default;
+        Vector256<int> s20 = default, s21 = default, s22 = default, s30 = default, s31 = default, s32 = default;
+        for (long k = 0; k < inner; k += 4, w += 96)
+        {
+            Vector256<sbyte> w0 = Vector256.Load(w), w1 = Vector256.Load(w + 32), w2 = Vector256.Load(w + 64);
+            Vector256<byte> v = Vector256.Create(*(int*)(x0 + k)).AsByte();
+            s00 = P.Add(s00, v, w0);
+            s01 = P.Add(s01, v, w1);
+            s02 = P.Add(s02, v, w2);
+            v = Vector256.Create(*(int*)(x1 + k)).AsByte();
+            s10 = P.Add(s10, v, w0);
+            s11 = P.Add(s11, v, w1);
+            s12 = P.Add(s12, v, w2);
+            v = Vector256.Create(*(int*)(x2 + k)).AsByte();
+            s20 = P.Add(s20, v, w0);
+            s21 = P.Add(s21, v, w1);
+            s22 = P.Add(s22, v, w2);
+            v = Vector256.Create(*(int*)(x3 + k)).AsByte();
+            s30 = P.Add(s30, v, w0);
+            s31 = P.Add(s31, v, w1);
+            s32 = P.Add(s32, v, w2);
+        }
+        Finish(in job, row, panel, s00, s01, s02);
+        Finish(in job, row + 1, panel, s10, s11, s12);
+        Finish(in job, row + 2, panel, s20, s21, s22);
+        Finish(in job, row + 3, panel, s30, s31, s32);
+    }
+
+    [MethodImpl(ParallelLoop.Hot)]
+    private static void Tile1<P>(in Job job, long row, long panel) where P : struct, IByteProducts
+    {
+        long inner = job.Inner, k = 0;
+        byte* x = job.X + row * inner;
+        var w = (sbyte*)job.Weight + panel * inner * PanelLayout.Width;
+        Vector256<int> s0 = default, s1 = default, s2 = default, t0 = default, t1 = default, t2 = default;
+        for (; k + 8 <= inner; k += 8, w += 192)
+        {
+            Vector256<byte> v = Vector256.Create(*(int*)(x + k)).AsByte(), u = Vector256.Create(*(int*)(x + k + 4)).AsByte();
+            s0 = P.Add(s0, v, Vector256.Load(w));
+            s1 = P.Add(s1, v, Vector256.Load(w + 32));
+            s2 = P.Add(s2, v, Vector256.Load(w + 64));
+            t0 = P.Add(t0, u, Vector256.Load(w + 96));
+            t1 = P.Add(t1, u, Vector256.Load(w + 128));
+            t2 = P.Add(t2, u, Vector256.Load(w + 160));
+        }
+        if (k < inner)
+        {
+            Vector256<byte> v = Vector256.Create(*(int*)(x + k)).AsByte();
+            s0 = P.Add(s0, v, Vector256.Load(w));
+            s1 = P.Add(s1, v, Vector256.Load(w + 32));
+            s2 = P.Add(s2, v, Vector256.Load(w + 64));
+        }
+        Finish(in job, row, panel, s0 + t0, s1 + t1, s2 + t2);
+    }
+
+    /// <summary>Takes out the zero point, scales, adds the bias and stores.</summary>
+    private static void Finish(in Job job, long row, long panel, Vector256<int> s0, Vector256<int> s1, Vector256<int> s2)
+    {
+        long at = panel * PanelLayout.Width, count = Math.Min(PanelLayout.Width, job.Outputs - at);
+        float* y = job.Y + row * job.Outputs + at, part = stackalloc float[PanelLayout.Width], target = count == PanelLayout.Width ? y : part;
+        float scale = job.XScales[row];
+        int zero = job.XZeros[row];
+        Finish(in job, at, s0, scale, zero).Store(target);
+        Finish(in job, at + 8, s1, scale, zero).Store(target + 8);
+        Finish(in job, at + 16, s2, scale, zero).Store(target + 16);
+        if (target == part) new Span<float>(part, (int)count).CopyTo(new Span<float>(y, (int)count));
+        if (job.Bias == null) return;
+        if (target == y)
+        {
+            for (int i = 0; i < PanelLayout.Width; i += 8) (Vector256.Load(y + i) + Vector256.Load(job.Bias + at + i)).Store(y + i);
+        }
+        else
+        {
+            for (int i = 0; i < count; i++) y[i] += job.Bias[at + i];
+        }
+    }
+
+    private static Vector256<float> Finish(in Job job, long at, Vector256<int> sums, float scale, int zero) =>
+        Vector256.ConvertToSingle(sums - Vector256.Load(job.Sums + at) * zero) * (Vector256.Load(job.Scales + at) * scale);
+}

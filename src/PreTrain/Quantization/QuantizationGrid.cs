@@ -1,0 +1,36 @@
+namespace PreTrain.Quantization;
+
+/// <summary>
+/// The values that the codes of a group stand for: (code − <paramref name="Zero"/>) · <paramref name="Scale"/>, for codes from <paramref name="Lowest"/> to <paramref name="Highest"/>
+/// (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", section 2.1).
+/// </summary>
+internal readonly record struct QuantizationGrid(float Scale, int Zero, int Lowest, int Highest)
+{
+    /// <summary>
+    /// The grid of weights: from the least to the largest with a zero point, else to the largest size on both sides. With 4 bits, which count one further down than up, the step is 2/15 of that
+    /// size, so that neither end is off by more than half a step.
+    /// </summary>
+    internal static QuantizationGrid Of(ReadOnlySpan<float> weights, QuantizedFormat format)
+    {
+        float least = 0, largest = 0;
+        foreach (float w in weights) (least, largest) = (Math.Min(least, w), Math.Max(largest, w));
+        float size = Math.Max(-least, largest);
+        if (!float.IsFinite(size)) throw new ArgumentException("A matrix with values that are not finite cannot be quantized.");
+        float scale = format switch
+        {
+            { Bits: 8 } => size / 127,
+            { IsSymmetric: true } => size / 7.5f,
+            _ => (largest - least) / 15,
+        };
+        if (format.HasHalfScales) scale = (float)(Half)scale;
+        if (!float.IsFinite(scale)) throw new ArgumentException($"A scale of weights up to {size} is beyond float16; set {nameof(QuantizedFormat.HasHalfScales)} to false.");
+        if (format.Bits == 8) return new(scale, 0, -127, 127);
+        return format.IsSymmetric ? new(scale, 0, -8, 7) : new(scale, scale == 0 ? 0 : (int)Math.Clamp(MathF.Round(-least / scale), 0, 15), 0, 15);
+    }
+
+    /// <summary>The code whose value is nearest.</summary>
+    internal int Code(float weight) => Scale == 0 ? Zero : (int)Math.Clamp(MathF.Round(weight / Scale) + Zero, Lowest, Highest);
+
+    /// <summary>What a code stands for.</summary>
+    internal float Value(int code) => (code - Zero) * Scale;
+}

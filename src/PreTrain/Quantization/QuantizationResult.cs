@@ -1,0 +1,14 @@
+namespace PreTrain.Quantization;
+
+/// <summary>What quantizing a model did.</summary>
+public sealed record QuantizationResult
+{
+    /// <summary>The names of the quantized linear maps.</summary>
+    public required IReadOnlyList<string> Maps { get; init; }
+
+    /// <summary>The bytes of their weights before.</summary>
+    public required long BytesBefore { get; init; }
+
+    /// <summary>The bytes of their weights now, with scales and zero points.</summary>
+    public required long BytesAfter { get; init; }
+}

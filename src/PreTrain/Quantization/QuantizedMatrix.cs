@@ -1,0 +1,174 @@
+// O outputs, I inputs, G groups of a row
+using PreTrain.Torch.Cpu;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Quantization;
+
+/// <summary>
+/// The weight of a linear map in codes of 8 or 4 bits with scales, packed in the order in which the products read it. 8 bits have a scale for each output; 4 bits have one for each
+/// group of inputs, and two codes share a byte.
+/// </summary>
+public sealed unsafe class QuantizedMatrix : IDisposable
+{
+    private readonly Tensor _codes, _scales;
+    private readonly Tensor? _zeros, _sums;
+
+    private QuantizedMatrix(long outputs, long inputs, QuantizedFormat format)
+    {
+        (Outputs, Inputs, Format) = (outputs, inputs, format);
+        Layout = new PanelLayout(outputs, inputs, format.Bits);
+        long numbers = Layout.Panels * Groups * PanelLayout.Width;
+        using DisposeScope scope = NewDisposeScope();
+        _codes = scope.Detach(zeros([Layout.Bytes], dtype: ScalarType.Byte));
+        _scales = scope.Detach(zeros([numbers], dtype: ScalarType.Float32));
+        if (!format.IsSymmetric) _zeros = scope.Detach(zeros([numbers], dtype: ScalarType.Float32));
+        if (format.Bits == 8) _sums = scope.Detach(zeros([numbers], dtype: ScalarType.Int32));
+    }
+
+    /// <summary>O.</summary>
+    public long Outputs { get; }
+
+    /// <summary>I.</summary>
+    public long Inputs { get; }
+
+    /// <summary>Bits, groups and zero points.</summary>
+    public QuantizedFormat Format { get; }
+
+    /// <summary>The bytes of memory that it takes: codes, scales and zero points.</summary>
+    public long ByteCount => new[] { _codes, _scales, _zeros, _sums }.Sum(t => t is null ? 0 : t.numel() * t.element_size());
+
+    internal PanelLayout Layout { get; }
+
+    internal long Groups => Format.GroupSize == 0 ? 1 : Inputs / Format.GroupSize;
+
+    internal byte* Codes => TensorMemory.Address(_codes);
+
+    /// <summary>By <see cref="PanelLayout.PlaceOf"/>.</summary>
+    internal float* Scales => (float*)TensorMemory.Address(_scales);
+
+    /// <summary>Whole numbers, by <see cref="PanelLayout.PlaceOf"/>; null where all are 0.</summary>
+    internal float* Zeros => _zeros is null ? null : (float*)TensorMemory.Address(_zeros);
+
+    /// <summary>With 8 bits, the sum of an output's codes.</summary>
+    internal int* Sums => (int*)TensorMemory.Address(_sums!);
+
+    /// <summary>Takes for each weight the code of the nearest value.</summary>
+    /// <param name="weight">(O, I), of a floating type.</param>
+    /// <param name="format">Bits, groups and zero points.</param>
+    /// <exception cref="ArgumentException">The weight is not a matrix of finite numbers; the format is out of range, or its groups do not divide I.</exception>
+    public static QuantizedMatrix Quantize(Tensor weight, QuantizedFormat format)
+    {
+        using Tensor values = Values(weight, format);
+        long outputs = weight.size(0), inputs = weight.size(1);
+        var w = (float*)TensorMemory.Address(values);
+        var matrix = new QuantizedMatrix(outputs, inputs, format);
+        try
+        {
+            int chunks = ParallelLoop.Chunks(outputs, 16), group = (int)(inputs / matrix.Groups);
+            ParallelLoop.For(chunks, chunk =>
+            {
+                var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
+                for (long o = from; o < to; o++)
+                {
+                    for (long g = 0; g < matrix.Groups; g++)
+                    {
+                        float* at = w + o * inputs + g * group;
+                        var grid = QuantizationGrid.Of(new ReadOnlySpan<float>(at, group), format);
+                        matrix.SetGrid(o, g, grid);
+                        for (int i = 0; i < group; i++) matrix.SetCode(o, g * group + i, grid.Code(at[i]));
+                    }
+                }
+            });
+            return matrix;
+        }
+        catch
+        {
+            matrix.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The values that the codes stand for.</summary>
+    /// <returns>(O, I), float32.</returns>
+    public Tensor Dequantize()
+    {
+        Tensor values = empty([Outputs, Inputs], dtype: ScalarType.Float32);
+        var w = (float*)TensorMemory.Address(values);
+        byte* codes = Codes;
+        float* scales = Scales, zeros = Zeros;
+        PanelLayout layout = Layout;
+        long outputs = Outputs, inputs = Inputs, groups = Groups, group = inputs / groups;
+        int chunks = ParallelLoop.Chunks(outputs, 16);
+        ParallelLoop.For(chunks, chunk =>
+        {
+            var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
+            for (long o = from; o < to; o++)
+            {
+                byte* row = codes + layout.ByteOf(o, 0);
+                for (long g = 0; g < groups; g++)
+                {
+                    long place = PanelLayout.PlaceOf(o, g, groups);
+                    float scale = scales[place], zero = zeros == null ? 0 : zeros[place];
+                    for (long i = g * group; i < (g + 1) * group; i++)
+                    {
+                        byte code = row[i / layout.Step * (PanelLayout.Width * 4) + i % 4];
+                        w[o * inputs + i] = (Decode(code, layout.Bits, zeros == null, layout.IsHigh(i)) - zero) * scale;
+                    }
+                }
+            }
+        });
+        return values;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _codes.Dispose();
+        _scales.Dispose();
+        _zeros?.Dispose();
+        _sums?.Dispose();
+    }
+
+    /// <summary>A matrix without codes yet.</summary>
+    internal static QuantizedMatrix Empty(long outputs, long inputs, QuantizedFormat format) => new(outputs, inputs, format);
+
+    /// <summary>The weights in 32 bits, side by side on the CPU.</summary>
+    internal static Tensor Values(Tensor weight, QuantizedFormat format)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        ArgumentNullException.ThrowIfNull(format);
+        if (weight.ndim != 2 || weight.numel() == 0 || !weight.is_floating_point())
+            throw new ArgumentException($"The weight must be a matrix of floating-point numbers that is not empty (got {weight.dtype} of [{string.Join(", ", weight.shape)}]).", nameof(weight));
+        format.RequireFits(weight.size(1));
+        using DisposeScope scope = NewDisposeScope();
+        return scope.MoveToOuter(weight.detach().to(ScalarType.Float32).cpu().contiguous().alias());
+    }
+
+    internal void SetGrid(long output, long group, QuantizationGrid grid)
+    {
+        long place = PanelLayout.PlaceOf(output, group, Groups);
+        Scales[place] = grid.Scale;
+        if (_zeros is not null) Zeros[place] = grid.Zero;
+    }
+
+    /// <summary>Sets a code, once.</summary>
+    internal void SetCode(long output, long input, int code)
+    {
+        byte* at = Codes + Layout.ByteOf(output, input);
+        if (Format.Bits == 8)
+        {
+            *at = (byte)(sbyte)code;
+            Sums[output] += code;
+            return;
+        }
+        *at |= (byte)(Layout.IsHigh(input) ? (code & 15) << 4 : code & 15);
+    }
+
+    private static int Decode(byte code, int bits, bool signed, bool high)
+    {
+        if (bits == 8) return (sbyte)code;
+        int half = high ? code >> 4 : code & 15;
+        return signed && half > 7 ? half - 16 : half;
+    }
+}

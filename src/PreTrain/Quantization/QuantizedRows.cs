@@ -1,0 +1,103 @@
+// N rows, I inputs
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using PreTrain.Torch.Cpu;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Quantization;
+
+/// <summary>
+/// The rows of an activation in bytes, each with a scale and a zero point from its least and its largest value. What a row becomes does not depend on the rows beside it. Behind a row's last
+/// value, zeros fill up four bytes.
+/// </summary>
+internal sealed unsafe class QuantizedRows : IDisposable
+{
+    private readonly Tensor _codes, _scales, _zeros;
+
+    /// <summary>Quantizes.</summary>
+    /// <param name="x">(N, I), float32, side by side.</param>
+    internal QuantizedRows(Tensor x)
+    {
+        (Count, long inputs) = (x.size(0), x.size(1));
+        Stride = (inputs + 3) / 4 * 4;
+        using DisposeScope scope = NewDisposeScope();
+        _codes = scope.Detach(empty([Count, Stride], dtype: ScalarType.Byte));
+        _scales = scope.Detach(empty([Count], dtype: ScalarType.Float32));
+        _zeros = scope.Detach(empty([Count], dtype: ScalarType.Int32));
+        var px = (float*)TensorMemory.Address(x);
+        byte* codes = Codes;
+        float* scales = Scales;
+        int* zeros = Zeros;
+        long stride = Stride;
+        int chunks = ParallelLoop.Chunks(Count, 16);
+        ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
+        {
+            var (from, to) = ParallelLoop.Range(x.size(0), chunks, chunk);
+            for (long r = from; r < to; r++) (scales[r], zeros[r]) = Quantize(px + r * inputs, inputs, codes + r * stride, stride);
+        });
+    }
+
+    /// <summary>N.</summary>
+    internal long Count { get; }
+
+    /// <summary>I, filled up to whole fours.</summary>
+    internal long Stride { get; }
+
+    internal byte* Codes => TensorMemory.Address(_codes);
+
+    internal float* Scales => (float*)TensorMemory.Address(_scales);
+
+    internal int* Zeros => (int*)TensorMemory.Address(_zeros);
+
+    public void Dispose()
+    {
+        _codes.Dispose();
+        _scales.Dispose();
+        _zeros.Dispose();
+    }
+
+    [MethodImpl(ParallelLoop.Hot)]
+    private static (float Scale, int Zero) Quantize(float* x, long inputs, byte* codes, long stride)
+    {
+        float least = 0, largest = 0;
+        long i = 0;
+        if (Avx512F.IsSupported)
+        {
+            Vector512<float> low = default, high = default;
+            for (; i + 16 <= inputs; i += 16)
+            {
+                Vector512<float> v = Vector512.Load(x + i);
+                (low, high) = (Vector512.Min(low, v), Vector512.Max(high, v));
+            }
+            for (int k = 0; k < 16; k++) (least, largest) = (Math.Min(least, low[k]), Math.Max(largest, high[k]));
+        }
+        for (; i < inputs; i++) (least, largest) = (Math.Min(least, x[i]), Math.Max(largest, x[i]));
+
+        float scale = (largest - least) / 255;
+        // A row that is not finite has no codes; its scale makes its results not finite, as they would be without quantization.
+        if (!float.IsFinite(scale) || scale == 0)
+        {
+            new Span<byte>(codes, (int)stride).Clear();
+            return (float.IsFinite(scale) ? 0 : float.NaN, 0);
+        }
+        float inverse = 1 / scale;
+        if (!float.IsFinite(inverse)) inverse = float.MaxValue;
+        var zero = (int)Math.Clamp(MathF.Round(-least * inverse), 0, 255);
+        i = 0;
+        if (Avx512F.IsSupported)
+        {
+            Vector512<float> factor = Vector512.Create(inverse);
+            Vector512<int> shift = Vector512.Create(zero);
+            for (; i + 16 <= inputs; i += 16)
+            {
+                Vector512<int> code = Avx512F.ConvertToVector512Int32(Vector512.Load(x + i) * factor) + shift;
+                Avx512F.ConvertToVector128ByteWithSaturation(Vector512.Max(code, Vector512<int>.Zero).AsUInt32()).Store(codes + i);
+            }
+        }
+        for (; i < inputs; i++) codes[i] = (byte)Math.Clamp(MathF.Round(x[i] * inverse) + zero, 0, 255);
+        for (; i < stride; i++) codes[i] = 0;
+        return (scale, zero);
+    }
+}

@@ -1,0 +1,166 @@
+// N rows (a few), I inputs, O outputs
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+using PreTrain.Torch.Cpu;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Quantization;
+
+/// <summary>
+/// x·Wᵀ + b for rows in 32 bits and a weight in codes. For a few rows, as generation with a cache has them, the codes become numbers on their way to the sums, so that a token takes the time of
+/// reading 8 or 4 bits a weight. More rows are multiplied as a matrix with the weight's values.
+/// </summary>
+internal static unsafe class WeightOnlyProduct
+{
+    /// <summary>More rows are better multiplied as a matrix.</summary>
+    internal const int MostRows = 4;
+
+    private const int Quads = PanelLayout.Width / 4;   // vectors of four outputs by four inputs
+    private const int RowBytes = PanelLayout.Width * 4;
+
+    /// <summary>Multiplies.</summary>
+    /// <param name="x">(N, I), float32.</param>
+    /// <param name="weight">4 or 8 bits.</param>
+    /// <param name="bias">(O), float32, or null.</param>
+    /// <returns>(N, O), float32.</returns>
+    internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias)
+    {
+        if (Avx512F.IsSupported && x.size(0) is > 0 and <= MostRows) return Few(x, weight, bias);
+        using Tensor values = weight.Dequantize();
+        return nn.functional.linear(x, values, bias!);
+    }
+
+    private static Tensor Few(Tensor x, QuantizedMatrix weight, Tensor? bias)
+    {
+        Tensor y = empty([x.size(0), weight.Outputs], dtype: ScalarType.Float32);
+        PanelLayout layout = weight.Layout;
+        long rows = x.size(0), inner = layout.PaddedInputs, groups = weight.Groups, group = inner / groups;
+        using Tensor padded = inner == layout.Inputs ? x.alias() : nn.functional.pad(x, [0, inner - layout.Inputs]);
+        using Tensor sums = empty([rows, groups, 4], dtype: ScalarType.Float32);
+        float* px = (float*)TensorMemory.Address(padded), pSums = (float*)TensorMemory.Address(sums), py = (float*)TensorMemory.Address(y);
+        float* scales = weight.Scales, zeros = weight.Zeros, pBias = bias is null ? null : (float*)TensorMemory.Address(bias);
+        byte* codes = weight.Codes;
+        // What a zero point takes away: it times the inputs of its group, summed as the lanes of the products are.
+        for (long g = 0; zeros != null && g < rows * groups; g++)
+        {
+            Vector128<float> sum = default;
+            for (long i = 0; i < group; i += 4) sum += Vector128.Load(px + g * group + i);
+            sum.Store(pSums + g * 4);
+        }
+
+        int chunks = ParallelLoop.Chunks(layout.Panels, 4);
+        ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
+        {
+            var (from, to) = ParallelLoop.Range(layout.Panels, chunks, chunk);
+            float* part = stackalloc float[PanelLayout.Width];
+            for (long p = from; p < to; p++)
+            {
+                long at = p * PanelLayout.Width, count = Math.Min(PanelLayout.Width, layout.Outputs - at);
+                byte* panel = codes + p * layout.PanelBytes;
+                for (long r = 0; r < rows; r++)
+                {
+                    float* xr = px + r * inner;
+                    if (layout.Bits == 8) Panel8(xr, inner, panel, scales + at, part);
+                    else Panel4(xr, groups, group, panel, scales + at * groups, zeros == null ? null : zeros + at * groups, pSums + r * groups * 4, part);
+                    for (int i = 0; i < count; i++) py[r * layout.Outputs + at + i] = part[i] + (pBias == null ? 0 : pBias[at + i]);
+                }
+            }
+        });
+        return y;
+    }
+
+    /// <summary>A lane of a vector is one of four outputs and one of four inputs.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static void Panel8(float* x, long inner, byte* w, float* scales, float* y)
+    {
+        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default;
+        for (long i = 0; i < inner; i += 4, w += RowBytes)
+        {
+            Vector512<float> v = Avx512F.BroadcastVector128ToVector512(x + i);
+            s0 = Vector512.FusedMultiplyAdd(Signed(w), v, s0);
+            s1 = Vector512.FusedMultiplyAdd(Signed(w + 16), v, s1);
+            s2 = Vector512.FusedMultiplyAdd(Signed(w + 32), v, s2);
+            s3 = Vector512.FusedMultiplyAdd(Signed(w + 48), v, s3);
+            s4 = Vector512.FusedMultiplyAdd(Signed(w + 64), v, s4);
+            s5 = Vector512.FusedMultiplyAdd(Signed(w + 80), v, s5);
+        }
+        Store(y, s0, s1, s2, s3, s4, s5);
+        for (int i = 0; i < PanelLayout.Width; i++) y[i] *= scales[i];
+    }
+
+    /// <summary>The same with half bytes, whose values a table in a register holds, and a scale for each group.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static void Panel4(float* x, long groups, long group, byte* w, float* scales, float* zeros, float* xSums, float* y)
+    {
+        // The table's index is the low four bits of a lane; those above are not looked at.
+        Vector512<float> table = zeros == null
+            ? Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, -8f, -7, -6, -5, -4, -3, -2, -1)
+            : Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8f, 9, 10, 11, 12, 13, 14, 15);
+        Vector512<float> t0 = default, t1 = default, t2 = default, t3 = default, t4 = default, t5 = default;
+        for (long g = 0; g < groups; g++, scales += PanelLayout.Width, x += group)
+        {
+            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default;
+            if (zeros != null)
+            {
+                Vector512<float> sum = -Avx512F.BroadcastVector128ToVector512(xSums + 4 * g);
+                (s0, s1, s2) = (sum * Spread(zeros), sum * Spread(zeros + 4), sum * Spread(zeros + 8));
+                (s3, s4, s5) = (sum * Spread(zeros + 12), sum * Spread(zeros + 16), sum * Spread(zeros + 20));
+                zeros += PanelLayout.Width;
+            }
+            for (long i = 0; i < group; i += 8, w += RowBytes)
+            {
+                Vector512<float> low = Avx512F.BroadcastVector128ToVector512(x + i), high = Avx512F.BroadcastVector128ToVector512(x + i + 4);
+                s0 = Add(s0, w, table, low, high);
+                s1 = Add(s1, w + 16, table, low, high);
+                s2 = Add(s2, w + 32, table, low, high);
+                s3 = Add(s3, w + 48, table, low, high);
+                s4 = Add(s4, w + 64, table, low, high);
+                s5 = Add(s5, w + 80, table, low, high);
+            }
+            t0 = Vector512.FusedMultiplyAdd(s0, Spread(scales), t0);
+            t1 = Vector512.FusedMultiplyAdd(s1, Spread(scales + 4), t1);
+            t2 = Vector512.FusedMultiplyAdd(s2, Spread(scales + 8), t2);
+            t3 = Vector512.FusedMultiplyAdd(s3, Spread(scales + 12), t3);
+            t4 = Vector512.FusedMultiplyAdd(s4, Spread(scales + 16), t4);
+            t5 = Vector512.FusedMultiplyAdd(s5, Spread(scales + 20), t5);
+        }
+        Store(y, t0, t1, t2, t3, t4, t5);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Signed(byte* w) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)w)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Add(Vector512<float> sum, byte* w, Vector512<float> table, Vector512<float> low, Vector512<float> high)
+    {
+        Vector512<int> codes = Avx512F.ConvertToVector512Int32(Vector128.Load(w));
+        sum = Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(table, codes), low, sum);
+        return Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(table, codes >>> 4), high, sum);
+    }
+
+    /// <summary>Four numbers, each four times.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Spread(float* p) =>
+        Avx512F.PermuteVar16x32(Avx512F.BroadcastVector128ToVector512(p), Vector512.Create(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(float* y, Vector512<float> s0, Vector512<float> s1, Vector512<float> s2, Vector512<float> s3, Vector512<float> s4, Vector512<float> s5)
+    {
+        Fold(s0).Store(y);
+        Fold(s1).Store(y + 4);
+        Fold(s2).Store(y + 8);
+        Fold(s3).Store(y + 12);
+        Fold(s4).Store(y + 16);
+        Fold(s5).Store(y + 20);
+    }
+
+    /// <summary>The sums of a vector's four quarters.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Fold(Vector512<float> v)
+    {
+        Vector128<float> a = v.GetLower().GetLower(), b = v.GetLower().GetUpper(), c = v.GetUpper().GetLower(), d = v.GetUpper().GetUpper();
+        return Sse3.HorizontalAdd(Sse3.HorizontalAdd(a, b), Sse3.HorizontalAdd(c, d));
+    }
+}

@@ -1,0 +1,118 @@
+using PreTrain.Quantization;
+using PreTrain.Tests.Modules;
+using TorchSharp;
+using static PreTrain.Tests.Modules.Values;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Quantization;
+
+[Collection(nameof(RunsAlone))]
+public sealed class Int8ProductTests : IDisposable
+{
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public static TheoryData<int, int, int> Shapes => new() { { 1, 5, 7 }, { 1, 47, 53 }, { 4, 48, 24 }, { 7, 131, 71 }, { 23, 37, 151 } };
+
+    public void Dispose() => _scope.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Apply_AnyShape_IsThatOfTheQuantizedRows(int rows, int inputs, int outputs)
+    {
+        Tensor x = Normal([rows, inputs], 3) + 0.4, bias = Normal([outputs], 7);
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([outputs, inputs], 5), QuantizedFormat.Int8);
+        double[] values = Doubles(x), w = Doubles(weight.Dequantize()), b = Doubles(bias);
+        foreach (bool hasBias in new[] { false, true })
+        {
+            double[] actual = Doubles(Int8Product.Apply(x, weight, hasBias ? bias : null));
+            for (int r = 0; r < rows; r++)
+            {
+                double[] row = values[(r * inputs)..((r + 1) * inputs)];
+                double least = Math.Min(0, row.Min()), step = (Math.Max(0, row.Max()) - least) / 255, zero = Math.Round(-least / step);
+                for (int o = 0; o < outputs; o++)
+                {
+                    double expected = hasBias ? b[o] : 0, size = Math.Abs(expected), ties = 0;
+                    for (int i = 0; i < inputs; i++)
+                    {
+                        double code = Math.Clamp(Math.Round(row[i] / step) + zero, 0, 255) - zero, term = code * step * w[o * inputs + i];
+                        expected += term;
+                        size += Math.Abs(term);
+                        // Where 32 and 64 bits disagree on which of two codes is nearer, both are.
+                        if (Math.Abs(Math.Abs(row[i] / step - Math.Round(row[i] / step)) - 0.5) < 1e-4) ties += step * Math.Abs(w[o * inputs + i]);
+                    }
+                    Assert.True(Math.Abs(actual[r * outputs + o] - expected) <= size * 1e-5 + ties, $"({r}, {o}): {actual[r * outputs + o]}, not {expected}");
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Apply_AnyInstructions_AreTheSameToTheLastBit(int rows, int inputs, int outputs)
+    {
+        Tensor x = Normal([rows, inputs], 3), bias = Normal([outputs], 7);
+        x[0] = ones([inputs]);                                 // codes of 255, which pairs of products would saturate with
+        Tensor values = Normal([outputs, inputs], 5);
+        values[0] = ones([inputs]);
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(values, QuantizedFormat.Int8);
+        byte[] plain = Bytes(Int8Product.Apply<PlainByteProducts>(x, weight, bias));
+        if (System.Runtime.Intrinsics.X86.Avx2.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<WideByteProducts>(x, weight, bias)));
+        if (System.Runtime.Intrinsics.X86.AvxVnni.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<DotByteProducts>(x, weight, bias)));
+        Assert.Equal(plain, Bytes(Int8Product.Apply(x, weight, bias)));
+    }
+
+    [Fact]
+    public void Apply_ARowAlone_IsThatRowOfMany()
+    {
+        Tensor x = Normal([11, 53], 3), bias = Normal([71], 7);
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([71, 53], 5), QuantizedFormat.Int8);
+        Tensor all = Int8Product.Apply(x, weight, bias);
+        for (int r = 0; r < 11; r++) Assert.Equal(Bytes(all[r]), Bytes(Int8Product.Apply(x.slice(0, r, r + 1, 1).contiguous(), weight, bias)));
+    }
+
+    [Fact]
+    public void Apply_ManyRowsAndOutputs_AreTheSameOnAnyNumberOfThreads()
+    {
+        Tensor x = Normal([401, 1031], 3);                     // more than a block of rows
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([211, 1031], 5), QuantizedFormat.Int8);
+        int before = get_num_threads();
+        try
+        {
+            set_num_threads(1);
+            byte[] one = Bytes(Int8Product.Apply(x, weight, null));
+            set_num_threads(2);
+            Assert.Equal(one, Bytes(Int8Product.Apply(x, weight, null)));
+            Assert.Equal(Bytes(Int8Product.Apply(x[400].unsqueeze(0).contiguous(), weight, null)), one[^(211 * 4)..]);
+        }
+        finally
+        {
+            set_num_threads(before);
+        }
+    }
+
+    [Fact]
+    public void Apply_RowsThatAreZeroOrNotFinite_StayThat()
+    {
+        Tensor x = Normal([5, 19], 3);
+        x[1] = zeros([19]);
+        x[3, 18] = double.NaN;
+        x[4, 2] = double.PositiveInfinity;
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([7, 19], 5), QuantizedFormat.Int8);
+        Tensor y = Int8Product.Apply(x, weight, null);
+        Assert.All(Doubles(y[1]), v => Assert.Equal(0, v));
+        Assert.All(Doubles(y[2]), v => Assert.True(double.IsFinite(v)));
+        Assert.All(Doubles(y[3]), v => Assert.True(double.IsNaN(v)));
+        Assert.All(Doubles(y[4]), v => Assert.True(double.IsNaN(v)));
+    }
+
+    [Fact]
+    public void Apply_LeavesNoTensor()
+    {
+        Tensor x = Normal([5, 19], 3);
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([7, 19], 5), QuantizedFormat.Int8);
+        Int8Product.Apply(x, weight, null).Dispose();
+        long before = LiveTensors.Count();
+        for (int i = 0; i < 3; i++) Int8Product.Apply(x, weight, null).Dispose();
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+}

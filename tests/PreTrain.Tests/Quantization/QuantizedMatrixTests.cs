@@ -1,0 +1,90 @@
+using PreTrain.Quantization;
+using TorchSharp;
+using static PreTrain.Tests.Modules.Values;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Quantization;
+
+public sealed class QuantizedMatrixTests : IDisposable
+{
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public static TheoryData<int, int, bool, bool> Formats => new()
+    {
+        { 8, 0, true, false }, { 8, 0, true, true }, { 4, 32, true, false }, { 4, 64, true, true }, { 4, 128, true, false }, { 4, 32, false, false }, { 4, 64, false, true }, { 4, 128, false, false },
+    };
+
+    public void Dispose() => _scope.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Dequantize_AnyFormat_IsTheNearestValueOfAPlainLoop(int bits, int group, bool symmetric, bool half)
+    {
+        var format = new QuantizedFormat { Bits = bits, GroupSize = group, IsSymmetric = symmetric, HasHalfScales = half };
+        foreach (int outputs in new[] { 5, 24, 53 })
+        {
+            int inputs = group == 0 ? 37 : 3 * group;
+            Tensor weight = Normal([outputs, inputs], 3) + 0.3;
+            weight[2] = zeros([inputs]);
+            weight[3] = weight[3].abs();
+            using QuantizedMatrix matrix = QuantizedMatrix.Quantize(weight, format);
+
+            double[] actual = Doubles(matrix.Dequantize()), w = Doubles(weight);
+            int run = group == 0 ? inputs : group;
+            for (int start = 0; start < w.Length; start += run)
+            {
+                double least = Math.Min(0, w[start..(start + run)].Min()), largest = Math.Max(0, w[start..(start + run)].Max()), size = Math.Max(-least, largest);
+                double step = bits == 8 ? size / 127 : symmetric ? size / 7.5 : (largest - least) / 15;
+                if (half) step = (double)(Half)step;
+                double zero = symmetric || step == 0 ? 0 : Math.Round(-least / step);
+                (double lowest, double highest) = bits == 8 ? (-127, 127) : symmetric ? (-8.0, 7.0) : (0, 15);
+                for (int i = start; i < start + run; i++)
+                {
+                    double at = step == 0 ? 0 : w[i] / step;
+                    double expected = step == 0 ? 0 : (Math.Clamp(Math.Round(at) + zero, lowest, highest) - zero) * step;
+                    // Where 32 and 64 bits disagree on which of two values is nearer, both are.
+                    bool isTie = Math.Abs(Math.Abs(at - Math.Round(at)) - 0.5) < 1e-5;
+                    Assert.True(Math.Abs(actual[i] - expected) <= (isTie ? 1.0001 : 1e-5) * step, $"{outputs} outputs, {i}: {actual[i]}, not {expected}");
+                    Assert.True(Math.Abs(actual[i] - w[i]) <= (half ? 0.51 : 0.50001) * step * (symmetric ? 1 : 2), $"{outputs} outputs, {i}: {w[i]} became {actual[i]} with a step of {step}");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void ByteCount_AnyFormat_CountsCodesScalesAndZeros()
+    {
+        Tensor weight = Normal([48, 128], 3);
+        using QuantizedMatrix eight = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int8), four = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int4(32)), zeros = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int4(64, isSymmetric: false));
+        Assert.Equal(48 * 128 + 48 * (4 + 4), eight.ByteCount);   // a scale, and the sum of the codes
+        Assert.Equal(48 * 64 + 48 * 4 * 4, four.ByteCount);
+        Assert.Equal(48 * 64 + 48 * 2 * (4 + 4), zeros.ByteCount);
+    }
+
+    [Fact]
+    public void Quantize_GroupsThatDoNotDivide_AreRefused()
+    {
+        var fault = Assert.Throws<ArgumentException>(() => QuantizedMatrix.Quantize(Normal([5, 96], 3), QuantizedFormat.Int4(64)));
+        Assert.Equal("The number of inputs (96) must be divisible by GroupSize (64); take a smaller group, or 8 bits.", fault.Message);
+    }
+
+    [Fact]
+    public void Quantize_NoFiniteMatrix_IsRefused()
+    {
+        Tensor weight = Normal([5, 7], 3);
+        weight[3, 2] = double.NaN;
+        Assert.Contains("not finite", Assert.Throws<ArgumentException>(() => QuantizedMatrix.Quantize(weight, QuantizedFormat.Int8)).Message, StringComparison.Ordinal);
+        Assert.Contains("[7]", Assert.Throws<ArgumentException>(() => QuantizedMatrix.Quantize(Normal([7], 3), QuantizedFormat.Int8)).Message, StringComparison.Ordinal);
+        Tensor large = full([3, 7], 1e8f);
+        Assert.Contains("HasHalfScales", Assert.Throws<ArgumentException>(() => QuantizedMatrix.Quantize(large, new QuantizedFormat { HasHalfScales = true })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Validate_AllFaults_AreNamedTogether()
+    {
+        string message = Assert.Throws<ArgumentException>(() => new QuantizedFormat { Bits = 8, GroupSize = 32, IsSymmetric = false }.Validate()).Message;
+        Assert.Equal("GroupSize (32) must be 0 with 8 bits, whose scales are of whole rows. IsSymmetric must be true with 8 bits; zero points are for 4.", message);
+        Assert.Equal("GroupSize (48) must be 32, 64 or 128 with 4 bits.", Assert.Throws<ArgumentException>(() => QuantizedFormat.Int4(48).Validate()).Message);
+        Assert.Equal("Bits (3) must be 4 or 8.", Assert.Throws<ArgumentException>(() => new QuantizedFormat { Bits = 3 }.Validate()).Message);
+    }
+}
