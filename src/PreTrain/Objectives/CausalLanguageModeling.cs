@@ -42,6 +42,9 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     public string Name => "causal-lm";
 
     /// <inheritdoc/>
+    public bool IsTokenPrediction => true;
+
+    /// <inheritdoc/>
     public int ProcessCount => _text?.Options.RankCount ?? 1;
 
     /// <inheritdoc/>

@@ -18,6 +18,12 @@ public interface IObjective<in TModel>
     bool CanSplit => true;
 
     /// <summary>
+    /// Whether the loss is the cross entropy of a model's scores and a batch's targets and nothing else, so that who has the scores already can compute it. Not so where a loss has further
+    /// terms, or other models.
+    /// </summary>
+    bool IsTokenPrediction => false;
+
+    /// <summary>
     /// How many processes draw the batches of a step together, each its part of them. A run may be resumed by another number of processes whose batches have as many sequences together: what a
     /// step draws stays the same then, so that no sequence is lost or drawn twice.
     /// </summary>

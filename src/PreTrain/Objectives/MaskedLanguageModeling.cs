@@ -57,6 +57,9 @@ public sealed class MaskedLanguageModeling : IObjective<IMaskedLanguageModel>
     public string Name => "masked-lm";
 
     /// <inheritdoc/>
+    public bool IsTokenPrediction => true;
+
+    /// <inheritdoc/>
     public int ProcessCount => _text?.Options.RankCount ?? 1;
 
     /// <inheritdoc/>

@@ -43,6 +43,9 @@ public sealed class ObjectiveMixture<TModel> : IObjective<TModel>
     public bool CanSplit => _parts.All(part => part.Objective.CanSplit);
 
     /// <inheritdoc/>
+    public bool IsTokenPrediction => _parts.All(part => part.Objective.IsTokenPrediction);
+
+    /// <inheritdoc/>
     public int ProcessCount => _parts[0].Objective.ProcessCount;
 
     /// <inheritdoc/>

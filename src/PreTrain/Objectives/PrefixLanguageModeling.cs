@@ -32,6 +32,9 @@ public sealed class PrefixLanguageModeling : IObjective<ICausalLanguageModel>
     public string Name => "prefix-lm";
 
     /// <inheritdoc/>
+    public bool IsTokenPrediction => true;
+
+    /// <inheritdoc/>
     public JsonObject Describe() => DataRules.Describe(Name, _tokens, _fraction);
 
     /// <inheritdoc/>

@@ -42,6 +42,9 @@ public sealed class SequenceDenoising : IObjective<ISequenceToSequenceModel>
     public string Name => _corruption.Name;
 
     /// <inheritdoc/>
+    public bool IsTokenPrediction => true;
+
+    /// <inheritdoc/>
     public JsonObject Describe()
     {
         JsonObject description = DataRules.Describe(Name, _tokens, _options.ValidationFraction);

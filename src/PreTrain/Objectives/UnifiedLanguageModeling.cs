@@ -43,6 +43,9 @@ public sealed class UnifiedLanguageModeling : IObjective<UniLmModel>
     public string Name => "unified-lm";
 
     /// <inheritdoc/>
+    public bool IsTokenPrediction => true;
+
+    /// <inheritdoc/>
     public JsonObject Describe()
     {
         JsonObject description = DataRules.Describe(Name, _tokens, _options.ValidationFraction);

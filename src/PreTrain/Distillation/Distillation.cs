@@ -1,0 +1,151 @@
+// M positions with a target, V vocabulary, B sequences, T tokens
+using System.Text.Json.Nodes;
+using PreTrain.Models;
+using PreTrain.Modules;
+using PreTrain.Objectives;
+using PreTrain.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Distillation;
+
+/// <summary>
+/// A teacher's knowledge on top of another objective (Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network"): the student learns the teacher's distribution at the
+/// positions that the objective predicts, and if wanted its hidden states and attention. Batches and hard targets are the other objective's. The models predict hidden tokens, the next
+/// token, or a second sequence.
+/// </summary>
+/// <remarks>
+/// <para>The distribution's loss is the sum over the targets divided by the normalizer, that of layers the mean over tokens; both add up over micro-batches.</para>
+/// <para>In evaluation, where no gradient is recorded, the loss is the other objective's alone: what it comes to can be compared with that of a model that had no teacher.</para>
+/// <para>While it trains, the scores of all positions with a target are in memory at once, the student's and the teacher's.</para>
+/// </remarks>
+/// <typeparam name="TModel">The kind of model that the other objective trains.</typeparam>
+public sealed class Distillation<TModel> : IObjective<TModel> where TModel : class
+{
+    private readonly ITransformerModel _teacher;
+    private readonly IObjective<TModel> _inner;
+    private readonly DistillationOptions _options;
+
+    /// <summary>Decorates an objective.</summary>
+    /// <param name="teacher">The teacher, with the student's vocabulary and on its device; it is put in evaluation mode, and stays the caller's to dispose.</param>
+    /// <param name="inner">What batches are made of, and the hard targets' loss.</param>
+    /// <param name="options">What the student takes from its teacher.</param>
+    /// <exception cref="ArgumentException">An option is out of range.</exception>
+    public Distillation(ITransformerModel teacher, IObjective<TModel> inner, DistillationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(teacher);
+        ArgumentNullException.ThrowIfNull(inner);
+        (_teacher, _inner, _options) = (teacher, inner, options ?? new());
+        _options.Validate();
+        (teacher as nn.Module)?.eval();
+    }
+
+    /// <inheritdoc/>
+    public string Name => "distillation";
+
+    /// <inheritdoc/>
+    public bool CanSplit => _inner.CanSplit;
+
+    /// <inheritdoc/>
+    public int ProcessCount => _inner.ProcessCount;
+
+    /// <inheritdoc/>
+    public JsonObject Describe() => new()
+    {
+        ["objective"] = Name,
+        ["inner"] = _inner.Describe(),
+        ["teacher"] = _teacher.ToConfigJson(),
+        ["temperature"] = _options.Temperature,
+        ["alpha"] = _options.Alpha,
+        ["divergence"] = _options.Divergence.ToString(),
+        ["hiddenWeight"] = _options.HiddenWeight,
+        ["attentionWeight"] = _options.AttentionWeight,
+        ["relationWeight"] = _options.RelationWeight,
+        ["cosineWeight"] = _options.CosineWeight,
+        ["layerMap"] = _options.LayerMap is { } map ? new JsonArray([.. map.Select(layer => JsonValue.Create(layer))]) : null,
+    };
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">Student and teacher do not fit together, or the other objective refuses the student.</exception>
+    public IBatchSource Open(RandomStreams streams, TModel model, int batchSize, JsonObject? state = null)
+    {
+        ITransformerModel student = Transformer(model);
+        if (student.Head != _teacher.Head) throw new ArgumentException($"The student has the head {student.Head} and the teacher {_teacher.Head}; they must have the same.", nameof(model));
+        if (VocabularyOf(student) is { } own && VocabularyOf(_teacher) is { } theirs && own != theirs)
+            throw new ArgumentException($"The student has a vocabulary of {own} tokens and the teacher of {theirs}; they must have the same, from one tokenizer.", nameof(model));
+        if (student.Device.ToString() != _teacher.Device.ToString()) throw new ArgumentException($"The student is on {student.Device} and the teacher on {_teacher.Device}; move them to one device.", nameof(model));
+        return _inner.Open(streams, model, batchSize, state);
+    }
+
+    /// <inheritdoc/>
+    public IEnumerable<Batch> Evaluation(TModel model, int batchSize) => _inner.Evaluation(model, batchSize);
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The batch has no tokens, or student and teacher do not fit together.</exception>
+    public Tensor Loss(TModel model, Batch batch, double normalizer) => Loss(model, batch, normalizer, null);
+
+    /// <summary>The same with maps from the student's hidden states to the teacher's.</summary>
+    internal Tensor Loss(TModel model, Batch batch, double normalizer, HiddenMaps? maps)
+    {
+        if (!is_grad_enabled()) return _inner.Loss(model, batch, normalizer);
+        ITransformerModel student = Transformer(model);
+        if (batch.Images is not null || batch.Labels is not null)
+            throw new ArgumentException("Distillation learns a teacher's distribution of tokens; batches of images or with a class for each sequence have none.", nameof(batch));
+        using DisposeScope scope = NewDisposeScope();
+        var (input, targets) = BatchTensors.Of(batch, student.Device);
+        if (model is ISequenceToSequenceModel decoder) input = DecoderInputs.Of(input, targets, decoder.DecoderStartId, decoder.PaddingId);
+        input = input with { WantHiddenStates = _options.WantsHiddenStates, WantAttentions = _options.WantsAttentions };
+        var (places, classes) = MaskedTargets.Select(targets.reshape(-1));   // (M), (M)
+        (Tensor theirScores, ModelOutput? theirs) = Taught(input, targets, places);
+        (Tensor scores, ModelOutput? own) = Compute(student, input, targets, places);   // (M, V)
+        if (scores.size(1) != theirScores.size(1)) throw new ArgumentException($"The student scores {scores.size(1)} tokens and the teacher {theirScores.size(1)}; they must have the same vocabulary.", nameof(model));
+
+        Tensor? sum = null;
+        if (_options.Alpha < 1) Add((DistillationLosses.Soft(scores, theirScores, _options.Temperature, _options.Divergence).sum() / normalizer) * (1 - _options.Alpha));
+        if (own is not null) Add(Layers(batch, input, targets, normalizer, own, theirs!, maps));
+        if (_options.Alpha > 0)
+        {
+            Tensor hard = _inner.IsTokenPrediction
+                ? nn.functional.cross_entropy(DistillationLosses.Precise(scores), classes, reduction: nn.Reduction.Sum) / normalizer
+                : _inner.Loss(model, batch, normalizer);
+            Add(hard * _options.Alpha);
+        }
+        return scope.MoveToOuter(sum!);
+
+        void Add(Tensor part) => sum = sum is null ? part : sum + part;
+    }
+
+    private Tensor Layers(Batch batch, ModelInput input, Tensor targets, double normalizer, ModelOutput own, ModelOutput theirs, HiddenMaps? maps)
+    {
+        Batch whole = batch.Whole ?? batch;
+        double tokens = whole.AttentionMask?.Sum() ?? whole.Inputs.Length;
+        Tensor present = input.AttentionMask ?? ones_like(input.Ids!);
+        var main = new LayerStack("encoder", present, present.to(ScalarType.Float32) * (whole.ValidTargets / (tokens * normalizer)));
+        if (input.DecoderIds is null)
+            return main.Loss(_options, (own.HiddenStates, own.Attentions), (theirs.HiddenStates, theirs.Attentions), maps?.embedding, maps?.hidden)!;
+        var decoder = new LayerStack("decoder", input.DecoderAttentionMask ?? ones_like(input.DecoderIds), targets.ne(CrossEntropy.Ignored).to(ScalarType.Float32) / normalizer);
+        return main.Loss(_options, (own.EncoderHiddenStates, own.EncoderAttentions), (theirs.EncoderHiddenStates, theirs.EncoderAttentions), maps?.encoder_embedding, maps?.encoder_hidden)!
+            + decoder.Loss(_options, (own.HiddenStates, own.Attentions), (theirs.HiddenStates, theirs.Attentions), maps?.embedding, maps?.hidden)!;
+    }
+
+    private (Tensor Scores, ModelOutput? Output) Taught(ModelInput input, Tensor targets, Tensor places)
+    {
+        using IDisposable mode = no_grad();
+        return Compute(_teacher, input, targets, places);
+    }
+
+    /// <summary>The scores at the positions with a target, (M, V), and all that the layers show where it is wanted.</summary>
+    private static (Tensor Scores, ModelOutput? Output) Compute(ITransformerModel model, ModelInput input, Tensor targets, Tensor places)
+    {
+        bool layers = input.WantHiddenStates || input.WantAttentions;
+        if (!layers && model is IMaskedLanguageModel masked and not ICausalLanguageModel) return (masked.Scores(input, targets), null);
+        ModelOutput output = model.Forward(input);
+        if (output.Logits.ndim != 3) throw new ArgumentException($"A {model.ModelType} model with the head {model.Head} does not score tokens; both models must.", nameof(model));
+        return (output.Logits.flatten(0, 1).index_select(0, places), layers ? output : null);
+    }
+
+    private static int? VocabularyOf(object model) => model switch { IMaskedLanguageModel masked => masked.VocabSize, ITokenPredictor predictor => predictor.VocabSize, _ => null };
+
+    private static ITransformerModel Transformer(TModel model) =>
+        model as ITransformerModel ?? throw new ArgumentException($"A {model?.GetType().Name ?? "null"} shows neither scores nor layers; the student must be an {nameof(ITransformerModel)}.", nameof(model));
+}

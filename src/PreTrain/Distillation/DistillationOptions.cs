@@ -1,0 +1,71 @@
+using PreTrain.Models;
+
+namespace PreTrain.Distillation;
+
+/// <summary>
+/// What a student takes from its teacher, and how much each counts. The loss is <see cref="Alpha"/> · the hard targets' + (1 − <see cref="Alpha"/>) · T² · the teacher's distribution, plus
+/// the other terms by their weights.
+/// </summary>
+public sealed record DistillationOptions
+{
+    /// <summary>T: what the scores of both are divided by before the softmax (Hinton et al. 2015, section 2).</summary>
+    /// <value>The default is 2.</value>
+    public double Temperature { get; init; } = 2;
+
+    /// <summary>The weight of the hard targets, those of the objective that is decorated; the teacher's distribution has the rest.</summary>
+    /// <value>The default is 0.5.</value>
+    public double Alpha { get; init; } = 0.5;
+
+    /// <summary>How far the student's distribution is from the teacher's.</summary>
+    /// <value>The default is <see cref="DistillationDivergence.ForwardKl"/>.</value>
+    public DistillationDivergence Divergence { get; init; }
+
+    /// <summary>
+    /// The weight of the hidden states: the mean squared error of the embeddings and of each layer of the student to the layer that it follows (Jiao et al. 2020, "TinyBERT", equations 8 and
+    /// 9), summed over the layers. A student of another width needs the maps of a <see cref="ProjectedStudent{TModel}"/>.
+    /// </summary>
+    /// <value>The default is 0.</value>
+    public double HiddenWeight { get; init; }
+
+    /// <summary>
+    /// The weight of the attention: the mean squared error of each layer's weights, over heads and keys, to those of the layer that it follows (TinyBERT, equation 7, with the weights behind
+    /// the softmax), summed over the layers. Both models must have as many heads.
+    /// </summary>
+    /// <value>The default is 0.</value>
+    public double AttentionWeight { get; init; }
+
+    /// <summary>
+    /// The weight of the last layer's attention as distributions: KL(teacher‖student), the mean over heads (Wang et al. 2020, "MiniLM", equation 6). Of MiniLM's relations it is the one
+    /// between queries and keys; that between values is not among what models show (<see cref="ModelOutput"/>). Both models must have as many heads.
+    /// </summary>
+    /// <value>The default is 0.</value>
+    public double RelationWeight { get; init; }
+
+    /// <summary>The weight of the last hidden states' directions, 1 − cos (Sanh et al. 2019, "DistilBERT", section 3).</summary>
+    /// <value>The default is 0.</value>
+    public double CosineWeight { get; init; }
+
+    /// <summary>
+    /// For each layer of the student the layer of the teacher that it follows, both counted from 0; null for evenly spread ones that end with the last. Of models with a decoder it holds for
+    /// encoder and decoder.
+    /// </summary>
+    /// <value>The default is null.</value>
+    public IReadOnlyList<int>? LayerMap { get; init; }
+
+    internal bool WantsHiddenStates => HiddenWeight > 0 || CosineWeight > 0;
+
+    internal bool WantsAttentions => AttentionWeight > 0 || RelationWeight > 0;
+
+    /// <summary>Checks all properties.</summary>
+    /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
+    public void Validate()
+    {
+        var rules = new ConfigRules();
+        rules.Positive((nameof(Temperature), Temperature));
+        rules.Require(Alpha is >= 0 and <= 1, $"{nameof(Alpha)} ({Alpha}) must be from 0 to 1.");
+        rules.Require(Enum.IsDefined(Divergence), $"{nameof(Divergence)} ({Divergence}) must be {string.Join(", ", Enum.GetNames<DistillationDivergence>())}.");
+        foreach (var (name, weight) in new[] { (nameof(HiddenWeight), HiddenWeight), (nameof(AttentionWeight), AttentionWeight), (nameof(RelationWeight), RelationWeight), (nameof(CosineWeight), CosineWeight) })
+            rules.Require(weight >= 0 && double.IsFinite(weight), $"{name} ({weight}) must be a number from 0.");
+        rules.Finish();
+    }
+}

@@ -1,0 +1,70 @@
+// B sequences, T tokens, L tokens of the longest sequence, C embedding
+using PreTrain.Models;
+using PreTrain.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Distillation;
+
+/// <summary>What a student's layers lose to its teacher's: those of an encoder, or of a decoder.</summary>
+/// <param name="What">The stack, for messages.</param>
+/// <param name="Present">Where there is a token, (B, T), in 64-bit integers.</param>
+/// <param name="Weights">What each token's loss counts, (B, T), in 32 bits; 0 for none.</param>
+internal sealed record LayerStack(string What, Tensor Present, Tensor Weights)
+{
+    /// <summary>The hidden states' and the attention's part of the loss, a 32-bit scalar; null for none.</summary>
+    internal Tensor? Loss(DistillationOptions options, (IReadOnlyList<Tensor>? Hidden, IReadOnlyList<Tensor>? Attentions) student,
+        (IReadOnlyList<Tensor>? Hidden, IReadOnlyList<Tensor>? Attentions) teacher, Projection? embeddingMap, Projection? hiddenMap)
+    {
+        Tensor? sum = null;
+        if (options.WantsHiddenStates)
+        {
+            var (own, theirs) = (student.Hidden!, teacher.Hidden!);
+            IReadOnlyList<int> pairs = LayerPairs.Of(options.LayerMap, own.Count - 1, theirs.Count - 1);
+            if (options.HiddenWeight > 0)
+            {
+                Add(options.HiddenWeight, DistillationLosses.Hidden(Mapped(own[0], theirs[0], embeddingMap), theirs[0]));
+                for (int layer = 0; layer < pairs.Count; layer++)
+                {
+                    Tensor followed = theirs[pairs[layer] + 1];
+                    Add(options.HiddenWeight, DistillationLosses.Hidden(Mapped(own[layer + 1], followed, hiddenMap), followed));
+                }
+            }
+            if (options.CosineWeight > 0) Add(options.CosineWeight, DistillationLosses.Cosine(Mapped(own[^1], theirs[^1], hiddenMap), theirs[^1]));
+        }
+        if (options.WantsAttentions)
+        {
+            var (own, theirs) = (student.Attentions!, teacher.Attentions!);
+            if (own[0].size(1) != theirs[0].size(1))
+                throw new ArgumentException($"The student's {What} has {own[0].size(1)} heads and the teacher's {theirs[0].size(1)}; to compare attention they must have as many. Leave out the weights of attention and relation.");
+            IReadOnlyList<int> pairs = LayerPairs.Of(options.LayerMap, own.Count, theirs.Count);
+            Tensor keys = Present.sum([1]), weights = Placed(own[0].size(2));   // (B), (B, L)
+            for (int layer = 0; layer < pairs.Count && options.AttentionWeight > 0; layer++)
+                Add(options.AttentionWeight, DistillationLosses.Attention(own[layer], theirs[pairs[layer]], keys.clamp_min(1)), weights);
+            if (options.RelationWeight > 0) Add(options.RelationWeight, DistillationLosses.Relation(own[^1], theirs[^1]), weights);
+        }
+        return sum;
+
+        void Add(double weight, Tensor perToken, Tensor? weights = null)
+        {
+            Tensor part = (perToken * (weights ?? Weights).to(perToken.dtype)).sum() * weight;
+            sum = sum is null ? part : sum + part;
+        }
+    }
+
+    /// <summary>The tokens' weights in the rows of attention: there the tokens of a sequence follow each other, and what is missing is behind them. (B, T) → (B, L)</summary>
+    private Tensor Placed(long longest)
+    {
+        Tensor isPresent = Present.ne(0), columns = arange(longest, dtype: ScalarType.Int64, device: Present.device).unsqueeze(0);   // (B, T), (1, L)
+        Tensor isRow = columns.lt(isPresent.sum([1]).unsqueeze(1));   // (B, L)
+        return zeros(isRow.shape, dtype: Weights.dtype, device: Weights.device).masked_scatter(isRow, Weights.masked_select(isPresent));
+    }
+
+    private Tensor Mapped(Tensor own, Tensor theirs, Projection? map)
+    {
+        Tensor mapped = map is null ? own : map.forward(own);
+        if (mapped.size(-1) == theirs.size(-1)) return mapped;
+        throw new ArgumentException($"The hidden states of the student's {What} have {mapped.size(-1)} features and the teacher's {theirs.size(-1)}. "
+            + $"Train a ProjectedStudent with a ProjectedDistillation, whose maps are learned along.");
+    }
+}

@@ -1,0 +1,154 @@
+using PreTrain.Distillation;
+using PreTrain.Models;
+using PreTrain.Models.Bart;
+using PreTrain.Models.Bert;
+using PreTrain.Models.DistilBert;
+using PreTrain.Models.Electra;
+using PreTrain.Models.Ernie;
+using PreTrain.Models.Gpt;
+using PreTrain.Models.Llama;
+using PreTrain.Models.ModernBert;
+using PreTrain.Models.Roberta;
+using PreTrain.Models.T5;
+using PreTrain.Models.Vit;
+using PreTrain.Tests.Data;
+using TorchSharp;
+using static PreTrain.Tests.Modules.Values;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Distillation;
+
+public sealed class StudentInitializerTests : IDisposable
+{
+    private static readonly BertConfig s_bert = new() { VocabSize = 31, ContextLength = 13, LayerCount = 5, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 23, InitializerRange = 0.3, LabelCount = 3 };
+    private readonly TemporaryFolder _folder = new();
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public void Dispose()
+    {
+        _scope.Dispose();
+        _folder.Dispose();
+    }
+
+    private static ITransformerModel Create(string family)
+    {
+        using var generator = new Generator(3);
+        return family switch
+        {
+            "bert" => new BertModel(s_bert, generator: generator),
+            "distilbert" => new DistilBertModel(new DistilBertConfig { VocabSize = 31, ContextLength = 13, LayerCount = 5, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 23 }, generator: generator),
+            "roberta" => new RobertaModel(new RobertaConfig { VocabSize = 31, ContextLength = 13, LayerCount = 5, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 23 }, generator: generator),
+            "ernie" => new ErnieModel(new ErnieConfig { VocabSize = 31, ContextLength = 13, LayerCount = 5, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 23 }, generator: generator),
+            "electra" => new ElectraModel(new ElectraConfig { VocabSize = 31, ContextLength = 13, LayerCount = 5, HeadCount = 3, EmbeddingDim = 15, TokenEmbeddingDim = 7, FeedForwardDim = 23 }, ModelHead.ReplacedTokenDetection, generator),
+            "gpt" => new GptModel(new GptConfig { VocabSize = 31, ContextLength = 13, LayerCount = 5, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 23 }, generator: generator),
+            "llama" => new LlamaModel(new LlamaConfig { VocabSize = 31, ContextLength = 13, LayerCount = 5, HeadCount = 2, KeyValueHeadCount = 1, EmbeddingDim = 12, FeedForwardDim = 23 }, generator: generator),
+            "modernbert" => new ModernBertModel(new ModernBertConfig { VocabSize = 31, PaddingId = 0, ContextLength = 13, LayerCount = 5, HeadCount = 2, EmbeddingDim = 12, FeedForwardDim = 23, LocalWindow = 4, GlobalEveryLayers = 2 }, generator: generator),
+            "t5" => new T5Model(new T5Config { VocabSize = 31, LayerCount = 5, HeadCount = 3, EmbeddingDim = 15, HeadDim = 4, FeedForwardDim = 23 }, generator: generator),
+            "bart" => new BartModel(new BartConfig { VocabSize = 31, ContextLength = 13, LayerCount = 5, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 23 }, generator: generator),
+            _ => new VitModel(new VitConfig { ImageSize = 15, PatchSize = 5, LayerCount = 5, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 23 }, ModelHead.ImageClassification, generator),
+        };
+    }
+
+    private static Tensor Logits(ITransformerModel model)
+    {
+        ((nn.Module)model).eval();
+        Tensor ids = tensor(new long[] { 3, 14, 15, 9, 26, 5, 30, 8, 9, 7, 9, 3, 2, 2 }, [2, 7]);
+        return model.Forward(model is VitModel ? new() { PixelValues = Normal([2, 3, 15, 15], 4) } : new() { Ids = ids, DecoderIds = model is ISequenceToSequenceModel ? ids : null }).Logits;
+    }
+
+    [Theory]
+    [InlineData("bert")]
+    [InlineData("distilbert")]
+    [InlineData("roberta")]
+    [InlineData("ernie")]
+    [InlineData("electra")]
+    [InlineData("gpt")]
+    [InlineData("llama")]
+    [InlineData("modernbert")]
+    [InlineData("t5")]
+    [InlineData("bart")]
+    [InlineData("vit")]
+    public void Save_EveryFamily_KeepsTheChosenLayersAndAllElse(string family)
+    {
+        using ITransformerModel teacher = Create(family);
+        bool hasDecoder = teacher is ISequenceToSequenceModel;
+        int[] kept = [0, 3, 4];
+
+        StudentInitializer.Save(teacher, _folder.File("student"), LayerSelection.Of(kept), hasDecoder ? LayerSelection.Last(2) : null);
+
+        using ITransformerModel student = AutoModel.FromPretrained(_folder.File("student"));
+        Dictionary<string, Tensor> theirs = ((nn.Module)teacher).state_dict(), own = ((nn.Module)student).state_dict();
+        int moved = 0;
+        foreach (var (name, value) in own)
+        {
+            string[] parts = name.Split('.');
+            int at = Array.FindIndex(parts, part => int.TryParse(part, out _));
+            if (at >= 0)
+            {
+                int place = int.Parse(parts[at]);
+                parts[at] = (name.StartsWith("decoder_") ? place + 3 : kept[place]).ToString();
+                moved++;
+            }
+            Assert.True(Bytes(value).SequenceEqual(Bytes(theirs[string.Join('.', parts)])), name);
+        }
+        Assert.Equal(theirs.Count(p => p.Key.Contains("blocks.4.")) * (hasDecoder ? 0 : 3) + (hasDecoder ? theirs.Count(p => p.Key.StartsWith("encoder_blocks.4.")) * 3 + theirs.Count(p => p.Key.StartsWith("decoder_blocks.4.")) * 2 : 0),
+            moved - (family == "modernbert" ? theirs.Count(p => p.Key.Contains("blocks.0.")) - theirs.Count(p => p.Key.Contains("blocks.4.")) : 0));
+        Assert.Equal(Logits(teacher).shape, Logits(student).shape);
+        Assert.NotEqual(Bytes(Logits(teacher)), Bytes(Logits(student)));
+    }
+
+    [Theory]
+    [InlineData("bert")]
+    [InlineData("modernbert")]
+    [InlineData("t5")]
+    public void Save_AllLayers_ComputesTheSame(string family)
+    {
+        using ITransformerModel teacher = Create(family);
+        StudentInitializer.Save(teacher, _folder.File("student"), LayerSelection.Every(1));
+        using ITransformerModel student = AutoModel.FromPretrained(_folder.File("student"));
+        Assert.Equal(Bytes(Logits(teacher)), Bytes(Logits(student)));
+    }
+
+    [Fact]
+    public void SaveDistilBert_AllLayers_ScoresAsTheTeacher()
+    {
+        using var teacher = (BertModel)Create("bert");
+        StudentInitializer.SaveDistilBert(teacher, _folder.File("student"), LayerSelection.All);
+        using DistilBertModel student = DistilBertModel.FromPretrained(_folder.File("student"));
+        double[] expected = Doubles(Logits(teacher));
+        AssertClose(expected, Doubles(Logits(student)), 31, 2e-5, "scores");
+    }
+
+    [Theory]
+    [InlineData(ModelHead.PreTraining, ModelHead.MaskedLanguageModel)]
+    [InlineData(ModelHead.SequenceClassification, ModelHead.SequenceClassification)]
+    [InlineData(ModelHead.TokenClassification, ModelHead.TokenClassification)]
+    [InlineData(ModelHead.QuestionAnswering, ModelHead.QuestionAnswering)]
+    [InlineData(ModelHead.None, ModelHead.None)]
+    public void SaveDistilBert_EveryOtherLayer_IsADistilBert(ModelHead head, ModelHead expected)
+    {
+        using var teacher = new BertModel(s_bert, head);
+        StudentInitializer.SaveDistilBert(teacher, _folder.File("student"), LayerSelection.Every(2));
+        using DistilBertModel student = DistilBertModel.FromPretrained(_folder.File("student"));
+        Assert.Equal((expected, 3, 3), (student.Head, student.Config.LayerCount, student.Config.LabelCount));
+        foreach (var (place, layer) in new[] { (0, 0), (1, 2), (2, 4) })
+            Assert.Equal(Bytes(teacher.state_dict()[$"encoder.blocks.{layer}.key.weight"]), Bytes(student.state_dict()[$"encoder.blocks.{place}.key.weight"]));
+    }
+
+    [Fact]
+    public void Save_WhatCannotBe_SaysWhy()
+    {
+        using ITransformerModel bert = Create("bert"), modern = Create("modernbert");
+        using var sentences = new BertModel(s_bert, ModelHead.NextSentence);
+        string student = _folder.File("student");
+        string Fault(Action action) => Assert.Throws<ArgumentException>(action).Message;
+        Assert.Equal("A teacher of 5 layers does not have the layers 1, 5; its layers are 0 to 4.", Fault(() => StudentInitializer.Save(bert, student, LayerSelection.Of(1, 5))));
+        Assert.Contains("does not have the last 6 layers", Fault(() => StudentInitializer.Save(bert, student, LayerSelection.Last(6))));
+        Assert.Contains("has no decoder", Fault(() => StudentInitializer.Save(bert, student, LayerSelection.All, LayerSelection.All)));
+        Assert.Contains("(3, 3) must rise", Fault(() => LayerSelection.Of(3, 3)));
+        Assert.Contains("The layer 3 of the teacher is of the type sliding_attention, and the student's layer 0 of full_attention", Fault(() => StudentInitializer.Save(modern, student, LayerSelection.Last(2))));
+        Assert.Contains("Keep the layer 0 at its place", Fault(() => StudentInitializer.Save(modern, student, LayerSelection.Of(2, 3))));
+        Assert.Contains("has no head NextSentence", Fault(() => StudentInitializer.SaveDistilBert(sentences, student, LayerSelection.All)));
+        Assert.False(Directory.Exists(student) && File.Exists(Path.Combine(student, "model.safetensors")));
+    }
+}
