@@ -6,7 +6,10 @@ using static TorchSharp.torch;
 
 namespace PreTrain.Modules;
 
-/// <summary>x·Wᵀ + b, whose backward pass adds the weight's gradient to its buffer in the product itself where there is one (see <see cref="GradientBuffers"/>).</summary>
+/// <summary>
+/// x·Wᵀ + b, whose backward pass adds the weight's gradient to its buffer in the product itself where there is one (see <see cref="GradientBuffers"/>), on the matrix unit where the
+/// processor has one.
+/// </summary>
 internal static class WeightProduct
 {
     /// <summary>Multiplies.</summary>
@@ -16,9 +19,14 @@ internal static class WeightProduct
     /// <returns>(N, O).</returns>
     internal static Tensor Apply(Tensor x, Tensor weight, Tensor? bias = null)
     {
-        if (x.ndim == 2 && weight.requires_grad && is_grad_enabled() && GradientBuffers.Has(weight)) return Function.apply(x, weight, bias!);
-        return FewRowsProduct.Fits(x, weight, bias) ? FewRowsProduct.Apply(x, weight, bias) : nn.functional.linear(x, weight, bias!);
+        if (x.ndim == 2 && is_grad_enabled() && (weight.requires_grad ? GradientBuffers.Has(weight) || TileProduct.Fits(x, weight) : x.requires_grad && TileProduct.Fits(x, weight)))
+            return Function.apply(x, weight, bias!);
+        return FewRowsProduct.Fits(x, weight, bias) ? FewRowsProduct.Apply(x, weight, bias) : Product(x, weight, bias);
     }
+
+    // The gradient is that of torch's operator where the matrix unit is not used.
+    private static Tensor Product(Tensor x, Tensor weight, Tensor? bias) =>
+        TileProduct.Fits(x, weight) && !(is_grad_enabled() && bias is { requires_grad: true }) ? TileProduct.Linear(x, weight, bias) : nn.functional.linear(x, weight, bias!);
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
     {
@@ -29,21 +37,30 @@ internal static class WeightProduct
             var (x, weight, bias) = ((Tensor)vars[0], (Tensor)vars[1], vars[2] as Tensor);
             ctx.save_for_backward([x, weight]);
             ctx.save_data("parameters", new[] { weight });   // in an array: of a tensor, TorchSharp complains on standard output
-            ctx.save_data("wanted", (x.requires_grad, bias is { requires_grad: true }));
-            return nn.functional.linear(x, weight, bias!);
+            ctx.save_data("wanted", (x.requires_grad, weight.requires_grad, bias is { requires_grad: true }));
+            return Product(x, weight, bias);
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
             List<Tensor> saved = ctx.get_saved_variables();
             var (x, weight) = (saved[0], saved[1]);
-            var (ofX, ofBias) = ((bool, bool))ctx.get_data("wanted");
-            Tensor dx = ofX ? matmul(grad_output, weight) : null!;      // (N, I)
-            Tensor dbias = ofBias ? grad_output.sum(dim: 0) : null!;    // (O)
-            using Tensor transposed = grad_output.t();
-            if (GradientBuffers.Of(((Tensor[])ctx.get_data("parameters"))[0]) is not { } buffer) return [dx, matmul(transposed, x), dbias];
-            buffer.addmm_(transposed, x);   // (O, I)
-            return [dx, null!, dbias];
+            var (ofX, ofWeight, ofBias) = ((bool, bool, bool))ctx.get_data("wanted");
+            bool inTiles = TileProduct.Fits(x, weight);
+            Tensor? copy = inTiles && !grad_output.is_contiguous() ? grad_output.contiguous() : null;
+            Tensor dy = copy ?? grad_output;   // (N, O)
+            Tensor dx = !ofX ? null! : inTiles ? TileProduct.Product(dy, weight) : matmul(dy, weight);   // (N, I)
+            Tensor dbias = ofBias ? dy.sum(dim: 0) : null!;    // (O)
+            Tensor? buffer = ofWeight ? GradientBuffers.Of(((Tensor[])ctx.get_data("parameters"))[0]) : null;
+            Tensor dweight = ofWeight && buffer is null ? zeros_like(weight) : null!;   // (O, I)
+            if ((buffer ?? dweight) is { } sum)
+            {
+                using Tensor transposed = dy.t();
+                if (inTiles && sum.is_contiguous()) TileProduct.AddTransposed(sum, dy, x);
+                else sum.addmm_(transposed, x);
+            }
+            copy?.Dispose();
+            return [dx, dweight, dbias];
         }
     }
 }

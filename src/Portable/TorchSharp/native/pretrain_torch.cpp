@@ -27,6 +27,8 @@
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/version.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -41,6 +43,13 @@
 #include <unordered_set>
 #include <utility>
 #include <vector>
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <immintrin.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #define PT_EXPORT extern "C" __attribute__((visibility("default")))
 
@@ -586,11 +595,13 @@ PT_EXPORT int32_t pt_set_threads(int32_t count) { return guarded(-1, [&] { at::s
 PT_EXPORT int32_t pt_get_interop_threads() { return at::get_num_interop_threads(); }
 PT_EXPORT int32_t pt_set_interop_threads(int32_t count) { return guarded(-1, [&] { at::set_num_interop_threads(count); return 0; }); }
 
-// Calls body(context, i) for every i below count, on the threads that the operators use.
+// Calls body(context, i) for every i below count, on the threads that the operators use. A thread takes the next i when it has done one: on a
+// machine that is shared, one may be much slower than another.
 PT_EXPORT int32_t pt_parallel_for(int64_t count, void (*body)(void*, int64_t), void* context) {
   return guarded(-1, [&] {
-    at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) body(context, i);
+    std::atomic<int64_t> next{0};
+    at::parallel_for(0, std::min<int64_t>(count, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+      for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) body(context, i);
     });
     return 0;
   });
@@ -612,6 +623,74 @@ PT_EXPORT int32_t pt_get_deterministic() { return at::globalContext().determinis
 PT_EXPORT int32_t pt_set_deterministic(int32_t on, int32_t warn_only) {
   return guarded(-1, [&] { at::globalContext().setDeterministicAlgorithms(on != 0, warn_only != 0); return 0; });
 }
+
+// ---- the processor's matrix unit (AMX: Intel SDM, volume 1, chapter 18) ----------------------------------------------
+
+#if defined(__x86_64__) && defined(__linux__) && (__GNUC__ >= 11 || __clang_major__ >= 12)
+#define PT_TILES __attribute__((target("amx-tile,amx-bf16,amx-int8")))
+
+namespace {
+
+struct alignas(64) TileConfig {
+  uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+const TileConfig tile_config;
+
+// 32 rows of C, in 2×2 tiles, for one panel of columns after the other. Tiles 0–3 are C, 4 and 5 the rows' halves of A, 6 and 7 the columns' of B.
+#define PT_TILE_PRODUCT(NAME, MULTIPLY)                                                                                        \
+  PT_TILES void NAME(const char* a, const char* b, char* c, int64_t steps, int64_t panels, int64_t b_panel, int64_t c_row, int32_t add) { \
+    for (int64_t p = 0; p < panels; p++, b += b_panel, c += 128) {                                                             \
+      if (add) {                                                                                                               \
+        _tile_loadd(0, c, c_row); _tile_loadd(1, c + 64, c_row);                                                               \
+        _tile_loadd(2, c + 16 * c_row, c_row); _tile_loadd(3, c + 16 * c_row + 64, c_row);                                     \
+      } else {                                                                                                                 \
+        _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);                                                            \
+      }                                                                                                                        \
+      const char *x = a, *y = b;                                                                                               \
+      for (int64_t s = 0; s < steps; s++, x += 2048, y += 2048) {                                                              \
+        _tile_loadd(4, x, 64); _tile_loadd(6, y, 64);                                                                          \
+        MULTIPLY(0, 4, 6);                                                                                                     \
+        _tile_loadd(7, y + 1024, 64);                                                                                          \
+        MULTIPLY(1, 4, 7);                                                                                                     \
+        _tile_loadd(5, x + 1024, 64);                                                                                          \
+        MULTIPLY(2, 5, 6);                                                                                                     \
+        MULTIPLY(3, 5, 7);                                                                                                     \
+      }                                                                                                                        \
+      _tile_stored(0, c, c_row); _tile_stored(1, c + 64, c_row);                                                               \
+      _tile_stored(2, c + 16 * c_row, c_row); _tile_stored(3, c + 16 * c_row + 64, c_row);                                     \
+    }                                                                                                                          \
+  }
+PT_TILE_PRODUCT(multiply_bf16, _tile_dpbf16ps)
+PT_TILE_PRODUCT(multiply_int8, _tile_dpbssd)
+
+// The unit's state is large, so that Linux gives it only to processes that ask (arch_prctl, ARCH_REQ_XCOMP_PERM of XTILEDATA).
+bool has_tiles() {
+  unsigned eax, ebx, ecx, edx;
+  constexpr unsigned all = 1u << 22 | 1u << 24 | 1u << 25;  // AMX-BF16, AMX-TILE, AMX-INT8
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & all) == all && syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+}
+
+}  // namespace
+
+// Whether there is a matrix unit, and this process may use it.
+PT_EXPORT int32_t pt_has_tiles() {
+  static const bool has = has_tiles();
+  return has;
+}
+
+// C = A·B or C += A·B for 32 rows and `panels` times 32 columns, of bfloat16 into float32 or of int8 into int32. All are made of tiles, 16 rows of 64
+// bytes: A has two a step (its upper and its lower 16 rows), each panel of B likewise (its left and its right 16 columns; each row holds for
+// every column the elements of A's axis that meet in one 32-bit lane); C is a matrix with rows `c_row` bytes apart.
+PT_EXPORT PT_TILES void pt_tile_product(int32_t int8, const char* a, const char* b, char* c, int64_t steps, int64_t panels, int64_t b_panel, int64_t c_row, int32_t add) {
+  _tile_loadconfig(&tile_config);
+  (int8 ? multiply_int8 : multiply_bf16)(a, b, c, steps, panels, b_panel, c_row, add);
+  _tile_release();
+}
+#else
+PT_EXPORT int32_t pt_has_tiles() { return 0; }
+#endif
 
 // ---- profiling ----------------------------------------------------------------------------------------------------
 
