@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
+using static PreTrain.Torch.Cpu.TileProduct;
 using static TorchSharp.torch;
 
 namespace PreTrain.Modules;
@@ -34,9 +35,9 @@ internal sealed unsafe class BatchedCausalAttention : autograd.SingleTensorFunct
         float scale = 1 / MathF.Sqrt(head);
         SplitHeads<E>(qkv, bias, split, 3, batch, heads, scale);
         Tensor q = split[0], k = split[1], v = split[2];   // (B·H, T, D); q is scaled
-        Tensor weights = bmm(q, k.transpose(1, 2));        // (B·H, T, T)
+        Tensor weights = Causal(q, k, Triangle.Result);    // (B·H, T, T)
         CausalSoftmax<E>(weights);
-        using Tensor joined = bmm(weights, v);
+        using Tensor joined = Causal(weights, v, Triangle.Left);
         Tensor y = empty([batch * length, width], dtype: qkv.dtype);
         JoinHeads<E>([joined], y, null, batch, heads, 1);
         ctx.save_for_backward([split, weights, bias]);
@@ -56,14 +57,22 @@ internal sealed unsafe class BatchedCausalAttention : autograd.SingleTensorFunct
         Tensor djoined = empty([1, batch * heads, length, head], dtype: dy.dtype);
         SplitHeads<E>(dy, null, djoined, 1, batch, heads, 1);
         Tensor dout = djoined[0];
-        Tensor dscores = bmm(dout, v.transpose(1, 2));
-        Tensor dv = bmm(weights.transpose(1, 2), dout);
+        Tensor dscores = Causal(dout, v, Triangle.Result);
+        Tensor dv = Causal(weights, dout, Triangle.LeftTransposed);
         SoftmaxBackward<E>(weights, dscores);
-        Tensor dq = bmm(dscores, k), dk = bmm(dscores.transpose(1, 2), q);
+        Tensor dq = Causal(dscores, k, Triangle.Left), dk = Causal(dscores, q, Triangle.LeftTransposed);
 
         Tensor dqkv = empty([batch * length, 3 * width], dtype: dy.dtype);
         Tensor dbias = JoinHeads<E>([dq, dk, dv], dqkv, bias, batch, heads, 1 / MathF.Sqrt(head))!;
         return [dqkv, dbias, null!, null!];
+    }
+
+    /// <summary>The product of what the mask leaves, where the matrix unit is there to use; else of everything.</summary>
+    private static Tensor Causal(Tensor a, Tensor b, Triangle triangle)
+    {
+        if (MatrixUnit.IsSupported && b.dtype == ScalarType.BFloat16) return TileProduct.Causal(a, b, triangle);
+        using Tensor turned = triangle == Triangle.Result ? b.transpose(1, 2) : triangle == Triangle.Left ? b.alias() : a.transpose(1, 2);
+        return triangle == Triangle.LeftTransposed ? bmm(turned, b) : bmm(a, turned);
     }
 
     /// <summary>(B·T, parts·C) plus bias → (parts, B·H, T, D); the first part is scaled.</summary>

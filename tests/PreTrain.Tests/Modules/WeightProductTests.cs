@@ -24,11 +24,12 @@ public sealed class WeightProductTests : IDisposable
     }
 
     [Theory]
-    [InlineData(Precision.Float32)]
-    [InlineData(Precision.BFloat16)]
-    public void Apply_WeightWithABuffer_AddsTheGradientToIt(Precision precision)
+    [InlineData(Precision.Float32, 11, 5, 7)]
+    [InlineData(Precision.BFloat16, 11, 5, 7)]
+    [InlineData(Precision.BFloat16, 67, 37, 41)]   // large enough for a matrix unit
+    public void Apply_WeightWithABuffer_AddsTheGradientToIt(Precision precision, long rows, long inputs, long outputs)
     {
-        Tensor weight = Normal([7, 5], 3).to(ScalarType.BFloat16).to(ScalarType.Float32), x = Normal([11, 5], 5).to(ScalarType.BFloat16), upstream = Normal([11, 7], 7).to(ScalarType.BFloat16);
+        Tensor weight = Normal([outputs, inputs], 3).to(ScalarType.BFloat16).to(ScalarType.Float32), x = Normal([rows, inputs], 5).to(ScalarType.BFloat16), upstream = Normal([rows, outputs], 7).to(ScalarType.BFloat16);
         ScalarType type = precision.ToScalarType();
         using Projection map = Create(weight);
         using var parameters = new FlatParameters(map, precision);
@@ -38,10 +39,10 @@ public sealed class WeightProductTests : IDisposable
         for (int i = 0; i < 2; i++) matmul(plainLeaf, plainWeight.t()).backward([upstream.to(ScalarType.Float32)]);
 
         double rounding = precision == Precision.BFloat16 ? 2 * BFloat16Rounding : 16 * Float32Rounding;
-        AssertClose(Doubles(plainWeight.grad!), Doubles(map.weight.grad!), 35, rounding, "gradient of the weight");
-        AssertClose(Doubles(plainLeaf.grad!), Doubles(leaf.grad!), 55, rounding, "gradient of x");
+        AssertClose(Doubles(plainWeight.grad!), Doubles(map.weight.grad!), outputs * inputs, rounding, "gradient of the weight");
+        AssertClose(Doubles(plainLeaf.grad!), Doubles(leaf.grad!), rows * inputs, rounding, "gradient of x");
         parameters.Collect();
-        AssertClose(Doubles(plainWeight.grad!), Doubles(parameters.Gradient.narrow(0, 0, 35)), 35, rounding, "buffer");
+        AssertClose(Doubles(plainWeight.grad!), Doubles(parameters.Gradient.narrow(0, 0, outputs * inputs)), outputs * inputs, rounding, "buffer");
     }
 
     [Fact]
@@ -73,6 +74,16 @@ public sealed class WeightProductTests : IDisposable
     }
 
     [Fact]
+    public void Apply_LargeFrozenWeightInBFloat16_GivesTheGradientOfXOnly()
+    {
+        Tensor weight = Normal([41, 37], 3).to(ScalarType.BFloat16), x = Leaf(Normal([67, 37], 5), ScalarType.BFloat16), upstream = Normal([67, 41], 7).to(ScalarType.BFloat16);
+
+        WeightProduct.Apply(x, weight).backward([upstream]);
+
+        AssertClose(Doubles(upstream.to(ScalarType.Float64).matmul(weight.to(ScalarType.Float64))), Doubles(x.grad!), 67 * 37, 2 * BFloat16Rounding, "gradient of x");
+    }
+
+    [Fact]
     public void Apply_FrozenWeight_GivesTheGradientOfXOnly()
     {
         using Projection map = Create(Normal([7, 5], 3)), other = Create(Normal([5, 5], 11));
@@ -87,12 +98,14 @@ public sealed class WeightProductTests : IDisposable
         AssertClose(Doubles(map.weight.sum(dim: 0).expand(11, 5)), Doubles(x.grad!), 55, 16 * Float32Rounding, "gradient of x");
     }
 
-    [Fact]
-    public void Apply_ForwardAndBackward_LeavesNoTensor()
+    [Theory]
+    [InlineData(Precision.Float32, 11, 5, 7)]
+    [InlineData(Precision.BFloat16, 67, 37, 41)]
+    public void Apply_ForwardAndBackward_LeavesNoTensor(Precision precision, long rows, long inputs, long outputs)
     {
-        using Projection map = Create(Normal([7, 5], 3));
-        using var parameters = new FlatParameters(map, Precision.Float32);
-        Tensor x = Leaf(Normal([11, 5], 5), ScalarType.Float32);
+        using Projection map = Create(Normal([outputs, inputs], 3));
+        using var parameters = new FlatParameters(map, precision);
+        Tensor x = Leaf(Normal([rows, inputs], 5), precision.ToScalarType());
         void Step()
         {
             using DisposeScope scope = NewDisposeScope();

@@ -14,7 +14,8 @@ internal static unsafe class TilePacking
     /// <summary>Elements of K in a tile.</summary>
     internal const int Depth = 32;
 
-    private const int Lanes = 16;
+    /// <summary>Places of X in a tile.</summary>
+    internal const int Lanes = 16;
 
     /// <summary>Fills one tile with 16 of X by 32 of K. What lies outside the matrix is zero.</summary>
     /// <param name="source">The first element of the tile in the matrix.</param>
@@ -36,8 +37,8 @@ internal static unsafe class TilePacking
         ushort* part = stackalloc ushort[Lanes * Depth];
         new Span<ushort>(part, Lanes * Depth).Clear();
         var (rows, columns, width) = isInnerContiguous ? (outer, inner, Depth) : (inner, outer, Lanes);
-        rows = Math.Min(rows, isInnerContiguous ? Lanes : Depth);
-        columns = Math.Clamp(columns, 0, width);
+        rows = columns > 0 ? Math.Min(rows, isInnerContiguous ? Lanes : Depth) : 0;
+        columns = Math.Min(columns, width);
         for (long r = 0; r < rows; r++) new ReadOnlySpan<ushort>(source + r * rowBytes, (int)columns).CopyTo(new Span<ushort>(part + r * width, (int)columns));
         Whole((byte*)part, width * sizeof(ushort), isInnerContiguous, isInnerAlong, tile);
     }

@@ -50,11 +50,74 @@ internal static unsafe class TileProduct
     internal static void AddTransposed(Tensor sum, Tensor a, Tensor b) =>
         Multiply(Of(a, isInnerContiguous: false), Of(b, isInnerContiguous: false), a.size(1), b.size(1), a.size(0), null, TensorMemory.Address(sum), add: true);
 
+    /// <summary>Causal attention's products, head by head, of what the mask leaves: (B·H, T, D) and (B·H, T, T), where only keys up to each query's own count.</summary>
+    /// <param name="a">Scores or weights, or with <see cref="Triangle.Result"/> what they come from.</param>
+    /// <param name="b">(B·H, T, D).</param>
+    /// <param name="triangle">Which of the three matrices has nothing above its diagonal.</param>
+    /// <returns>a·bᵀ, a·b or aᵀ·b. Above the diagonal of a result its values are undefined.</returns>
+    internal static Tensor Causal(Tensor a, Tensor b, Triangle triangle)
+    {
+        long length = b.size(1), head = b.size(2), columns = triangle == Triangle.Result ? length : head, inner = triangle == Triangle.Result ? head : length;
+        Tensor y = empty([b.size(0), length, columns], dtype: ScalarType.BFloat16);
+        nint pa = (nint)TensorMemory.Address(a), pb = (nint)TensorMemory.Address(b), py = (nint)TensorMemory.Address(y);
+        long strips = Ceiling(length, MatrixUnit.Side), panels = Ceiling(columns, MatrixUnit.Side), allSteps = Ceiling(inner, TilePacking.Depth);
+        long aRow = a.size(2) * 2, tileBytes = panels * allSteps * MatrixUnit.StepBytes, rowBytes = panels * MatrixUnit.Side * sizeof(float);
+        ParallelLoop.For((int)b.size(0), [MethodImpl(ParallelLoop.Hot)] (i) =>
+        {
+            Matrix left = new((nint)(pa + i * length * aRow), aRow, triangle != Triangle.LeftTransposed), right = new((nint)(pb + i * length * head * 2), head * 2, triangle == Triangle.Result);
+            byte* tiles = Scratch(tileBytes + Run * MatrixUnit.StepBytes + MatrixUnit.Side * rowBytes), rows = tiles + tileBytes, c = rows + Run * MatrixUnit.StepBytes, tile = tiles;
+            for (long p = 0; p < panels; p++)
+            {
+                for (long s = 0; s < allSteps; s++, tile += MatrixUnit.StepBytes) right.PackStep(p * MatrixUnit.Side, columns, s, inner, isInnerAlong: false, tile);
+            }
+            for (long strip = 0; strip < strips; strip++)
+            {
+                // A strip of rows and a step along the other axis are both 32 places long.
+                var (from, to) = triangle switch { Triangle.Result => (0, allSteps), Triangle.Left => (0, strip + 1), _ => (strip, allSteps) };
+                long first = strip * MatrixUnit.Side, there = triangle == Triangle.Result ? strip + 1 : panels, count = Math.Min(there * MatrixUnit.Side, columns);
+                Strip(left, first, length, from, to - from, inner, rows, tiles + from * MatrixUnit.StepBytes, there, allSteps * MatrixUnit.StepBytes, c, rowBytes, add: false);
+                byte* sums = c, result = (byte*)py + (i * length + first) * columns * 2;
+                for (long r = first; r < Math.Min(first + MatrixUnit.Side, length); r++, sums += rowBytes, result += columns * 2) Leave((float*)sums, null, result, count, add: false);
+            }
+        });
+        return y;
+    }
+
+    /// <summary>Which of the matrices of a causal product has nothing above its diagonal.</summary>
+    internal enum Triangle
+    {
+        /// <summary>The result, of a·bᵀ.</summary>
+        Result,
+
+        /// <summary>The left one, of a·b.</summary>
+        Left,
+
+        /// <summary>The left one, of aᵀ·b.</summary>
+        LeftTransposed,
+    }
+
     private readonly record struct Matrix(nint Address, long RowBytes, bool IsInnerContiguous)
     {
-        /// <summary>The tile that begins at these places of the outer and of the inner axis.</summary>
-        internal void Pack(long x, long outer, long k, long inner, bool isInnerAlong, byte* tile) =>
-            TilePacking.Pack((byte*)Address + (IsInnerContiguous ? x * RowBytes + k * 2 : k * RowBytes + x * 2), RowBytes, IsInnerContiguous, outer - x, inner - k, isInnerAlong, tile);
+        /// <summary>The two tiles of a step that begin at this place of the outer axis.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal void PackStep(long x, long outer, long step, long inner, bool isInnerAlong, byte* tiles)
+        {
+            long k = step * TilePacking.Depth, next = (IsInnerContiguous ? RowBytes : 2) * TilePacking.Lanes;
+            byte* source = (byte*)Address + (IsInnerContiguous ? x * RowBytes + k * 2 : k * RowBytes + x * 2);
+            TilePacking.Pack(source, RowBytes, IsInnerContiguous, outer - x, inner - k, isInnerAlong, tiles);
+            TilePacking.Pack(source + next, RowBytes, IsInnerContiguous, outer - x - TilePacking.Lanes, inner - k, isInnerAlong, tiles + MatrixUnit.StepBytes / 2);
+        }
+    }
+
+    /// <summary>32 rows of A times panels of B, over some steps.</summary>
+    private static void Strip(Matrix a, long first, long rows, long firstStep, long steps, long inner, byte* left, byte* tiles, long panels, long panelBytes, byte* c, long rowBytes, bool add)
+    {
+        for (long s = 0; s < steps; s += Run)
+        {
+            long run = Math.Min(Run, steps - s);
+            for (long i = 0; i < run; i++) a.PackStep(first, rows, firstStep + s + i, inner, isInnerAlong: true, left + i * MatrixUnit.StepBytes);
+            MatrixUnit.Multiply(false, left, tiles + s * MatrixUnit.StepBytes, c, run, panels, panelBytes, rowBytes, add || s > 0);
+        }
     }
 
     private static Matrix Of(Tensor t, bool isInnerContiguous = true) => new((nint)TensorMemory.Address(t), t.size(1) * 2, isInnerContiguous);
@@ -80,23 +143,15 @@ internal static unsafe class TileProduct
                     byte* tile = (byte*)pTiles + p * steps * MatrixUnit.StepBytes;
                     for (long s = firstStep; s < firstStep + steps; s++)
                     {
-                        for (int half = 0; half < 2; half++, tile += MatrixUnit.StepBytes / 2)
-                            b.Pack((firstPanel + p) * MatrixUnit.Side + half * 16, columns, s * TilePacking.Depth, inner, isInnerAlong: false, tile);
+                        b.PackStep((firstPanel + p) * MatrixUnit.Side, columns, s, inner, isInnerAlong: false, tile);
+                        tile += MatrixUnit.StepBytes;
                     }
                 });
                 ParallelLoop.For((int)strips, [MethodImpl(ParallelLoop.Hot)] (strip) =>
                 {
-                    byte* left = stackalloc byte[Run * MatrixUnit.StepBytes + 63];
-                    left = (byte*)((nint)(left + 63) & ~63);
                     long rowBytes = panels * MatrixUnit.Side * sizeof(float), first = (long)strip * MatrixUnit.Side;
-                    byte* c = pSums != 0 ? (byte*)pSums + first * rowBytes : Scratch(MatrixUnit.Side * rowBytes);
-                    for (long s = 0; s < steps; s += Run)
-                    {
-                        long run = Math.Min(Run, steps - s);
-                        for (long i = 0; i < 2 * run; i++)
-                            a.Pack(first + (i & 1) * 16, rows, (firstStep + s + i / 2) * TilePacking.Depth, inner, isInnerAlong: true, left + i * (MatrixUnit.StepBytes / 2));
-                        MatrixUnit.Multiply(false, left, (byte*)pTiles + s * MatrixUnit.StepBytes, c, run, panels, steps * MatrixUnit.StepBytes, rowBytes, add: firstStep + s > 0);
-                    }
+                    byte* left = Scratch(Run * MatrixUnit.StepBytes + MatrixUnit.Side * rowBytes), c = pSums != 0 ? (byte*)pSums + first * rowBytes : left + Run * MatrixUnit.StepBytes;
+                    Strip(a, first, rows, firstStep, steps, inner, left, (byte*)pTiles, panels, steps * MatrixUnit.StepBytes, c, rowBytes, add: firstStep > 0);
                     if (firstStep + steps < allSteps) return;
                     long column = firstPanel * MatrixUnit.Side, count = Math.Min(panels * MatrixUnit.Side, columns - column);
                     for (long r = first; r < Math.Min(first + MatrixUnit.Side, rows); r++, c += rowBytes)
