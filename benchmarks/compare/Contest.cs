@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace PreTrain.Compare;
 
 /// <summary>How the contest runs.</summary>
-internal sealed record ContestOptions(string[] Models, string Device, int Steps, int Warmup, int Threads, int Rounds, string Python, bool Compile);
+internal sealed record ContestOptions(string[] Models, string[] Precisions, string Device, int Steps, int Warmup, int Threads, int Rounds, string Python, bool Compile);
 
 /// <summary>Each contender in a process of its own, in turn, several rounds; medians and ratios of medians.</summary>
 internal static class Contest
@@ -47,7 +47,7 @@ internal static class Contest
     private static List<Contender> Contenders(ContestOptions options)
     {
         var list = new List<Contender>();
-        foreach (string precision in new[] { "bf16", "fp32" })
+        foreach (string precision in options.Precisions)
         {
             list.Add(new Contender("PreTrain", precision, precision, true, ""));
             list.Add(new Contender("PyTorch", $"{precision}, explicit attention", precision, false, "--attention explicit"));

@@ -4,6 +4,7 @@ using PreTrain.Compare;
 
 var model = new Option<string>("--model") { DefaultValueFactory = _ => "char", Description = "char, gpt2, gpt2-1024, bert, t5 or tiny; for 'run' several, separated by commas" };
 var precision = new Option<string>("--precision") { DefaultValueFactory = _ => "bf16", Description = "fp32 or bf16" };
+var precisions = new Option<string>("--precision") { DefaultValueFactory = _ => "bf16,fp32", Description = "bf16, fp32 or both, separated by a comma" };
 var device = new Option<string>("--device") { DefaultValueFactory = _ => "cpu", Description = "cpu or cuda" };
 var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 5, Description = "Timed steps of one process" };
 var warmup = new Option<int>("--warmup") { DefaultValueFactory = _ => 2, Description = "Steps before them" };
@@ -15,9 +16,9 @@ var compile = new Option<bool>("--compile") { Description = "Also torch.compile"
 var step = new Command("step", "Times training steps here and prints one JSON object") { model, precision, device, steps, warmup, threads };
 step.SetAction(p => TrainingSteps.Time(p.GetValue(model)!, p.GetValue(precision)!, p.GetValue(device)!, p.GetValue(steps), p.GetValue(warmup), p.GetValue(threads)));
 
-var run = new Command("run", "Runs all contenders in turn and prints a table") { model, device, steps, warmup, threads, rounds, python, compile };
-run.SetAction(p => Contest.Run(new ContestOptions(p.GetValue(model)!.Split(','), p.GetValue(device)!, p.GetValue(steps), p.GetValue(warmup), p.GetValue(threads),
-    p.GetValue(rounds), p.GetValue(python)!, p.GetValue(compile))));
+var run = new Command("run", "Runs all contenders in turn and prints a table") { model, precisions, device, steps, warmup, threads, rounds, python, compile };
+run.SetAction(p => Contest.Run(new ContestOptions(p.GetValue(model)!.Split(','), p.GetValue(precisions)!.Split(','), p.GetValue(device)!, p.GetValue(steps), p.GetValue(warmup),
+    p.GetValue(threads), p.GetValue(rounds), p.GetValue(python)!, p.GetValue(compile))));
 
 var memory = new Command("memory", "Trains and prints resident memory and live tensors along the way") { model, precision, device, steps, threads };
 memory.SetAction(p => TrainingSteps.Memory(p.GetValue(model)!, p.GetValue(precision)!, p.GetValue(device)!, p.GetValue(steps), p.GetValue(threads)));

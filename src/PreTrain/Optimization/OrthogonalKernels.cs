@@ -11,10 +11,11 @@ namespace PreTrain.Optimization;
 internal static unsafe class OrthogonalKernels
 {
     private const long Multiple = 16;
+    private const long LargestSide = 512;   // of the shorter ones: beyond, a thread's matrices leave its caches, and a library's products are better
 
     /// <summary>Whether a matrix is one for these loops.</summary>
     internal static bool Serve(Tensor matrix) =>
-        TensorMemory.HasKernelsFor(matrix) && matrix.dtype == TorchSharp.torch.ScalarType.Float32 && matrix.is_contiguous() && matrix.size(0) % Multiple == 0 && matrix.size(1) % Multiple == 0;
+        Math.Min(matrix.size(0), matrix.size(1)) <= LargestSide && TensorMemory.HasKernelsFor(matrix) && matrix.dtype == TorchSharp.torch.ScalarType.Float32 && matrix.is_contiguous() && matrix.size(0) % Multiple == 0 && matrix.size(1) % Multiple == 0;
 
     /// <summary>Replaces each matrix by the nearest orthogonal one, roughly.</summary>
     internal static void Orthogonalize(IReadOnlyList<Tensor> matrices, int iterations, double epsilon, float a, float b, float c)

@@ -1,4 +1,5 @@
 using PreTrain.Optimization;
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -32,6 +33,14 @@ public class OrthogonalKernelsTests
         double worst = (matrix.to(ScalarType.Float64) - (rows > columns ? x.t() : x)).abs().max().item<double>();
         Assert.True(worst < 2e-5, $"{worst:g3}");
         Assert.InRange(linalg.svdvals(other).max().item<float>(), 0.5f, 1.5f);
+    }
+
+    [Fact]
+    public void Serve_LargeMatrix_IsLeftToTorch()
+    {
+        using Tensor small = zeros([512, 1024]), large = zeros([528, 1024]);
+        Assert.False(OrthogonalKernels.Serve(large));
+        Assert.Equal(TensorMemory.HasKernelsFor(small), OrthogonalKernels.Serve(small));
     }
 
     [Fact]
