@@ -5,7 +5,7 @@ namespace PreTrain.Pruning;
 
 /// <summary>
 /// Prunes a model by magnitude while it is trained, a little after every few steps: give it to <see cref="TrainingOptions.Callbacks"/>. What is zero stays zero, as with <see cref="SparsityMasks"/>, and the run
-/// can be resumed.
+/// can be resumed. It must come to the schedule's end, and save the last model, not the best.
 /// </summary>
 public sealed class GradualPruning : ITrainingCallback, IDisposable
 {
@@ -37,6 +37,7 @@ public sealed class GradualPruning : ITrainingCallback, IDisposable
     /// <inheritdoc/>
     public void OnStart(TrainingRun run)
     {
+        Schedule.Require(run.Options);
         _masks.OnStart(run);
         if (run.Step == 0) Prune(run);
     }

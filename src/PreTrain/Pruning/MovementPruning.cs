@@ -10,7 +10,7 @@ namespace PreTrain.Pruning;
 
 /// <summary>
 /// Movement pruning (Sanh et al. 2020, "Movement Pruning: Adaptive Sparsity by Fine-Tuning"): every weight has a score, which grows while training moves the weight away from zero, and each map computes with
-/// those of the highest scores. Give it to <see cref="TrainingOptions.Callbacks"/> and <see cref="TrainingOptions.Weights"/>, and end with <see cref="Finish"/>.
+/// those of the highest scores. Give it to <see cref="TrainingOptions.Callbacks"/> and <see cref="TrainingOptions.Weights"/>, let the training come to the schedule's end, and call <see cref="Finish"/>.
 /// </summary>
 /// <remarks>
 /// The scores are parameters named <c>….transform.scores</c>; the paper trains them a hundred times as fast as the weights and without decay, which an
@@ -43,7 +43,12 @@ public sealed class MovementPruning : IPretrainedModel, ITrainingCallback, IDisp
     public SparsitySchedule Schedule { get; }
 
     /// <inheritdoc/>
-    public void OnStart(TrainingRun run) => Choose(run);
+    public void OnStart(TrainingRun run)
+    {
+        Schedule.Require(run.Options);
+        if (!ReferenceEquals(run.Options.Weights, this)) throw new ArgumentException($"{nameof(TrainingOptions.Weights)} must be this {nameof(MovementPruning)}, so that checkpoints hold the scores.");
+        Choose(run);
+    }
 
     /// <inheritdoc/>
     public void OnStep(TrainingRun run, TrainingStep step) => Choose(run);

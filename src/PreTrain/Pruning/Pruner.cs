@@ -11,7 +11,7 @@ public static partial class Pruner
 {
     /// <summary>
     /// Prunes in place. Wanda and SparseGPT go through the model block by block, as their papers do: each block sees what the pruned ones before it give. What is no linear map stays as it is: embeddings,
-    /// norms and biases.
+    /// norms and biases. So they read the calibration once for each block.
     /// </summary>
     /// <param name="model">A model of any family.</param>
     /// <param name="options">How, how much, and which maps.</param>

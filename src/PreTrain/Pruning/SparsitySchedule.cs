@@ -1,4 +1,5 @@
 using System.Globalization;
+using PreTrain.Training;
 
 namespace PreTrain.Pruning;
 
@@ -41,6 +42,17 @@ public sealed record SparsitySchedule
 
     /// <summary>Whether there is a round after so many steps.</summary>
     public bool HasRoundAt(int step) => step >= StartStep && step <= EndStep && (step - StartStep) % Every == 0;
+
+    /// <summary>Requires that a training comes to the last round, and that what it saves does.</summary>
+    /// <exception cref="ArgumentException">The message names each reason why not.</exception>
+    internal void Require(TrainingOptions options)
+    {
+        var faults = new List<string>();
+        if (EndStep > options.Steps) faults.Add($"{nameof(EndStep)} ({EndStep}) of the schedule must be at most {nameof(options.Steps)} ({options.Steps}), or the sparsity is not reached.");
+        if (options.SavedModel == SavedModel.Best) faults.Add($"{nameof(options.SavedModel)} ({options.SavedModel}) must be {nameof(SavedModel.Last)}: the best model of all steps would be one that is less sparse.");
+        if (options.EarlyStopping is not null) faults.Add($"{nameof(options.EarlyStopping)} must be null: it could end the training before the sparsity is reached.");
+        if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
+    }
 
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>

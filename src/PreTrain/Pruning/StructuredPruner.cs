@@ -37,8 +37,8 @@ public static class StructuredPruner
             if (removed[i] >= stacks[i].Count) throw new ArgumentException($"{(i == 0 ? nameof(options.RemovedLayers) : nameof(options.RemovedDecoderLayers))} ({removed[i]}) must be below the number of layers ({stacks[i].Count}), so that one is left.");
         }
         if (stacks.Count == 1 && options.RemovedDecoderLayers > 0) throw new ArgumentException($"{nameof(options.RemovedDecoderLayers)} ({options.RemovedDecoderLayers}) must be 0: the {model.ModelType} model has no decoder beside its layers.");
-        if (options.HeadSparsity > 0 && sites[0].IsAttention && Kept(sites[0].Units, options.HeadSparsity) == sites[0].Units)
-            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{nameof(options.HeadSparsity)} ({options.HeadSparsity}) would take out none of {sites[0].Units} heads{(model is LlamaModel ? " with keys and values of their own" : "")}; take a higher one, or 0."));
+        RequirePart(nameof(options.HeadSparsity), options.HeadSparsity, sites.First(site => site.IsAttention).Units, model is LlamaModel ? "heads with keys and values of their own" : "heads");
+        RequirePart(nameof(options.NeuronSparsity), options.NeuronSparsity, sites.First(site => !site.IsAttention).Units, "neurons");
 
         UnitScores scores = UnitScores.Of(model, sites, stacks, options.Importance, calibration, loss);
         var layers = stacks.Select((stack, i) => (stack.Prefix, Kept: Highest(scores.Layers[stack.Prefix], stack.Count - removed[i]))).ToDictionary(s => s.Prefix, s => s.Kept);
@@ -77,7 +77,14 @@ public static class StructuredPruner
             sites.Where(site => site.IsAttention == isAttention && units.ContainsKey(site.Output)).ToDictionary(site => site.Output, site => (IReadOnlyList<int>)units[site.Output]);
     }
 
-    private static int Kept(int units, double sparsity) => Math.Max(1, units - (int)PruningMasks.Count(units, sparsity));
+    private static int Kept(int units, double sparsity) => units - (int)PruningMasks.Count(units, sparsity);
+
+    private static void RequirePart(string property, double sparsity, int units, string what)
+    {
+        int kept = Kept(units, sparsity);
+        if (sparsity > 0 && (kept == 0 || kept == units))
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"{property} ({sparsity}) would take out {(kept == 0 ? "all" : "none")} of {units} {what}; take a {(kept == 0 ? "lower" : "higher")} one, or 0."));
+    }
 
     /// <summary>The places of the highest values, in rising order; of equal ones the first.</summary>
     private static int[] Highest(double[] values, int count) => [.. Enumerable.Range(0, values.Length).OrderByDescending(i => values[i]).Take(count).Order()];

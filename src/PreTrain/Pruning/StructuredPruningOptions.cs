@@ -10,13 +10,13 @@ public sealed record StructuredPruningOptions
     public UnitImportance Importance { get; init; } = UnitImportance.Magnitude;
 
     /// <summary>
-    /// The part of the attention heads that is taken out of every layer, at least 0 and below 1, rounded to whole heads; one stays in any case. Where several query heads share keys and values, they go
+    /// The part of the attention heads that is taken out of every layer, at least 0 and below 1, rounded to whole heads. Where several query heads share keys and values, they go
     /// together. All layers keep as many, since <c>config.json</c> has one number for all.
     /// </summary>
     /// <value>The default is 0.</value>
     public double HeadSparsity { get; init; }
 
-    /// <summary>The part of the feed-forward neurons that is taken out of every layer, at least 0 and below 1, rounded to whole neurons; one stays in any case.</summary>
+    /// <summary>The part of the feed-forward neurons that is taken out of every layer, at least 0 and below 1, rounded to whole neurons.</summary>
     /// <value>The default is 0.</value>
     public double NeuronSparsity { get; init; }
 

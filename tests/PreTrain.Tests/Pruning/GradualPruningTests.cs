@@ -87,6 +87,11 @@ public sealed class GradualPruningTests : IDisposable
         Assert.Contains("would leave none of 32 weights", Refused(schedule with { FinalSparsity = 0.99 }, new PruningOptions { Scope = PruningScope.Output }), StringComparison.Ordinal);
         Assert.All(model.modules().OfType<Projection>(), map => Assert.Null(map.Transform));
 
+        using var pruning = new GradualPruning(model, schedule with { EndStep = 13 });
+        TrainingOptions options = Tiny.Options(folder["run"]) with { SavedModel = SavedModel.Best, EarlyStopping = new EarlyStoppingOptions(), Callbacks = [pruning] };
+        string message = Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), options)).Message;
+        foreach (string part in new[] { "EndStep (13) of the schedule must be at most Steps (12)", "SavedModel (Best) must be Last", "EarlyStopping must be null" }) Assert.Contains(part, message, StringComparison.Ordinal);
+
         string Refused(SparsitySchedule schedule, PruningOptions options) => Assert.Throws<ArgumentException>(() => new GradualPruning(model, schedule, options)).Message;
     }
 }

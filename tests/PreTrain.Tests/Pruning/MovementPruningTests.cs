@@ -95,6 +95,16 @@ public sealed class MovementPruningTests : IDisposable
     }
 
     [Fact]
+    public void Run_WithoutItsWeights_IsRefused()
+    {
+        using GptModel model = Tiny.Model(Tiny.Even);
+        using var pruning = new MovementPruning(model, new SparsitySchedule { EndStep = 3 });
+        Assert.Contains("Weights must be this MovementPruning", Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"]) with { Callbacks = [pruning] })).Message, StringComparison.Ordinal);
+        pruning.Finish();
+        Assert.Throws<InvalidOperationException>(pruning.Finish);
+    }
+
+    [Fact]
     public void LoadPretrained_OrdinaryFolder_IsRefused()
     {
         using GptModel model = Tiny.Model(Tiny.Even);

@@ -82,6 +82,33 @@ public sealed class SparsityMasksTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Dispose_ManyTimes_LeavesNoTensor()
+    {
+        using GptModel model = Tiny.Model(Tiny.Even);
+        Use();
+        long before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        for (int i = 0; i < 3; i++) Use();
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
+
+        void Use()
+        {
+            using (new SparsityMasks(model)) { }
+            using (new MovementPruning(model, new SparsitySchedule { EndStep = 1 })) { }
+        }
+    }
+
+    [Fact]
+    public void Run_PrunedModel_LeavesNoTensorOfItsSteps()
+    {
+        using GptModel model = Tiny.Model(Tiny.Even);
+        Pruner.Prune(model, new PruningOptions());
+        using var masks = new SparsityMasks(model);
+        var live = new List<long>();
+        Tiny.Train(model, new RowsObjective(), Options("adamw", Precision.BFloat16, folder["run"]) with { Steps = 60, Callbacks = [masks, new Tiny.AfterStep((_, _) => live.Add(DisposeScopeManager.Statistics.ThreadTotalLiveCount))] });
+        Assert.Single(live.Skip(1).Distinct());
+    }
+
     internal static TrainingOptions Options(string name, Precision precision, string output) => Tiny.Options(output) with
     {
         Precision = precision,

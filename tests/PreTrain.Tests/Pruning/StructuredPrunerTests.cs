@@ -240,6 +240,8 @@ public sealed class StructuredPrunerTests : IDisposable
         Refused("HeadSparsity (1) must be at least 0 and below 1", bert, new() { HeadSparsity = 1 });
         Refused("NeuronSparsity (-0.5) must be at least 0 and below 1", bert, new() { NeuronSparsity = -0.5 });
         Refused("HeadSparsity (0.05) would take out none of 5 heads", bert, new() { HeadSparsity = 0.05 });
+        Refused("HeadSparsity (0.95) would take out all of 5 heads; take a lower one", bert, new() { HeadSparsity = 0.95 });
+        Refused("NeuronSparsity (0.01) would take out none of 44 neurons", t5, new() { NeuronSparsity = 0.01 });
         Refused("would take out none of 3 heads with keys and values of their own", llama, new() { HeadSparsity = 0.1 });
         Refused("RemovedLayers (2) must be below the number of layers (2)", bert, new() { RemovedLayers = 2 });
         Refused("RemovedDecoderLayers (2) must be below the number of layers (2)", t5, new() { RemovedDecoderLayers = 2 });
