@@ -44,6 +44,7 @@ internal static class Tool
         FillMaskCommand.AddTo(root, Add);
         InspectCommand.AddTo(root, Add);
         ConvertCommand.AddTo(root, Add);
+        PruneCommand.AddTo(root, Add);
 
         // A response file would make a prompt that starts with @ impossible.
         var parser = new ParserConfiguration { ResponseFileTokenReplacer = null };

@@ -61,6 +61,7 @@ public static partial class StudentInitializer
         ModelHead head = teacher.Head == ModelHead.PreTraining ? ModelHead.MaskedLanguageModel : teacher.Head;
         if (DistilBertWeights.Architectures.All(a => a.Head != head)) throw new ArgumentException($"DistilBERT has no head {head}.", nameof(teacher));
         BertConfig own = teacher.Config;
+        if (own.HeadDim * own.HeadCount != own.EmbeddingDim) throw new ArgumentException($"The teacher has {own.HeadCount} heads of {own.HeadDim}, which DistilBERT cannot have with a width of {own.EmbeddingDim}.", nameof(teacher));
         int[] kept = layers.Choose(own.LayerCount);
         var config = new DistilBertConfig
         {

@@ -45,7 +45,7 @@ internal static class EncoderWeights
 
     private static IEnumerable<WeightRow> Rows(PostNormEncoderOptions options)
     {
-        long c = options.Block.Width, e = options.EmbeddingWidth == 0 ? c : options.EmbeddingWidth, inner = options.Block.FeedForwardDim;
+        long c = options.Block.Width, e = options.EmbeddingWidth == 0 ? c : options.EmbeddingWidth, inner = options.Block.FeedForwardDim, heads = options.Block.HeadsWidth;
         yield return new("token_embedding", "embeddings.word_embeddings.weight", options.VocabSize, e);
         yield return new("position_embedding", "embeddings.position_embeddings.weight", options.PositionCount, e);
         yield return new("type_embedding", "embeddings.token_type_embeddings.weight", options.TypeCount, e);
@@ -60,8 +60,8 @@ internal static class EncoderWeights
             string ours = $"blocks.{layer}.", theirs = $"encoder.layer.{layer}.";
             IEnumerable<WeightRow> block =
             [
-                .. Map(ours + "query", theirs + "attention.self.query", c, c), .. Map(ours + "key", theirs + "attention.self.key", c, c),
-                .. Map(ours + "value", theirs + "attention.self.value", c, c), .. Map(ours + "attention_output", theirs + "attention.output.dense", c, c),
+                .. Map(ours + "query", theirs + "attention.self.query", heads, c), .. Map(ours + "key", theirs + "attention.self.key", heads, c),
+                .. Map(ours + "value", theirs + "attention.self.value", heads, c), .. Map(ours + "attention_output", theirs + "attention.output.dense", c, heads),
                 .. Norm(ours + "attention_norm", theirs + "attention.output.LayerNorm", c), .. Map(ours + "feed_forward_input", theirs + "intermediate.dense", inner, c),
                 .. Map(ours + "feed_forward_output", theirs + "output.dense", c, inner), .. Norm(ours + "feed_forward_norm", theirs + "output.LayerNorm", c),
             ];

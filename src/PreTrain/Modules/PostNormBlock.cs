@@ -1,4 +1,4 @@
-// N rows (tokens), B sequences, C embedding, H heads
+// N rows (tokens), B sequences, C embedding, H heads, D width of a head
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,7 +10,7 @@ namespace PreTrain.Modules;
 /// </summary>
 public sealed class PostNormBlock : nn.Module
 {
-    /// <summary>(C, C), with bias.</summary>
+    /// <summary>(H·D, C), and the last one (C, H·D), with bias.</summary>
     public readonly Projection query, key, value, attention_output;
 
     /// <summary>Behind attention.</summary>
@@ -28,14 +28,14 @@ public sealed class PostNormBlock : nn.Module
     public PostNormBlock(PostNormBlockOptions options) : base(nameof(PostNormBlock))
     {
         _options = options;
-        (query, key, value, attention_output) = (Square(), Square(), Square(), Square());
+        (query, key, value, attention_output) = (ToHeads(), ToHeads(), ToHeads(), new Projection(options.HeadsWidth, options.Width));
         attention_norm = new Norm(options.Width, options.NormEpsilon);
         feed_forward_input = new Projection(options.Width, options.FeedForwardDim);
         feed_forward_output = new Projection(options.FeedForwardDim, options.Width);
         feed_forward_norm = new Norm(options.Width, options.NormEpsilon);
         RegisterComponents();
 
-        Projection Square() => new(options.Width, options.Width);
+        Projection ToHeads() => new(options.Width, options.HeadsWidth);
     }
 
     /// <summary>Computes.</summary>

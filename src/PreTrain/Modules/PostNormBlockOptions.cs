@@ -6,8 +6,15 @@ public sealed record PostNormBlockOptions
     /// <summary>C.</summary>
     public required long Width { get; init; }
 
-    /// <summary>H, a divisor of <see cref="Width"/>.</summary>
+    /// <summary>H, a divisor of <see cref="Width"/> where <see cref="HeadDim"/> is 0.</summary>
     public required int HeadCount { get; init; }
+
+    /// <summary>The width of a head of a <see cref="PostNormBlock"/>, D; 0 for <see cref="Width"/> / <see cref="HeadCount"/>, as always in a <see cref="PostNormDecoderBlock"/>.</summary>
+    /// <value>The default is 0.</value>
+    public int HeadDim { get; init; }
+
+    /// <summary>H·D.</summary>
+    internal long HeadsWidth => HeadDim == 0 ? Width : HeadCount * (long)HeadDim;
 
     /// <summary>The width between the two maps of the feed-forward layer.</summary>
     public required long FeedForwardDim { get; init; }

@@ -187,6 +187,9 @@ public sealed class FlatParameters : IDisposable
         return _slots.Select(slot => (slot.Name, slot.View(flat)));
     }
 
+    /// <summary>A parameter's part of a buffer of <see cref="Length"/> elements, of its shape; null for one that is not trained.</summary>
+    internal Tensor? Find(Parameter parameter, Tensor flat) => Array.Find(_slots, slot => slot.Parameter.Handle == parameter.Handle)?.View(flat);
+
     /// <summary>The Euclidean norm of all gradients together, computed in one pass; waits for the device.</summary>
     public double GradientNorm() => GradientNorm(TensorMemory.HasKernelsFor(Master));
 

@@ -91,6 +91,9 @@ public sealed class TrainingRun : IDisposable
     /// <summary>The learning rate of the next step.</summary>
     public double LearningRate => Options.Schedule.At(Step) * (_progress.Plateau?.Scale ?? 1);
 
+    /// <summary>The trained values.</summary>
+    internal FlatParameters Parameters => _weights.Parameters;
+
     /// <summary>What losses are multiplied with before the backward pass.</summary>
     internal double LossScale => _progress.Scaler?.Scale ?? 1;
 

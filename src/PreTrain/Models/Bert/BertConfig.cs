@@ -25,9 +25,16 @@ public sealed record BertConfig
     /// <value>The default is 12.</value>
     public int HeadCount { get; init; } = 12;
 
-    /// <summary>Width of the residual stream, C. A multiple of <see cref="HeadCount"/>.</summary>
+    /// <summary>Width of the residual stream, C.</summary>
     /// <value>The default is 768.</value>
     public int EmbeddingDim { get; init; } = 768;
+
+    /// <summary>
+    /// Width of a head; 0 means <see cref="EmbeddingDim"/> / <see cref="HeadCount"/>. Another one is that of a model whose heads were pruned: <c>config.json</c> has it as <c>head_dim</c> then, which
+    /// transformers does not know of a BERT.
+    /// </summary>
+    /// <value>The default is 0.</value>
+    public int HeadWidth { get; init; }
 
     /// <summary>Width of the feed-forward layer between its two maps; 0 means four times <see cref="EmbeddingDim"/>.</summary>
     /// <value>The default is 0.</value>
@@ -62,7 +69,7 @@ public sealed record BertConfig
     public int PaddingId { get; init; }
 
     /// <summary>Width of a head, D.</summary>
-    public int HeadDim => EmbeddingDim / HeadCount;
+    public int HeadDim => HeadWidth == 0 ? EmbeddingDim / HeadCount : HeadWidth;
 
     /// <summary>Width of the feed-forward layer.</summary>
     public int InnerDim => FeedForwardDim == 0 ? 4 * EmbeddingDim : FeedForwardDim;
@@ -78,6 +85,7 @@ public sealed record BertConfig
         {
             Width = EmbeddingDim,
             HeadCount = HeadCount,
+            HeadDim = HeadDim,
             FeedForwardDim = InnerDim,
             Activation = Activation,
             NormEpsilon = NormEpsilon,
@@ -93,7 +101,8 @@ public sealed record BertConfig
         var rules = new ConfigRules();
         rules.Positive((nameof(VocabSize), VocabSize), (nameof(ContextLength), ContextLength), (nameof(TokenTypeCount), TokenTypeCount), (nameof(LayerCount), LayerCount),
             (nameof(HeadCount), HeadCount), (nameof(EmbeddingDim), EmbeddingDim), (nameof(LabelCount), LabelCount));
-        rules.Divisible(nameof(EmbeddingDim), EmbeddingDim, nameof(HeadCount), HeadCount);
+        if (HeadWidth == 0) rules.Divisible(nameof(EmbeddingDim), EmbeddingDim, nameof(HeadCount), HeadCount);
+        rules.Require(HeadWidth >= 0, $"{nameof(HeadWidth)} ({HeadWidth}) must be positive, or 0 for {nameof(EmbeddingDim)} / {nameof(HeadCount)}.");
         rules.Require(FeedForwardDim >= 0, $"{nameof(FeedForwardDim)} ({FeedForwardDim}) must be positive, or 0 for four times {nameof(EmbeddingDim)}.");
         rules.Probability((nameof(Dropout), Dropout), (nameof(AttentionDropout), AttentionDropout));
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));

@@ -45,7 +45,14 @@ internal static class BertWeights
     /// <summary>Whether a row may be missing: those of a head that is to be trained on top of a pre-trained encoder.</summary>
     internal static bool IsOfHead(WeightRow row) => !row.Ours.StartsWith("encoder.", StringComparison.Ordinal) && !row.Ours.StartsWith("prediction.", StringComparison.Ordinal);
 
-    internal static JsonObject ToConfigJson(BertConfig config, ModelHead head) => new()
+    internal static JsonObject ToConfigJson(BertConfig config, ModelHead head)
+    {
+        JsonObject json = UsualConfigJson(config, head);
+        if (config.HeadDim * config.HeadCount != config.EmbeddingDim) json["head_dim"] = config.HeadDim;
+        return json;
+    }
+
+    private static JsonObject UsualConfigJson(BertConfig config, ModelHead head) => new()
     {
         ["model_type"] = "bert",
         ["architectures"] = new JsonArray(Architectures.First(a => a.Head == head).Architecture),
@@ -81,6 +88,7 @@ internal static class BertWeights
             LayerCount = json.Whole("num_hidden_layers", 12),
             HeadCount = json.Whole("num_attention_heads", 12),
             EmbeddingDim = json.Whole("hidden_size", 768),
+            HeadWidth = json.Whole("head_dim", 0),
             FeedForwardDim = json.Whole("intermediate_size", 3072),
             Activation = json.ActivationOf("hidden_act", "gelu"),
             Dropout = json.Number("hidden_dropout_prob", 0.1),

@@ -1,6 +1,6 @@
 // GPT-2: "Language Models are Unsupervised Multitask Learners" (Radford et al. 2019); a reference in PyTorch is
 // transformers' models/gpt2/modeling_gpt2.py.
-// B batch, T tokens, C embedding, H heads, D = C/H width of a head, V vocabulary
+// B batch, T tokens, C embedding, H heads, D width of a head, V vocabulary
 //
 //   ids ─► token + position embedding ─► x ──┬─► norm ─► attention ──► + ──┬─► norm ─► feed-forward ─► + ─► … ─► norm ─► head
 //                                           └──────── residual ───────┘   └───────── residual ────────┘
@@ -30,8 +30,8 @@ internal sealed class GptBlock : nn.Module
     internal GptBlock(GptConfig config) : base(nameof(GptBlock))
     {
         attention_norm = new Norm(config.EmbeddingDim, config.NormEpsilon);
-        qkv = new Projection(config.EmbeddingDim, 3 * config.EmbeddingDim);
-        attention_output = new Projection(config.EmbeddingDim, config.EmbeddingDim);
+        qkv = new Projection(config.EmbeddingDim, 3 * config.HeadCount * config.HeadDim);
+        attention_output = new Projection(config.HeadCount * config.HeadDim, config.EmbeddingDim);
         feed_forward_norm = new Norm(config.EmbeddingDim, config.NormEpsilon);
         feed_forward_input = new Projection(config.EmbeddingDim, config.InnerDim);
         feed_forward_output = new Projection(config.InnerDim, config.EmbeddingDim);

@@ -50,6 +50,7 @@ internal static class GptWeights
             ["eos_token_id"] = null,
             ["dtype"] = "float32",
         };
+        if (config.HeadDim * config.HeadCount != config.EmbeddingDim) json["head_dim"] = config.HeadDim;
         if (config.PaddingId is { } padding) json["pad_token_id"] = padding;
         if (head == ModelHead.SequenceClassification) json["num_labels"] = config.LabelCount;
         return json;
@@ -72,6 +73,7 @@ internal static class GptWeights
             LayerCount = json.Whole("n_layer", 12),
             HeadCount = json.Whole("n_head", 12),
             EmbeddingDim = json.Whole("n_embd", 768),
+            HeadWidth = json.Whole("head_dim", 0),
             FeedForwardDim = json.Whole("n_inner", 0),
             Dropout = json.Number("resid_pdrop", 0.1),
             NormEpsilon = json.Number("layer_norm_epsilon", 1e-5),
@@ -85,7 +87,7 @@ internal static class GptWeights
 
     private static IEnumerable<WeightRow> Decoder(GptConfig config)
     {
-        long c = config.EmbeddingDim, inner = config.InnerDim;
+        long c = config.EmbeddingDim, heads = config.HeadCount * config.HeadDim, inner = config.InnerDim;
         yield return new("token_embedding", "wte.weight", config.VocabSize, c);
         yield return new("position_embedding", "wpe.weight", config.ContextLength, c);
         for (int layer = 0; layer < config.LayerCount; layer++)
@@ -93,8 +95,8 @@ internal static class GptWeights
             string ours = $"blocks.{layer}.", theirs = $"h.{layer}.";
             IEnumerable<WeightRow> block =
             [
-                .. Norm(ours + "attention_norm", theirs + "ln_1", c), .. Map(ours + "qkv", theirs + "attn.c_attn", 3 * c, c),
-                .. Map(ours + "attention_output", theirs + "attn.c_proj", c, c), .. Norm(ours + "feed_forward_norm", theirs + "ln_2", c),
+                .. Norm(ours + "attention_norm", theirs + "ln_1", c), .. Map(ours + "qkv", theirs + "attn.c_attn", 3 * heads, c),
+                .. Map(ours + "attention_output", theirs + "attn.c_proj", c, heads), .. Norm(ours + "feed_forward_norm", theirs + "ln_2", c),
                 .. Map(ours + "feed_forward_input", theirs + "mlp.c_fc", inner, c), .. Map(ours + "feed_forward_output", theirs + "mlp.c_proj", c, inner),
             ];
             foreach (WeightRow row in block) yield return row;
