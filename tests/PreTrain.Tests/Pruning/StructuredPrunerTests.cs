@@ -85,17 +85,15 @@ public sealed class StructuredPrunerTests : IDisposable
     }
 
     [Theory]
-    [InlineData("bert", "head_dim")]
-    [InlineData("gpt2", "head_dim")]
-    [InlineData("llama", null)]
-    public void ToConfigJson_FewerHeads_SaysHowWideTheyAre(string family, string? key)
+    [InlineData("bert")]
+    [InlineData("gpt2")]
+    public void ToConfigJson_FewerHeads_SaysHowWideTheyAre(string family)
     {
         using ITransformerModel model = Create(family);
         using StructuredPruningResult heads = StructuredPruner.Prune(model, new() { HeadSparsity = 0.4 }), neurons = StructuredPruner.Prune(model, new() { NeuronSparsity = 0.4 });
-        if (key is null) return;
-        Assert.Equal(6, heads.Model.ToConfigJson()[key]!.GetValue<int>());
-        Assert.False(model.ToConfigJson().ContainsKey(key));
-        Assert.False(neurons.Model.ToConfigJson().ContainsKey(key));
+        Assert.Equal(6, heads.Model.ToConfigJson()["head_dim"]!.GetValue<int>());
+        Assert.False(model.ToConfigJson().ContainsKey("head_dim"));
+        Assert.False(neurons.Model.ToConfigJson().ContainsKey("head_dim"));
     }
 
     [Fact]
