@@ -93,13 +93,14 @@ public sealed class CorpusFiles : TextCorpus
     private IEnumerable<CorpusRecord> Records(SourceFile file) => (options.Format == CorpusFormat.Auto ? FormatOf(file.Path) : options.Format) switch
     {
         CorpusFormat.JsonLines => JsonLinesReader.Read(file, options.TextField, options.ReplaceInvalid),
-        CorpusFormat.Csv => CsvReader.Read(file, options.TextField, options.Separator ?? (IsTabbed(file.Path) ? '\t' : ','), options.ReplaceInvalid),
+        CorpusFormat.Csv => CsvReader.Read(file, options.TextField, options.Separator ?? SeparatorOf(file.Path), options.ReplaceInvalid),
         CorpusFormat.Xml => XmlTextReader.Read(file, options.XmlElement),
         CorpusFormat.Html => Whole(file, html => HtmlText.Extract(html, options.RemoveBoilerplate)),
         _ => Whole(file, text => text),
     };
 
-    private static bool IsTabbed(string path) => Path.GetFileName(path).Contains(".tsv", StringComparison.OrdinalIgnoreCase);
+    /// <summary>What separates the fields of a CSV file, by its name.</summary>
+    internal static char SeparatorOf(string path) => Path.GetFileName(path).Contains(".tsv", StringComparison.OrdinalIgnoreCase) ? '\t' : ',';
 
     private IEnumerable<CorpusRecord> Whole(SourceFile file, Func<string, string> convert)
     {

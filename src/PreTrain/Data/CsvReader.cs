@@ -20,20 +20,26 @@ internal sealed class CsvReader
     }
 
     /// <summary>The column's fields, row by row. Blank lines between rows are none.</summary>
-    public static IEnumerable<CorpusRecord> Read(SourceFile file, string column, char separator, bool replaceInvalid)
+    public static IEnumerable<CorpusRecord> Read(SourceFile file, string column, char separator, bool replaceInvalid) =>
+        ReadRows(file, [column], separator, replaceInvalid).Select(row => new CorpusRecord(row.Value?[0], row.Fault));
+
+    /// <summary>The fields of several columns, row by row.</summary>
+    public static IEnumerable<ReadLine<string[]>> ReadRows(SourceFile file, string[] columns, char separator, bool replaceInvalid)
     {
         var rows = new CsvReader(file, separator, replaceInvalid);
         var (_, header, fault) = rows.Next() ?? throw new CorpusException($"The file '{file.Path}' holds no row; its first row must name the columns.", file.Path);
         if (fault is not null)
             throw new CorpusException($"Line 1 of the file '{file.Path}' is broken: {fault}.", file.Path, 1, null);
         header = header.ConvertAll(name => name.Trim());
-        var index = header.IndexOf(column);
-        if (index < 0)
+        foreach (var column in columns)
         {
+            if (header.Contains(column))
+                continue;
             throw new CorpusException(
-                $"Line 1 of the file '{file.Path}' names the columns {string.Join(", ", header)}; '{column}' is not among them. Name the column that holds the text, or check the separator.",
+                $"Line 1 of the file '{file.Path}' names the columns {string.Join(", ", header)}; '{column}' is not among them. Name the column that holds the {(columns.Length == 1 ? "text" : "texts and the labels")}, or check the separator.",
                 file.Path, 1, null);
         }
+        var places = Array.ConvertAll(columns, header.IndexOf);
         while (rows.Next() is var (line, row, rowFault))
         {
             if (rowFault is null && row.Count != header.Count)
@@ -41,8 +47,7 @@ internal sealed class CsvReader
                 rowFault = $"it has {row.Count} {(row.Count == 1 ? "field" : "fields")}, and the header names {header.Count} columns. "
                     + "Put quotes around fields that hold separators or ends of lines";
             }
-            yield return rowFault is null ? new CorpusRecord(row[index], null)
-                : new CorpusRecord(null, new CorpusException($"Line {line} of the file '{file.Path}' is broken: {rowFault}.", file.Path, line, null));
+            yield return rowFault is null ? new(line, Array.ConvertAll(places, place => row[place]), null) : new(line, null, ReadLine.Broken(file, line, rowFault, null));
         }
     }
 

@@ -3,10 +3,17 @@ using System.Text.Json;
 
 namespace PreTrain.Data;
 
-/// <summary>Takes one member from each line's JSON object. Blank lines are none.</summary>
+/// <summary>Reads the JSON object of each line. Blank lines are none.</summary>
 internal static class JsonLinesReader
 {
-    public static IEnumerable<CorpusRecord> Read(SourceFile file, string field, bool replaceInvalid)
+    /// <summary>Reads a line: what it holds, or what is wrong with it.</summary>
+    public delegate (T? Value, string? Fault) Parser<T>(ReadOnlySpan<byte> line);
+
+    public static IEnumerable<CorpusRecord> Read(SourceFile file, string field, bool replaceInvalid) =>
+        ReadLines(file, line => Member(line, field), replaceInvalid).Select(line => new CorpusRecord(line.Value, line.Fault));
+
+    /// <summary>Reads each line with a parser, whose faults, and those of the JSON, name the line.</summary>
+    public static IEnumerable<ReadLine<T>> ReadLines<T>(SourceFile file, Parser<T> parse, bool replaceInvalid) where T : class
     {
         var lines = new ByteLines(file);
         while (lines.Next())
@@ -14,13 +21,14 @@ internal static class JsonLinesReader
             var line = lines.Current;
             if (line.Span.Trim(" \t"u8).IsEmpty)
                 continue;
-            string? text = null, fault;
+            T? value = null;
+            string? fault;
             Exception? cause = null;
             try
             {
                 if (replaceInvalid && !System.Text.Unicode.Utf8.IsValid(line.Span))
                     line = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(line.Span));
-                (text, fault) = Member(line.Span, field);
+                (value, fault) = parse(line.Span);
             }
             catch (JsonException e)
             {
@@ -32,8 +40,7 @@ internal static class JsonLinesReader
                 fault = $"it is not UTF-8 at byte {Utf8File.FirstInvalidByte(line.Span)}. Convert the file, or set ReplaceInvalid";
                 cause = e;
             }
-            yield return fault is null ? new CorpusRecord(text, null)
-                : new CorpusRecord(null, new CorpusException($"Line {lines.Number} of the file '{file.Path}' is broken: {fault}.", file.Path, lines.Number, cause));
+            yield return fault is null ? new(lines.Number, value, null) : new(lines.Number, null, ReadLine.Broken(file, lines.Number, fault, cause));
         }
     }
 
@@ -62,7 +69,7 @@ internal static class JsonLinesReader
         return (text, text is null ? fault ?? $"it has no member \"{field}\". Name the member that holds the text" : null);
     }
 
-    private static string Name(JsonTokenType type) => type switch
+    public static string Name(JsonTokenType type) => type switch
     {
         JsonTokenType.StartArray => "an array",
         JsonTokenType.StartObject => "an object",

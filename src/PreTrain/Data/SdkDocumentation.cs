@@ -46,8 +46,8 @@ public sealed class SdkDocumentation : TextCorpus
         var documents = new List<(UInt128 Order, string Text)>();
         foreach (var members in ReadFiles())
         {
-            // A type comes before its members, whatever the file's order. Names with "__" are a compiler's.
-            var types = members.Where(member => !member.IsEmpty && !member.Id.Contains("__", StringComparison.Ordinal) && !OpcodeNamespaces.Contains(member.Namespace)).GroupBy(member => member.FullTypeName);
+            // A type comes before its members, whatever the file's order.
+            var types = members.Where(IsProse).GroupBy(member => member.FullTypeName);
             foreach (var type in types)
             {
                 var sections = type.OrderBy(member => member.Kind == SdkMemberKind.Type ? 0 : 1).Select(member => member.ToPlainText());
@@ -60,6 +60,9 @@ public sealed class SdkDocumentation : TextCorpus
         foreach (var (_, text) in documents)
             yield return text;
     }
+
+    /// <summary>Whether a member is documented in sentences. Names with "__" are a compiler's.</summary>
+    internal static bool IsProse(SdkMember member) => !member.IsEmpty && !member.Id.Contains("__", StringComparison.Ordinal) && !OpcodeNamespaces.Contains(member.Namespace);
 
     private static UInt128 Order(string typeName) =>
         System.Buffers.Binary.BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(Encoding.UTF8.GetBytes(typeName)));

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using PreTrain.Checkpoints;
 using PreTrain.Models;
+using PreTrain.Modules;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,6 +14,7 @@ internal static class LoraFolder
 {
     internal const string Prefix = "base_model.model.";
     private const string ConfigFile = "adapter_config.json", WeightsFile = "adapter_model.safetensors";
+    private static readonly TimeSpan s_patternTime = TimeSpan.FromSeconds(1);   // an expression may backtrack for ever
 
     /// <summary>The checkpoint's name of each parameter of a model.</summary>
     internal static Dictionary<string, string> NamesOf(ITransformerModel model) => model is IWeightNames known ? known.Weights.ToDictionary(row => row.Ours, row => row.Theirs) : [];
@@ -88,14 +91,11 @@ internal static class LoraFolder
         var reader = new ConfigReader(json, path);
         reader.Require("peft_type", "LORA", "a LoraAdapter", "LORA");
         reader.Require("bias", "none", "a LoraAdapter", "none");
-        // Maps are named by their ends, or by a regular expression.
         Dictionary<string, string> names = NamesOf(model);
-        (string Ours, string Theirs)[] maps = [.. names.Where(n => n.Key.EndsWith(".weight", StringComparison.Ordinal)).Select(n => (n.Key[..^7], n.Value[..^Math.Min(7, n.Value.Length)]))];
-        string[] wanted = json["target_modules"] is JsonValue one && one.TryGetValue(out string? pattern)
-            ? [.. maps.Where(m => System.Text.RegularExpressions.Regex.IsMatch(m.Theirs, $"^(?:{pattern})$")).Select(m => m.Ours)]
-            : [.. reader.Texts("target_modules")?.SelectMany(end => maps.Where(m => m.Theirs == end || m.Theirs.EndsWith("." + end, StringComparison.Ordinal)).Select(m => m.Ours)) ?? []];
-        if (wanted.Length == 0) throw new CheckpointException(path, $"target_modules {json["target_modules"]?.ToJsonString() ?? "(missing)"} name no linear map of this model; the adapter is for another one.");
         string[] saved = reader.Texts("modules_to_save") ?? [];
+        bool IsSaved(string theirs) => saved.Any(module => $".{theirs}.".Contains($".{module}.", StringComparison.Ordinal));
+        string[] wanted = Targets(json, reader, path, model, names, IsSaved);
+        if (wanted.Length == 0) throw new CheckpointException(path, $"target_modules {json["target_modules"]?.ToJsonString() ?? "(missing)"} name no linear map of this model; the adapter is for another one.");
         var options = new LoraOptions
         {
             Rank = reader.Whole("r", 8),
@@ -104,10 +104,32 @@ internal static class LoraFolder
             IsRankStabilized = reader.Flag("use_rslora", false),
             IsWeightDecomposed = reader.Flag("use_dora", false),
             Targets = [.. wanted.Distinct()],
-            Trained = [.. names.Where(n => saved.Any(module => $".{n.Value}".Contains($".{module}.", StringComparison.Ordinal))).Select(n => n.Key)],
+            Trained = [.. names.Where(n => IsSaved(n.Value)).Select(n => n.Key)],
         };
         reader.Finish(options.Validate);
         return options;
+    }
+
+    /// <summary>The linear maps that an adapter is for: named by their ends, by a regular expression, or all but those of the output and those that are saved as a whole.</summary>
+    private static string[] Targets(JsonObject json, ConfigReader reader, string path, ITransformerModel model, Dictionary<string, string> names, Func<string, bool> isSaved)
+    {
+        (string Ours, string Theirs)[] maps = [.. names.Where(n => n.Key.EndsWith(".weight", StringComparison.Ordinal)).Select(n => (n.Key[..^7], n.Value[..^Math.Min(7, n.Value.Length)]))];
+        if (json["target_modules"] is not JsonValue one || !one.TryGetValue(out string? pattern))
+            return [.. reader.Texts("target_modules")?.SelectMany(end => maps.Where(m => m.Theirs == end || m.Theirs.EndsWith("." + end, StringComparison.Ordinal)).Select(m => m.Ours)) ?? []];
+        if (pattern == "all-linear")
+        {
+            HashSet<string> linear = [.. ((nn.Module)model).named_modules().Where(m => m.module is Projection).Select(m => m.name)];
+            return [.. maps.Where(m => linear.Contains(m.Ours) && m.Theirs is not ("classifier" or "score" or "lm_head") && !isSaved(m.Theirs)).Select(m => m.Ours)];
+        }
+        try
+        {
+            var expression = new Regex($"^(?:{pattern})$", RegexOptions.CultureInvariant, s_patternTime);
+            return [.. maps.Where(m => expression.IsMatch(m.Theirs)).Select(m => m.Ours)];
+        }
+        catch (Exception e) when (e is RegexParseException or RegexMatchTimeoutException)
+        {
+            throw new CheckpointException(path, $"target_modules ('{pattern}') is no regular expression that can be used: {e.Message}", e);
+        }
     }
 
     /// <summary>The modules whose parameters are saved as a whole.</summary>

@@ -238,6 +238,28 @@ public sealed class LoraAdapterTests : IDisposable
         Assert.Contains("the adapter is for another one", e.Message);
     }
 
+    [Fact]
+    public void FromPretrained_AllLinear_FitsAllMapsButTheClassifierAndNamesTheFileOfABadPattern()
+    {
+        using BertModel model = Bert(), other = Bert();
+        using (LoraAdapter adapter = new(model, new LoraOptions { Rank = 3, Targets = ["*blocks.*", "pooler"] })) adapter.SavePretrained(folder["adapter"]);
+        string config = Path.Combine(folder["adapter"], "adapter_config.json");
+        System.Text.Json.Nodes.JsonNode json = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(config))!;
+        json["target_modules"] = "all-linear";
+        File.WriteAllText(config, json.ToJsonString());
+        using (LoraAdapter loaded = LoraAdapter.FromPretrained(other, folder["adapter"]))
+        {
+            Assert.Equal(2 * 6 + 1, loaded.Targets.Count);
+            Assert.DoesNotContain("classifier", loaded.Targets);
+        }
+
+        json["target_modules"] = "encoder.(";
+        File.WriteAllText(config, json.ToJsonString());
+        var e = Assert.Throws<CheckpointException>(() => LoraAdapter.FromPretrained(other, folder["adapter"]));
+        Assert.Contains(config, e.Message);
+        Assert.Contains("target_modules ('encoder.(') is no regular expression that can be used", e.Message);
+    }
+
     [Theory]
     [InlineData("*.kwery", "fits no linear map")]
     [InlineData("", "Targets")]
