@@ -1,5 +1,6 @@
 using PreTrain.Models;
 using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,7 +11,7 @@ public static class Quantizer
 {
     /// <summary>
     /// Gives every linear map a weight of few bits, each code the nearest, and lets go of the weights' memory. The model evaluates from then on, and can neither be trained nor saved. What is no
-    /// linear map stays as it is: embeddings, also where they are the head, norms and biases.
+    /// linear map stays as it is: embeddings, norms and biases.
     /// </summary>
     /// <param name="model">A model of any family, on the CPU.</param>
     /// <param name="options">Bits, groups, and what is left out.</param>
@@ -24,8 +25,14 @@ public static class Quantizer
         options.Validate();
         nn.Module module = model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model));
         List<(string Name, Projection Map)> maps = Select(module, options);
+        TiedHead? head = options.HasQuantizedTiedHead ? SelectHead(module, options) : null;
         long before = maps.Sum(m => m.Map.weight.numel() * m.Map.weight.element_size()), after = 0;
         using IDisposable mode = no_grad();
+        if (head is not null)
+        {
+            head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, options.Format), options.Scheme);
+            head.Quantized.train(head.training);
+        }
         foreach (var (_, map) in maps)
         {
             var weight = QuantizedMatrix.Quantize(map.weight, options.Format);
@@ -37,7 +44,19 @@ public static class Quantizer
             using Tensor nothing = empty([0], dtype: map.weight.dtype);
             map.weight.set_(nothing);
         }
-        return new QuantizationResult { Maps = [.. maps.Select(m => m.Name)], BytesBefore = before, BytesAfter = after };
+        return new QuantizationResult { Maps = [.. maps.Select(m => m.Name)], BytesBefore = before, BytesAfter = after, TiedHeadBytes = head?.Quantized!.Weight.ByteCount ?? 0 };
+    }
+
+    private static TiedHead SelectHead(nn.Module module, QuantizationOptions options)
+    {
+        TiedHead head = module.modules().OfType<TiedHead>().SingleOrDefault()
+            ?? throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} is set, and the model has no head that is its token embedding and scores each next token; leave it false.");
+        if (head.Quantized is not null) throw new ArgumentException("The tied head is quantized already.");
+        if (head.Embedding.device_type != DeviceType.CPU) throw new ArgumentException($"The token embedding is on {head.Embedding.device}; move the model to the CPU.");
+        if (head.Embedding.isfinite().all().item<bool>() is false) throw new ArgumentException("The token embedding has values that are not finite.");
+        if (options.Format.GroupSize is > 0 and var group && head.Embedding.size(1) % group != 0)
+            throw new ArgumentException($"The width of the token embedding ({head.Embedding.size(1)}) must be divisible by {nameof(QuantizationOptions.GroupSize)} ({group}); take a smaller group.");
+        return head;
     }
 
     private static List<(string Name, Projection Map)> Select(nn.Module module, QuantizationOptions options)

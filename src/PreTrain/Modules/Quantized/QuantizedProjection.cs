@@ -1,10 +1,9 @@
 // N rows (tokens), I inputs, O outputs
-using PreTrain.Modules;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>A linear map that computes with a weight of few bits, on the CPU and without gradients.</summary>
 public sealed class QuantizedProjection : ProjectionTransform
@@ -50,7 +49,8 @@ public sealed class QuantizedProjection : ProjectionTransform
         base.Dispose(disposing);
     }
 
-    private Tensor Multiply(Tensor x, Parameter? bias)
+    /// <summary>x·Wᵀ + b.</summary>
+    internal Tensor Multiply(Tensor x, Tensor? bias)
     {
         if (is_grad_enabled() && (training || x.requires_grad))
             throw new InvalidOperationException("A quantized linear map computes no gradients. Evaluate it in no_grad() or inference_mode(), or train the model before it is quantized.");

@@ -3,7 +3,7 @@ using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>
 /// The weight of a linear map in codes of 8 or 4 bits with scales, packed in the order in which the products read it. 8 bits have a scale for each output; 4 bits have one for each
