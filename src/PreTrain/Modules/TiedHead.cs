@@ -27,6 +27,7 @@ public sealed class TiedHead : nn.Module
         internal set
         {
             if (field is not null) register_module("transform", null!);
+            value?.train(training);
             if (value is not null) register_module("transform", value);
             field = value;
         }

@@ -10,7 +10,7 @@ namespace PreTrain.Quantization;
 public static class Quantizer
 {
     /// <summary>
-    /// Gives every linear map a weight of few bits, each code the nearest, and lets go of the weights' memory. The model evaluates from then on, and can neither be trained nor saved. What is no
+    /// Gives every linear map a weight of few bits, each code the nearest, and lets go of the weights' memory. The model evaluates from then on and can be saved, and it cannot be trained. What is no
     /// linear map stays as it is: embeddings, norms and biases.
     /// </summary>
     /// <param name="model">A model of any family, on the CPU.</param>
@@ -28,21 +28,12 @@ public static class Quantizer
         TiedHead? head = options.HasQuantizedTiedHead ? SelectHead(module, options) : null;
         long before = maps.Sum(m => m.Map.weight.numel() * m.Map.weight.element_size()), after = 0;
         using IDisposable mode = no_grad();
-        if (head is not null)
-        {
-            head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, options.Format), options.Scheme);
-            head.Quantized.train(head.training);
-        }
+        if (head is not null) head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, options.Format), options.Scheme);
         foreach (var (_, map) in maps)
         {
             var weight = QuantizedMatrix.Quantize(map.weight, options.Format);
             after += weight.ByteCount;
-            var transform = new QuantizedProjection(weight, options.Scheme);
-            transform.train(map.training);
-            map.Transform = transform;
-            map.weight.requires_grad = false;
-            using Tensor nothing = empty([0], dtype: map.weight.dtype);
-            map.weight.set_(nothing);
+            new QuantizedProjection(weight, options.Scheme).Replace(map);
         }
         return new QuantizationResult { Maps = [.. maps.Select(m => m.Name)], BytesBefore = before, BytesAfter = after, TiedHeadBytes = head?.Quantized!.Weight.ByteCount ?? 0 };
     }

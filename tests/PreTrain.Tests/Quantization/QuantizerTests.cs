@@ -7,6 +7,7 @@ using PreTrain.Modules.Quantized;
 using PreTrain.Quantization;
 using PreTrain.Tests.Checkpoints;
 using PreTrain.Tests.Modules;
+using PreTrain.Tests.Training;
 using TorchSharp;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
@@ -193,12 +194,12 @@ public sealed class QuantizerTests : IDisposable
     }
 
     [Fact]
-    public void SavePretrained_Quantized_IsRefused()
+    public void Run_QuantizedModel_IsRefusedBeforeTheFolderIsTouched()
     {
-        using BertModel model = Bert();
+        using GptModel model = Gpt();
         Quantizer.Quantize(model, new QuantizationOptions());
-        Assert.Contains("save the model before", Assert.Throws<InvalidOperationException>(() => model.SavePretrained(folder["model"])).Message, StringComparison.Ordinal);
-        Assert.False(File.Exists(Path.Combine(folder["model"], "model.safetensors")));
+        Assert.Contains("is quantized", Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"]))).Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder["run"]));
     }
 
     [Fact]

@@ -49,6 +49,17 @@ public sealed class QuantizedProjection : ProjectionTransform
         base.Dispose(disposing);
     }
 
+    /// <summary>Computes in place of the map's weight from now on, and lets go of that weight's memory.</summary>
+    internal void Replace(Projection map)
+    {
+        using IDisposable mode = no_grad();
+        train(map.training);
+        map.Transform = this;
+        map.weight.requires_grad = false;
+        using Tensor nothing = empty([0], dtype: map.weight.dtype);
+        map.weight.set_(nothing);
+    }
+
     /// <summary>x·Wᵀ + b.</summary>
     internal Tensor Multiply(Tensor x, Tensor? bias)
     {
