@@ -5,6 +5,7 @@ using PreTrain.Models;
 using PreTrain.Models.Bert;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
 using PreTrain.Quantization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -94,7 +95,7 @@ internal static class QuantizedProducts
         {
             using var quantized = new GptModel(GptPresets.Gpt2Small);
             quantized.eval();
-            Quantizer.Quantize(quantized, new QuantizationOptions { Scheme = scheme });
+            Quantizer.Quantize(quantized, new QuantizationOptions { Scheme = scheme, HasQuantizedTiedHead = true });
             using KeyValueCache plainCache = Cache(plain), quantizedCache = Cache(quantized);
             Compare("GPT-2, a token", scheme, rounds, () => plain.NextLogits(next, plainCache).Dispose(), () => quantized.NextLogits(next, quantizedCache).Dispose());
         }

@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
+using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -16,23 +18,27 @@ internal static class PretrainedFolder
 {
     private const string ConfigFile = "config.json", WeightsFile = "model.safetensors";
 
-    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
+    /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>, of a quantized model its codes.</summary>
     internal static void Save(nn.Module model, IEnumerable<WeightRow> table, JsonObject config, string folder, IReadOnlyDictionary<string, Tensor>? weights)
     {
         Directory.CreateDirectory(folder);
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
         Dictionary<string, Tensor> own = model.state_dict();
-        var tensors = table.Select(row =>
+        WeightRow[] rows = [.. table];
+        var quantized = QuantizedWeights.Of(model, rows);
+        quantized?.Config.AddTo(config);
+        var tensors = rows.SelectMany(row => quantized?.Maps.GetValueOrDefault(row.Ours) is { } map ? QuantizedWeights.Tensors(row.Theirs, map) : [Plain(row)]);
+        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
+        AtomicFile.WriteAllText(Path.Combine(folder, ConfigFile), WithPoints(config)!.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+
+        (string Name, Tensor Value) Plain(WeightRow row)
         {
             Tensor t = weights is not null && weights.TryGetValue(row.Ours, out Tensor? master) ? master : own[row.Ours];
-            if (t.numel() == 0) throw new InvalidOperationException($"The weight '{row.Ours}' was let go of when the model was quantized; save the model before.");
             t = t.to(ScalarType.Float32);   // as config.json says
             if (row.Transposed) t = t.t();
             return (row.Theirs, row.KeptAs is { } kept ? t.reshape(kept) : t);
-        });
-        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile), tensors, new Dictionary<string, string> { ["format"] = "pt" });
-        AtomicFile.WriteAllText(Path.Combine(folder, ConfigFile), WithPoints(config)!.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+        }
     }
 
     /// <summary>The same with a point in every number that need not be whole: transformers refuses a 1 where it expects a 1.0.</summary>
@@ -53,13 +59,14 @@ internal static class PretrainedFolder
     internal static TModel Load<TModel>(string folder, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<IReadOnlySet<string>, TModel> create, Func<WeightRow, bool> missing)
         where TModel : nn.Module
     {
+        QuantizationConfig? quantization = QuantizationConfig.Of(ConfigReader.OfFolder(folder));
         using CheckpointTensors file = CheckpointTensors.Open(folder);
-        Dictionary<WeightRow, string> names = Check(file, table, ignored, missing);
+        Dictionary<WeightRow, string> names = Check(file, table, ignored, missing, quantization);
         ProcessHeap.Expect(table.Sum(Count) * sizeof(float));
         TModel model = create(table.Where(row => !names.ContainsKey(row)).Select(row => row.Ours).ToHashSet());
         try
         {
-            Fill(model, file, names);
+            Fill(model, file, names, quantization);
             return model;
         }
         catch
@@ -73,10 +80,12 @@ internal static class PretrainedFolder
     internal static void LoadInto(nn.Module model, string folder, IReadOnlyList<WeightRow> table, Func<string, bool> ignored)
     {
         using CheckpointTensors file = CheckpointTensors.Open(folder);
-        Fill(model, file, Check(file, table, ignored, _ => false));
+        if (table.Any(row => Quantized(file, row) is not null))
+            throw new CheckpointException(file.Path, "the model in it is quantized, and cannot be read into one that is not; load the folder as a model of its own.");
+        Fill(model, file, Check(file, table, ignored, _ => false, null), null);
     }
 
-    private static void Fill(nn.Module model, CheckpointTensors file, Dictionary<WeightRow, string> names)
+    private static void Fill(nn.Module model, CheckpointTensors file, Dictionary<WeightRow, string> names, QuantizationConfig? quantization)
     {
         using IDisposable mode = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -84,8 +93,15 @@ internal static class PretrainedFolder
         // Straight to where it belongs, or through one piece of memory: new memory is what loading spends most of its time on.
         long largest = names.Keys.Where(IsArranged).Select(Count).DefaultIfEmpty(0).Max();
         using Tensor room = empty([largest], dtype: ScalarType.Float32);
+        Dictionary<string, nn.Module> modules = quantization is null ? [] : model.named_modules().ToDictionary(m => m.name, m => m.module);
         foreach (var (row, name) in names)
         {
+            if (quantization is not null && Quantized(file, row) is not null)
+            {
+                if (modules[row.Ours[..row.Ours.LastIndexOf('.')]] is not Projection map) throw new CheckpointException(file.Path, name, "it is quantized, and only linear maps can be.");
+                QuantizedWeights.Read(file, name, row, quantization).Replace(map);
+                continue;
+            }
             Tensor target = own[row.Ours];
             if (!IsArranged(row))
             {
@@ -97,19 +113,38 @@ internal static class PretrainedFolder
             target.copy_(row.Transposed ? value.t() : value.view(row.Shape));
         }
 
+        if (quantization is not null && !quantization.Ignored.Contains(QuantizationConfig.TiedHead) && model.modules().OfType<TiedHead>().SingleOrDefault() is { } head)
+        {
+            // Its codes are those of the embedding; whether scales are halves, the other maps tell.
+            bool half = model.modules().OfType<QuantizedProjection>().Any(map => map.Weight.Format.HasHalfScales);
+            head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, quantization.Format with { HasHalfScales = half }), quantization.Scheme);
+        }
+
         static bool IsArranged(WeightRow row) => row.Transposed || row.KeptAs is not null;
     }
 
     private static long Count(WeightRow row) => row.Shape.Aggregate(1L, (a, b) => a * b);
 
     /// <summary>Finds each row's tensor; whatever is missing, has another shape or is left over is told together.</summary>
-    private static Dictionary<WeightRow, string> Check(CheckpointTensors file, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<WeightRow, bool> missing)
+    private static Dictionary<WeightRow, string> Check(CheckpointTensors file, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<WeightRow, bool> missing, QuantizationConfig? quantization)
     {
         var faults = new List<string>();
         var names = new Dictionary<WeightRow, string>();
+        var known = table.SelectMany(row => row.Aliases.Prepend(row.Theirs)).ToHashSet();
         foreach (WeightRow row in table)
         {
-            if (row.Aliases.Prepend(row.Theirs).FirstOrDefault(file.Contains) is not { } name)
+            if (quantization is not null && Quantized(file, row) is { } whole)
+            {
+                names[row] = whole;
+                foreach (var (part, shape, type) in QuantizedWeights.Shapes(whole, row, quantization))
+                {
+                    known.Add(part);
+                    if (!file.Contains(part)) faults.Add($"{part} is missing");
+                    else if (file.Info(part) is var info && (!info.Shape.SequenceEqual(shape) || (type ?? info.DataType) != info.DataType))
+                        faults.Add($"{part} is {info.DataType} of ({string.Join(", ", info.Shape)}), config.json asks for {type ?? info.DataType} of ({string.Join(", ", shape)})");
+                }
+            }
+            else if (row.Aliases.Prepend(row.Theirs).FirstOrDefault(file.Contains) is not { } name)
             {
                 if (!missing(row)) faults.Add($"{row.Theirs} is missing");
             }
@@ -122,8 +157,10 @@ internal static class PretrainedFolder
                 names[row] = name;
             }
         }
-        var known = table.SelectMany(row => row.Aliases.Prepend(row.Theirs)).ToHashSet();
         faults.AddRange(file.Names.Where(n => !known.Contains(n) && !ignored(n)).Select(n => $"{n} is not expected"));
         return faults.Count == 0 ? names : throw new CheckpointException(file.Path, string.Join("; ", faults) + ".");
     }
+
+    /// <summary>The name of a weight that the file has in codes; null if it has not.</summary>
+    private static string? Quantized(CheckpointTensors file, WeightRow row) => row.Aliases.Prepend(row.Theirs).FirstOrDefault(name => file.Contains(name + "_scale"));
 }

@@ -34,23 +34,41 @@ public static class ChunkedCrossEntropy
         if (targets.dtype != ScalarType.Int64) throw new ArgumentException($"targets must be 64-bit integers, not {targets.dtype}.", nameof(targets));
         if (!(normalizer > 0)) throw new ArgumentOutOfRangeException(nameof(normalizer), normalizer, "The normalizer must be positive.");
         long step = Math.Max(1, maxBytes / (weight.size(0) * rows.element_size()));
-        if (step >= rows.size(0)) return Whole(rows, weight, bias, targets, normalizer);
+        if (step >= rows.size(0)) return Whole(WeightProduct.Apply(rows, weight, bias), targets, normalizer);
         if (is_grad_enabled() && (rows.requires_grad || weight.requires_grad || bias is { requires_grad: true })) return Function.apply(rows, weight, bias!, targets, normalizer, step);
+        return OfScores(rows, weight.size(0), part => WeightProduct.Apply(part, weight, bias), targets, normalizer, maxBytes);
+    }
+
+    /// <summary>The same with a head that may compute otherwise than by its weight.</summary>
+    internal static Tensor Apply(Tensor rows, Projection head, Tensor targets, double normalizer, long maxBytes, long vocabulary) => head.Transform is null
+        ? Apply(rows, head.weight, head.bias, targets, normalizer, maxBytes)
+        : OfScores(rows, vocabulary, head.forward, targets, normalizer, maxBytes);
+
+    /// <summary>The same of scores that come from anything.</summary>
+    /// <param name="rows">(N, C).</param>
+    /// <param name="vocabulary">V.</param>
+    /// <param name="scores">(n, C) → (n, V).</param>
+    /// <param name="targets">(N).</param>
+    /// <param name="normalizer">What the sum is divided by.</param>
+    /// <param name="maxBytes">The memory that scores may take at once where no gradient is wanted.</param>
+    internal static Tensor OfScores(Tensor rows, long vocabulary, Func<Tensor, Tensor> scores, Tensor targets, double normalizer, long maxBytes)
+    {
+        long step = Math.Max(1, maxBytes / (vocabulary * rows.element_size()));
+        if (step >= rows.size(0)) return Whole(scores(rows), targets, normalizer);
         using DisposeScope scope = NewDisposeScope();
         Tensor loss = zeros([], dtype: ScalarType.Float64, device: rows.device);
         for (long first = 0; first < rows.size(0); first += step)
         {
             using DisposeScope chunk = NewDisposeScope();
             long count = Math.Min(step, rows.size(0) - first);
-            loss += Whole(rows.narrow(0, first, count), weight, bias, targets.narrow(0, first, count), normalizer);
+            loss += Whole(scores(rows.narrow(0, first, count)), targets.narrow(0, first, count), normalizer);
             chunk.MoveToOuter(loss);
         }
         return scope.MoveToOuter(loss.to(ScalarType.Float32));
     }
 
-    private static Tensor Whole(Tensor rows, Tensor weight, Tensor? bias, Tensor targets, double normalizer)
+    private static Tensor Whole(Tensor scores, Tensor targets, double normalizer)
     {
-        Tensor scores = WeightProduct.Apply(rows, weight, bias);
         TargetCounter.Count(scores, targets);
         return CrossEntropy.Apply(scores, targets, normalizer);
     }

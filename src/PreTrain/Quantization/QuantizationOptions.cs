@@ -1,3 +1,5 @@
+using PreTrain.Modules.Quantized;
+
 namespace PreTrain.Quantization;
 
 /// <summary>How a model's linear maps are quantized, and which.</summary>
@@ -18,6 +20,10 @@ public sealed record QuantizationOptions
     /// <summary>Whether scales are rounded to what a float16 holds.</summary>
     /// <value>The default is false.</value>
     public bool HasHalfScales { get; init; }
+
+    /// <summary>Whether a head that is the token embedding (GPT-2, T5, BART, Marian, some Llamas) is quantized too: a copy, since the embedding itself looks up tokens as before. Tokens are written faster, and the model takes the memory of the copy more.</summary>
+    /// <value>The default is false.</value>
+    public bool HasQuantizedTiedHead { get; init; }
 
     /// <summary>Patterns of the linear maps that stay as they are, such as <c>*classifier*</c>; <c>*</c> stands for any characters.</summary>
     /// <value>The default is none.</value>

@@ -11,4 +11,7 @@ public sealed record QuantizationResult
 
     /// <summary>The bytes of their weights now, with scales and zero points.</summary>
     public required long BytesAfter { get; init; }
+
+    /// <summary>The bytes that the copy of the token embedding for the head takes; 0 where there is none.</summary>
+    public long TiedHeadBytes { get; init; }
 }

@@ -1,5 +1,6 @@
 using PreTrain.Models;
 using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -9,8 +10,8 @@ namespace PreTrain.Quantization;
 public static class Quantizer
 {
     /// <summary>
-    /// Gives every linear map a weight of few bits, each code the nearest, and lets go of the weights' memory. The model evaluates from then on, and can neither be trained nor saved. What is no
-    /// linear map stays as it is: embeddings, also where they are the head, norms and biases.
+    /// Gives every linear map a weight of few bits, each code the nearest, and lets go of the weights' memory. The model evaluates from then on and can be saved, and it cannot be trained. What is no
+    /// linear map stays as it is: embeddings, norms and biases.
     /// </summary>
     /// <param name="model">A model of any family, on the CPU.</param>
     /// <param name="options">Bits, groups, and what is left out.</param>
@@ -24,20 +25,29 @@ public static class Quantizer
         options.Validate();
         nn.Module module = model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model));
         List<(string Name, Projection Map)> maps = Select(module, options);
+        TiedHead? head = options.HasQuantizedTiedHead ? SelectHead(module, options) : null;
         long before = maps.Sum(m => m.Map.weight.numel() * m.Map.weight.element_size()), after = 0;
         using IDisposable mode = no_grad();
+        if (head is not null) head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, options.Format), options.Scheme);
         foreach (var (_, map) in maps)
         {
             var weight = QuantizedMatrix.Quantize(map.weight, options.Format);
             after += weight.ByteCount;
-            var transform = new QuantizedProjection(weight, options.Scheme);
-            transform.train(map.training);
-            map.Transform = transform;
-            map.weight.requires_grad = false;
-            using Tensor nothing = empty([0], dtype: map.weight.dtype);
-            map.weight.set_(nothing);
+            new QuantizedProjection(weight, options.Scheme).Replace(map);
         }
-        return new QuantizationResult { Maps = [.. maps.Select(m => m.Name)], BytesBefore = before, BytesAfter = after };
+        return new QuantizationResult { Maps = [.. maps.Select(m => m.Name)], BytesBefore = before, BytesAfter = after, TiedHeadBytes = head?.Quantized!.Weight.ByteCount ?? 0 };
+    }
+
+    private static TiedHead SelectHead(nn.Module module, QuantizationOptions options)
+    {
+        TiedHead head = module.modules().OfType<TiedHead>().SingleOrDefault()
+            ?? throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} is set, and the model has no head that is its token embedding and scores each next token; leave it false.");
+        if (head.Quantized is not null) throw new ArgumentException("The tied head is quantized already.");
+        if (head.Embedding.device_type != DeviceType.CPU) throw new ArgumentException($"The token embedding is on {head.Embedding.device}; move the model to the CPU.");
+        if (head.Embedding.isfinite().all().item<bool>() is false) throw new ArgumentException("The token embedding has values that are not finite.");
+        if (options.Format.GroupSize is > 0 and var group && head.Embedding.size(1) % group != 0)
+            throw new ArgumentException($"The width of the token embedding ({head.Embedding.size(1)}) must be divisible by {nameof(QuantizationOptions.GroupSize)} ({group}); take a smaller group.");
+        return head;
     }
 
     private static List<(string Name, Projection Map)> Select(nn.Module module, QuantizationOptions options)

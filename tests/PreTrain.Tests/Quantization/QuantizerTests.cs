@@ -3,9 +3,11 @@ using PreTrain.Models;
 using PreTrain.Models.Bert;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
 using PreTrain.Quantization;
 using PreTrain.Tests.Checkpoints;
 using PreTrain.Tests.Modules;
+using PreTrain.Tests.Training;
 using TorchSharp;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
@@ -117,6 +119,35 @@ public sealed class QuantizerTests : IDisposable
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Schemes))]
+    public void Quantize_TiedHead_ScoresAreThoseOfItsCodes(QuantizationScheme scheme, double tolerance)
+    {
+        using GptModel model = Gpt();
+        Tensor ids = Ids(2, 13, 43), hidden = Evaluate(() => model.Forward(new ModelInput { Ids = ids, WantHiddenStates = true }).HiddenStates![^1]), plain = Evaluate(() => model.Logits(ids));
+        Tensor targets = ids.reshape(-1), plainLoss = Evaluate(() => model.Loss(ids, targets.view(2, 13), 26));
+        QuantizationResult result = Quantizer.Quantize(model, Options(scheme) with { HasQuantizedTiedHead = true, Skip = ["blocks.*"] });
+        Assert.Empty(result.Maps);
+        Assert.True(result.TiedHeadBytes > 0);
+        using QuantizedMatrix codes = QuantizedMatrix.Quantize(model.token_embedding, Options(scheme).Format);
+        Tensor expected = hidden.matmul(codes.Dequantize().t()), actual = Evaluate(() => model.Logits(ids));
+        Assert.True(Error(expected, actual) < (scheme == QuantizationScheme.Int8Dynamic ? 0.02 : 1e-5));
+        Assert.True(Error(plain, actual) is > 0 and var error && error < tolerance);
+        double loss = Evaluate(() => model.Loss(ids, targets.view(2, 13), 26)).item<float>(), whole = nn.functional.cross_entropy(actual.view(26, -1), targets).item<float>();
+        Assert.Equal(whole, loss, 1e-5);
+        model.MaxScoreBytes = 5 * 43 * 4;
+        Assert.Equal(loss, Evaluate(() => model.Loss(ids, targets.view(2, 13), 26)).item<float>(), 1e-5);
+        Assert.NotEqual(plainLoss.item<float>(), loss);
+    }
+
+    [Fact]
+    public void Quantize_NoTiedHead_IsRefused()
+    {
+        using BertModel model = Bert();
+        Assert.Contains("leave it false", Assert.Throws<ArgumentException>(() => Quantizer.Quantize(model, new QuantizationOptions { HasQuantizedTiedHead = true })).Message, StringComparison.Ordinal);
+        Assert.All(model.modules().OfType<Projection>(), map => Assert.Null(map.Transform));
+    }
+
     [Fact]
     public void Quantize_SkippedMaps_StayAsTheyAre()
     {
@@ -163,12 +194,12 @@ public sealed class QuantizerTests : IDisposable
     }
 
     [Fact]
-    public void SavePretrained_Quantized_IsRefused()
+    public void Run_QuantizedModel_IsRefusedBeforeTheFolderIsTouched()
     {
-        using BertModel model = Bert();
+        using GptModel model = Gpt();
         Quantizer.Quantize(model, new QuantizationOptions());
-        Assert.Contains("save the model before", Assert.Throws<InvalidOperationException>(() => model.SavePretrained(folder["model"])).Message, StringComparison.Ordinal);
-        Assert.False(File.Exists(Path.Combine(folder["model"], "model.safetensors")));
+        Assert.Contains("is quantized", Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"]))).Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder["run"]));
     }
 
     [Fact]
@@ -216,6 +247,12 @@ public sealed class QuantizerTests : IDisposable
     {
         using IDisposable mode = no_grad();
         return model.Forward(new ModelInput { Ids = Ids(2, 13, 41) }).Logits;
+    }
+
+    private static Tensor Evaluate(Func<Tensor> compute)
+    {
+        using IDisposable mode = no_grad();
+        return compute();
     }
 
     private static double Error(Tensor expected, Tensor actual) => ((actual - expected).norm() / expected.norm()).item<float>();

@@ -23,6 +23,7 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
     internal readonly Norm encoder_norm, decoder_norm;
     internal readonly ModuleList<PostNormBlock> encoder_blocks;
     internal readonly ModuleList<PostNormDecoderBlock> decoder_blocks;
+    internal readonly TiedHead? token_head;
     internal readonly Tensor? score_bias;          // (1, V), a buffer
     internal readonly ClassificationHead? classifier;
 
@@ -49,6 +50,7 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
         (encoder_norm, decoder_norm) = (new Norm(c, BartConfig.NormEpsilon), new Norm(c, BartConfig.NormEpsilon));
         encoder_blocks = new ModuleList<PostNormBlock>([.. Enumerable.Range(0, config.LayerCount).Select(_ => new PostNormBlock(config.EncoderBlock))]);
         decoder_blocks = new ModuleList<PostNormDecoderBlock>([.. Enumerable.Range(0, config.WrittenLayerCount).Select(_ => new PostNormDecoderBlock(config.DecoderBlock))]);
+        if (head == ModelHead.SequenceToSequence) token_head = new TiedHead(() => token_embedding, () => score_bias!.view(-1));
         if (head == ModelHead.SequenceToSequence) score_bias = zeros([1, config.VocabSize], dtype: ScalarType.Float32).DetachFromDisposeScope();
         else classifier = new ClassificationHead(c, config.LabelCount, Activation.Tanh, config.ClassifierDropout);
         RegisterComponents();
@@ -132,7 +134,7 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
         if (Head == ModelHead.SequenceToSequence)
         {
             var (rows, sequences) = Decode(input, read, written);
-            logits = sequences.Unpack(Scores(rows));   // (B, U, V)
+            logits = sequences.Unpack(token_head!.Forward(rows));   // (B, U, V)
         }
         else
         {
@@ -157,7 +159,7 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Decode(DecoderInputs.Of(input, targets, DecoderStartId, PaddingId), new LayerTrace(false, false), new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows.index_select(0, places), token_embedding, score_bias!.view(-1), classes, normalizer, MaxScoreBytes));
+        return scope.MoveToOuter(token_head!.Loss(rows.index_select(0, places), classes, normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>
@@ -187,7 +189,7 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
         Tensor x = Embed(ids.reshape(-1), columns, decoder_positions, decoder_norm);
         for (int layer = 0; layer < decoder_blocks.Count; layer++) x = decoder_blocks[layer].Forward(x, batch, cache, layer);
         cache.Advance(length);
-        return scope.MoveToOuter(Scores(x.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32));   // (B, V)
+        return scope.MoveToOuter(token_head!.Forward(x.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32));   // (B, V)
     }
 
     private Tensor Classify(ModelInput input, LayerTrace read, LayerTrace written)
@@ -259,9 +261,6 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
         x = norm.forward(x + positions.index_select(0, columns + PositionOffset));
         return training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
     }
-
-    /// <summary>The head is the token embedding, transposed (Press and Wolf 2017). (N, C) → (N, V)</summary>
-    private Tensor Scores(Tensor rows) => WeightProduct.Apply(rows, token_embedding, score_bias!.view(-1));
 
     private void RequireTokens()
     {

@@ -91,6 +91,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     internal readonly Parameter position_embedding;
     internal readonly ModuleList<GptBlock> blocks;
     internal readonly Norm final_norm;
+    internal readonly TiedHead? token_head;
     internal readonly Projection? classifier;
 
     /// <summary>Creates a model with GPT-2's initial values.</summary>
@@ -112,6 +113,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         position_embedding = new Parameter(empty([config.ContextLength, config.EmbeddingDim], dtype: ScalarType.Float32));
         blocks = new ModuleList<GptBlock>(Enumerable.Range(0, config.LayerCount).Select(_ => new GptBlock(config)).ToArray());
         final_norm = new Norm(config.EmbeddingDim, config.NormEpsilon);
+        if (head == ModelHead.CausalLanguageModel) token_head = new TiedHead(() => token_embedding);
         if (head == ModelHead.SequenceClassification) classifier = new Projection(config.EmbeddingDim, config.LabelCount, hasBias: false);
         RegisterComponents();
         if (initialize) Initialize(_ => true, generator);
@@ -181,7 +183,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         var (rows, sequences) = Hidden(input, trace);
         Tensor logits = Head switch
         {
-            ModelHead.CausalLanguageModel => sequences.Unpack(Scores(rows)),                                                      // (B, T, V)
+            ModelHead.CausalLanguageModel => sequences.Unpack(token_head!.Forward(rows)),                                                      // (B, T, V)
             ModelHead.SequenceClassification => classifier!.forward(rows.index_select(0, sequences.LastRows(rows.device))),       // (B, labels)
             _ => sequences.Unpack(rows),                                                                                          // (B, T, C)
         };
@@ -196,7 +198,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     {
         RequireTokens();
         var (rows, _) = Hidden(new ModelInput { Ids = ids }, new LayerTrace(false, false));
-        return Scores(rows).view(ids.size(0), ids.size(1), VocabSize);   // (B, T, V)
+        return token_head!.Forward(rows).view(ids.size(0), ids.size(1), VocabSize);   // (B, T, V)
     }
 
     /// <inheritdoc/>
@@ -208,7 +210,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         RequireTokens();
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Hidden(input, new LayerTrace(false, false));
-        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows, token_embedding, null, sequences.Pack(targets), normalizer, MaxScoreBytes));
+        return scope.MoveToOuter(token_head!.Loss(rows, sequences.Pack(targets), normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>
@@ -222,7 +224,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         for (int layer = 0; layer < blocks.Count; layer++)
             (x, normed) = blocks[layer].Forward(x!, normed, NormAfter(layer), IsLast(layer), batch, cache, layer, hidden);
         cache.Advance((int)length);
-        return Scores(normed.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32);   // (B, V)
+        return token_head!.Forward(normed.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32);   // (B, V)
     }
 
     /// <inheritdoc/>
@@ -284,9 +286,6 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     private bool IsLast(int layer) => layer + 1 == blocks.Count;
 
     private Norm NormAfter(int layer) => IsLast(layer) ? final_norm : blocks[layer + 1].attention_norm;
-
-    /// <summary>The head is the token embedding, transposed (Press and Wolf 2017). (N, C) → (N, V)</summary>
-    private Tensor Scores(Tensor hidden) => WeightProduct.Apply(hidden, token_embedding);
 
     private void RequireTokens()
     {

@@ -19,6 +19,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     internal readonly ModuleList<LlamaBlock> blocks;
     internal readonly RmsNorm final_norm;
     internal readonly Projection? head;
+    internal readonly TiedHead? token_head;
     private readonly RotaryTable _rotary;
     private readonly AttentionMask _mask;
 
@@ -40,6 +41,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         token_embedding = new Parameter(empty([config.VocabSize, config.EmbeddingDim], dtype: ScalarType.Float32));
         blocks = new ModuleList<LlamaBlock>([.. Enumerable.Range(0, config.LayerCount).Select(_ => new LlamaBlock(config))]);
         final_norm = new RmsNorm(config.EmbeddingDim, config.NormEpsilon);
+        if (head == ModelHead.CausalLanguageModel && config.IsHeadTied) token_head = new TiedHead(() => token_embedding);
         if (head == ModelHead.CausalLanguageModel && !config.IsHeadTied) this.head = new Projection(config.EmbeddingDim, config.VocabSize, hasBias: false);
         if (head == ModelHead.SequenceClassification) this.head = new Projection(config.EmbeddingDim, config.LabelCount, hasBias: false);
         RegisterComponents();
@@ -138,7 +140,8 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         RequireTokens();
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Decode(input, new LayerTrace(false, false));
-        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows, head?.weight ?? token_embedding, null, sequences.Pack(targets), normalizer, MaxScoreBytes));
+        targets = sequences.Pack(targets);
+        return scope.MoveToOuter(token_head?.Loss(rows, targets, normalizer, MaxScoreBytes) ?? ChunkedCrossEntropy.Apply(rows, head!, targets, normalizer, MaxScoreBytes, VocabSize));
     }
 
     /// <inheritdoc/>
@@ -193,8 +196,8 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         return (x, sequences);
     }
 
-    /// <summary>(N, C) → (N, V); a tied head is the token embedding (Press and Wolf 2017).</summary>
-    private Tensor Scores(Tensor rows) => head is null ? WeightProduct.Apply(rows, token_embedding) : head.forward(rows);
+    /// <summary>(N, C) → (N, V)</summary>
+    private Tensor Scores(Tensor rows) => token_head?.Forward(rows) ?? head!.forward(rows);
 
     private void RequireTokens()
     {

@@ -27,6 +27,7 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
     internal readonly RmsNorm encoder_norm;
     internal readonly RmsNorm? decoder_norm;
     internal readonly Projection? head;
+    internal readonly TiedHead? token_head;
     private readonly T5Positions _bothWays, _backwards;
 
     /// <summary>Creates a model with T5's initial values.</summary>
@@ -53,7 +54,8 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
             decoder_positions = Table(config.BucketCount, config.HeadCount);
             decoder_blocks = new ModuleList<T5Block>([.. Enumerable.Range(0, config.WrittenLayerCount).Select(_ => new T5Block(config, isDecoder: true))]);
             decoder_norm = new RmsNorm(config.EmbeddingDim, config.NormEpsilon);
-            if (!config.IsHeadTied) this.head = new Projection(config.EmbeddingDim, config.VocabSize, hasBias: false);
+            if (config.IsHeadTied) token_head = new TiedHead(() => token_embedding);
+            else this.head = new Projection(config.EmbeddingDim, config.VocabSize, hasBias: false);
         }
         RegisterComponents();
         _bothWays = new T5Positions(config.BucketCount, config.MaxDistance, bothWays: true);
@@ -158,7 +160,8 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Decode(DecoderInputs.Of(input, targets, DecoderStartId, PaddingId), new LayerTrace(false, false), new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(Scaled(rows.index_select(0, places)), head?.weight ?? token_embedding, null, classes, normalizer, MaxScoreBytes));
+        rows = Scaled(rows.index_select(0, places));
+        return scope.MoveToOuter(token_head?.Loss(rows, classes, normalizer, MaxScoreBytes) ?? ChunkedCrossEntropy.Apply(rows, head!, classes, normalizer, MaxScoreBytes, Config.VocabSize));
     }
 
     /// <inheritdoc/>
@@ -226,7 +229,7 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
     private Tensor Scores(Tensor rows)
     {
         rows = Scaled(rows);
-        return head is null ? WeightProduct.Apply(rows, token_embedding) : head.forward(rows);
+        return token_head?.Forward(rows) ?? head!.forward(rows);
     }
 
     private Tensor Scaled(Tensor rows) => Config.IsHeadScaled ? rows * Math.Pow(Config.EmbeddingDim, -0.5) : rows;

@@ -19,6 +19,7 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
     internal readonly Parameter? decoder_embedding;   // null where it is shared
     internal readonly ModuleList<PostNormBlock> encoder_blocks;
     internal readonly ModuleList<PostNormDecoderBlock> decoder_blocks;
+    internal readonly TiedHead token_head;            // the decoder's embedding (Vaswani et al. 2017, section 3.4)
     internal readonly Tensor score_bias;              // (1, V), a buffer
     private readonly SinusoidalPositions _positions;
 
@@ -41,6 +42,7 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
         if (!config.IsEmbeddingShared) decoder_embedding = Table(config.DecoderVocabSize);
         encoder_blocks = new ModuleList<PostNormBlock>([.. Enumerable.Range(0, config.LayerCount).Select(_ => new PostNormBlock(config.EncoderBlock))]);
         decoder_blocks = new ModuleList<PostNormDecoderBlock>([.. Enumerable.Range(0, config.WrittenLayerCount).Select(_ => new PostNormDecoderBlock(config.DecoderBlock))]);
+        token_head = new TiedHead(() => Written, () => score_bias!.view(-1));
         score_bias = zeros([1, config.WrittenVocabSize], dtype: ScalarType.Float32).DetachFromDisposeScope();
         RegisterComponents();
         _positions = new SinusoidalPositions(config.EmbeddingDim);
@@ -119,7 +121,7 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
         var (rows, sequences) = Decode(input, read, written);
         return ModelOutput.Leave(scope, new()
         {
-            Logits = sequences.Unpack(Scores(rows)),   // (B, U, V)
+            Logits = sequences.Unpack(token_head.Forward(rows)),   // (B, U, V)
             HiddenStates = written.HiddenStates,
             Attentions = written.Attentions,
             CrossAttentions = written.CrossAttentions,
@@ -134,7 +136,7 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Decode(DecoderInputs.Of(input, targets, DecoderStartId, PaddingId), new LayerTrace(false, false), new LayerTrace(false, false));
         var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
-        return scope.MoveToOuter(ChunkedCrossEntropy.Apply(rows.index_select(0, places), Written, score_bias.view(-1), classes, normalizer, MaxScoreBytes));
+        return scope.MoveToOuter(token_head.Loss(rows.index_select(0, places), classes, normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>
@@ -161,7 +163,7 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
         Tensor x = Embed(Written, ids.reshape(-1), columns);
         for (int layer = 0; layer < decoder_blocks.Count; layer++) x = decoder_blocks[layer].Forward(x, batch, cache, layer);
         cache.Advance(length);
-        return scope.MoveToOuter(Scores(x.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32));   // (B, V)
+        return scope.MoveToOuter(token_head.Forward(x.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32));   // (B, V)
     }
 
     /// <inheritdoc/>
@@ -219,9 +221,6 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
         x = _positions.Add(x, columns, ContextLength - 1);
         return training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
     }
-
-    /// <summary>The head is the decoder's embedding, transposed (Vaswani et al. 2017, section 3.4). (N, C) → (N, V)</summary>
-    private Tensor Scores(Tensor rows) => WeightProduct.Apply(rows, Written, score_bias.view(-1));
 
     private void Initialize(Func<string, bool> chosen, Generator? generator)
     {

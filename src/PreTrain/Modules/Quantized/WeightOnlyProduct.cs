@@ -6,7 +6,7 @@ using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>
 /// x·Wᵀ + b for rows in 32 bits and a weight in codes. For a few rows, as generation with a cache has them, the codes become numbers on their way to the sums, so that a token takes the time of

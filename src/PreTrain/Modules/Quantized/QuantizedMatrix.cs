@@ -3,7 +3,7 @@ using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>
 /// The weight of a linear map in codes of 8 or 4 bits with scales, packed in the order in which the products read it. 8 bits have a scale for each output; 4 bits have one for each
@@ -75,7 +75,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                     {
                         float* at = w + o * inputs + g * group;
                         var grid = QuantizationGrid.Of(new ReadOnlySpan<float>(at, group), format);
-                        matrix.SetGrid(o, g, grid);
+                        matrix.SetGrid(o, g, grid.Scale, grid.Zero);
                         for (int i = 0; i < group; i++) matrix.SetCode(o, g * group + i, grid.Code(at[i]));
                     }
                 }
@@ -130,8 +130,50 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         _sums?.Dispose();
     }
 
-    /// <summary>A matrix without codes yet.</summary>
-    internal static QuantizedMatrix Empty(long outputs, long inputs, QuantizedFormat format) => new(outputs, inputs, format);
+    /// <summary>A matrix of codes that somebody chose: the nearest, or those of a method that looks at data.</summary>
+    /// <param name="codes">(O, I) of signed bytes, those of 4 bits from −8 to 7.</param>
+    /// <param name="scales">(O, G).</param>
+    /// <param name="zeros">(O, G) of signed bytes, the codes that stand for 0; null where there are no zero points.</param>
+    /// <param name="format">Bits, groups and zero points.</param>
+    internal static QuantizedMatrix Of(Tensor codes, Tensor scales, Tensor? zeros, QuantizedFormat format)
+    {
+        format.RequireFits(codes.size(1));
+        var matrix = new QuantizedMatrix(codes.size(0), codes.size(1), format);
+        using Tensor wholeCodes = codes.contiguous(), wholeScales = scales.to(ScalarType.Float32).contiguous();
+        using Tensor? wholeZeros = zeros?.contiguous();
+        var c = (sbyte*)TensorMemory.Address(wholeCodes);
+        var s = (float*)TensorMemory.Address(wholeScales);
+        sbyte* z = wholeZeros is null ? null : (sbyte*)TensorMemory.Address(wholeZeros);
+        int shift = format.IsSymmetric ? 0 : 8;   // with zero points the codes count from 0
+        for (long o = 0; o < matrix.Outputs; o++)
+        {
+            for (long g = 0; g < matrix.Groups; g++) matrix.SetGrid(o, g, s[o * matrix.Groups + g], z == null ? 0 : z[o * matrix.Groups + g] + shift);
+            for (long i = 0; i < matrix.Inputs; i++) matrix.SetCode(o, i, c[o * matrix.Inputs + i] + shift);
+        }
+        return matrix;
+    }
+
+    /// <summary>What <see cref="Of"/> takes: codes (O, I), scales (O, G) in 32 bits, and zero points (O, G) or null.</summary>
+    internal (Tensor Codes, Tensor Scales, Tensor? Zeros) Parts()
+    {
+        Tensor codes = empty([Outputs, Inputs], dtype: ScalarType.Int8), scales = empty([Outputs, Groups], dtype: ScalarType.Float32);
+        Tensor? zeros = _zeros is null ? null : empty([Outputs, Groups], dtype: ScalarType.Int8);
+        var c = (sbyte*)TensorMemory.Address(codes);
+        var s = (float*)TensorMemory.Address(scales);
+        sbyte* z = zeros is null ? null : (sbyte*)TensorMemory.Address(zeros);
+        int shift = Format.IsSymmetric ? 0 : 8;
+        for (long o = 0; o < Outputs; o++)
+        {
+            for (long g = 0; g < Groups; g++)
+            {
+                long place = PanelLayout.PlaceOf(o, g, Groups);
+                s[o * Groups + g] = Scales[place];
+                if (z != null) z[o * Groups + g] = (sbyte)(Zeros[place] - shift);
+            }
+            for (long i = 0; i < Inputs; i++) c[o * Inputs + i] = (sbyte)(Decode(Codes[Layout.ByteOf(o, i)], Layout.Bits, zeros is null, Layout.IsHigh(i)) - shift);
+        }
+        return (codes, scales, zeros);
+    }
 
     /// <summary>The weights in 32 bits, side by side on the CPU.</summary>
     internal static Tensor Values(Tensor weight, QuantizedFormat format)
@@ -145,11 +187,11 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         return scope.MoveToOuter(weight.detach().to(ScalarType.Float32).cpu().contiguous().alias());
     }
 
-    internal void SetGrid(long output, long group, QuantizationGrid grid)
+    internal void SetGrid(long output, long group, float scale, int zero)
     {
         long place = PanelLayout.PlaceOf(output, group, Groups);
-        Scales[place] = grid.Scale;
-        if (_zeros is not null) Zeros[place] = grid.Zero;
+        Scales[place] = scale;
+        if (_zeros is not null) Zeros[place] = zero;
     }
 
     /// <summary>Sets a code, once.</summary>

@@ -6,7 +6,7 @@ using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>
 /// x·Wᵀ + b of bytes by bytes: the rows of x are quantized as they come, sums are whole numbers of 32 bits, and scales, zero points and bias come last (Jacob et al. 2018, section 2.2, with a
@@ -100,10 +100,13 @@ internal static unsafe class Int8Product
             s31 = P.Add(s31, v, w1);
             s32 = P.Add(s32, v, w2);
         }
-        Finish(in job, row, panel, s00, s01, s02);
-        Finish(in job, row + 1, panel, s10, s11, s12);
-        Finish(in job, row + 2, panel, s20, s21, s22);
-        Finish(in job, row + 3, panel, s30, s31, s32);
+        // To memory first: sums that live beyond a call would be stored there in each round of the loop.
+        int* sums = stackalloc int[TileRows * PanelLayout.Width];
+        Store(sums, s00, s01, s02);
+        Store(sums + PanelLayout.Width, s10, s11, s12);
+        Store(sums + 2 * PanelLayout.Width, s20, s21, s22);
+        Store(sums + 3 * PanelLayout.Width, s30, s31, s32);
+        for (int r = 0; r < TileRows; r++) Finish(in job, row + r, panel, sums + r * PanelLayout.Width);
     }
 
     [MethodImpl(ParallelLoop.Hot)]
@@ -130,19 +133,29 @@ internal static unsafe class Int8Product
             s1 = P.Add(s1, v, Vector256.Load(w + 32));
             s2 = P.Add(s2, v, Vector256.Load(w + 64));
         }
-        Finish(in job, row, panel, s0 + t0, s1 + t1, s2 + t2);
+        int* sums = stackalloc int[PanelLayout.Width];
+        Store(sums, s0 + t0, s1 + t1, s2 + t2);
+        Finish(in job, row, panel, sums);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(int* sums, Vector256<int> s0, Vector256<int> s1, Vector256<int> s2)
+    {
+        s0.Store(sums);
+        s1.Store(sums + 8);
+        s2.Store(sums + 16);
     }
 
     /// <summary>Takes out the zero point, scales, adds the bias and stores.</summary>
-    private static void Finish(in Job job, long row, long panel, Vector256<int> s0, Vector256<int> s1, Vector256<int> s2)
+    private static void Finish(in Job job, long row, long panel, int* sums)
     {
         long at = panel * PanelLayout.Width, count = Math.Min(PanelLayout.Width, job.Outputs - at);
         float* y = job.Y + row * job.Outputs + at, part = stackalloc float[PanelLayout.Width], target = count == PanelLayout.Width ? y : part;
         float scale = job.XScales[row];
         int zero = job.XZeros[row];
-        Finish(in job, at, s0, scale, zero).Store(target);
-        Finish(in job, at + 8, s1, scale, zero).Store(target + 8);
-        Finish(in job, at + 16, s2, scale, zero).Store(target + 16);
+        Finish(in job, at, sums, scale, zero).Store(target);
+        Finish(in job, at + 8, sums + 8, scale, zero).Store(target + 8);
+        Finish(in job, at + 16, sums + 16, scale, zero).Store(target + 16);
         if (target == part) new Span<float>(part, (int)count).CopyTo(new Span<float>(y, (int)count));
         if (job.Bias == null) return;
         if (target == y)
@@ -155,6 +168,6 @@ internal static unsafe class Int8Product
         }
     }
 
-    private static Vector256<float> Finish(in Job job, long at, Vector256<int> sums, float scale, int zero) =>
-        Vector256.ConvertToSingle(sums - Vector256.Load(job.Sums + at) * zero) * (Vector256.Load(job.Scales + at) * scale);
+    private static Vector256<float> Finish(in Job job, long at, int* sums, float scale, int zero) =>
+        Vector256.ConvertToSingle(Vector256.Load(sums) - Vector256.Load(job.Sums + at) * zero) * (Vector256.Load(job.Scales + at) * scale);
 }

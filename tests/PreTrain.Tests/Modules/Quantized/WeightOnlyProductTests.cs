@@ -1,10 +1,9 @@
-using PreTrain.Quantization;
-using PreTrain.Tests.Modules;
+using PreTrain.Modules.Quantized;
 using TorchSharp;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
 
-namespace PreTrain.Tests.Quantization;
+namespace PreTrain.Tests.Modules.Quantized;
 
 [Collection(nameof(RunsAlone))]
 public sealed class WeightOnlyProductTests : IDisposable

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>Adds to each of eight sums the four products of its bytes. All ways give the same sums, since nothing is rounded and nothing saturates.</summary>
 internal interface IByteProducts

@@ -1,4 +1,4 @@
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>
 /// The values that the codes of a group stand for: (code − <paramref name="Zero"/>) · <paramref name="Scale"/>, for codes from <paramref name="Lowest"/> to <paramref name="Highest"/>

@@ -1,9 +1,9 @@
-using PreTrain.Quantization;
+using PreTrain.Modules.Quantized;
 using TorchSharp;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
 
-namespace PreTrain.Tests.Quantization;
+namespace PreTrain.Tests.Modules.Quantized;
 
 public sealed class QuantizedMatrixTests : IDisposable
 {

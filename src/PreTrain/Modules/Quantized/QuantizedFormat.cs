@@ -1,4 +1,4 @@
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>How a matrix is stored in few bits: the width of a code, and how many of a row share a scale.</summary>
 public sealed record QuantizedFormat

@@ -1,4 +1,4 @@
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>What of a linear map is in few bits.</summary>
 public enum QuantizationScheme

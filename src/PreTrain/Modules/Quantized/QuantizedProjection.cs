@@ -1,10 +1,9 @@
 // N rows (tokens), I inputs, O outputs
-using PreTrain.Modules;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>A linear map that computes with a weight of few bits, on the CPU and without gradients.</summary>
 public sealed class QuantizedProjection : ProjectionTransform
@@ -50,7 +49,19 @@ public sealed class QuantizedProjection : ProjectionTransform
         base.Dispose(disposing);
     }
 
-    private Tensor Multiply(Tensor x, Parameter? bias)
+    /// <summary>Computes in place of the map's weight from now on, and lets go of that weight's memory.</summary>
+    internal void Replace(Projection map)
+    {
+        using IDisposable mode = no_grad();
+        train(map.training);
+        map.Transform = this;
+        map.weight.requires_grad = false;
+        using Tensor nothing = empty([0], dtype: map.weight.dtype);
+        map.weight.set_(nothing);
+    }
+
+    /// <summary>x·Wᵀ + b.</summary>
+    internal Tensor Multiply(Tensor x, Tensor? bias)
     {
         if (is_grad_enabled() && (training || x.requires_grad))
             throw new InvalidOperationException("A quantized linear map computes no gradients. Evaluate it in no_grad() or inference_mode(), or train the model before it is quantized.");

@@ -6,7 +6,7 @@ using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>
 /// The rows of an activation in bytes, each with a scale and a zero point from its least and its largest value. What a row becomes does not depend on the rows beside it. Behind a row's last

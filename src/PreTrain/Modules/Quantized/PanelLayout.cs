@@ -1,5 +1,5 @@
 // O outputs, I inputs
-namespace PreTrain.Quantization;
+namespace PreTrain.Modules.Quantized;
 
 /// <summary>
 /// Where the code of an output and an input lies. A panel holds 24 outputs, three vectors of what a processor multiplies at once; in it, for each four inputs, those of one output lie side by

@@ -1,0 +1,83 @@
+// O outputs, I inputs, G groups of a row
+using PreTrain.Checkpoints;
+using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Models;
+
+/// <summary>The tensors that stand in a checkpoint for the weight of a quantized map, as <see cref="QuantizationConfig"/> says.</summary>
+internal static class QuantizedWeights
+{
+    private const string Weight = ".weight";
+
+    /// <summary>The quantized maps of a model by the names of their weights, and what <c>config.json</c> says of them; null if there are none.</summary>
+    /// <exception cref="InvalidOperationException">They are not all in one format, or only the tied head is in few bits.</exception>
+    internal static (QuantizationConfig Config, Dictionary<string, QuantizedProjection> Maps)? Of(nn.Module model, IReadOnlyList<WeightRow> table)
+    {
+        var all = model.named_modules().Where(m => m.module is Projection).ToDictionary(m => m.name + Weight, m => ((Projection)m.module).Transform as QuantizedProjection);
+        var maps = all.Where(m => m.Value is not null).ToDictionary(m => m.Key, m => m.Value!);
+        QuantizedProjection? head = model.modules().OfType<TiedHead>().SingleOrDefault()?.Quantized;
+        List<(QuantizationScheme Scheme, QuantizedFormat Format)> kinds = [.. maps.Values.Append(head).OfType<QuantizedProjection>().Select(m => (m.Scheme, m.Weight.Format)).Distinct()];
+        if (kinds.Count == 0) return null;
+        if (kinds.Count > 1) throw new InvalidOperationException($"The model has maps in {kinds.Count} formats, and a folder holds those of one.");
+        if (maps.Count == 0) throw new InvalidOperationException("Only the tied head of the model is quantized, and a folder holds the codes of linear maps; quantize some of these too.");
+        IEnumerable<string> ignored = table.Where(row => all.ContainsKey(row.Ours) && !maps.ContainsKey(row.Ours)).Select(row => row.Theirs[..^Weight.Length]);
+        return (new QuantizationConfig(kinds[0].Scheme, kinds[0].Format, [.. ignored, .. head is null ? [QuantizationConfig.TiedHead] : Array.Empty<string>()]), maps);
+    }
+
+    /// <summary>The tensors of a map.</summary>
+    /// <param name="name">The name of its weight in the checkpoint.</param>
+    /// <param name="map">The map.</param>
+    internal static IEnumerable<(string Name, Tensor Tensor)> Tensors(string name, QuantizedProjection map)
+    {
+        QuantizedFormat format = map.Weight.Format;
+        var (codes, scales, zeros) = map.Weight.Parts();
+        yield return (name + "_scale", format.HasHalfScales ? scales.to(ScalarType.Float16) : scales);
+        if (map.Scheme == QuantizationScheme.Int8Dynamic)
+        {
+            yield return (name, codes);
+            yield break;
+        }
+        yield return (name + "_packed", PackedCodes.Pack(codes, format.Bits));
+        yield return (name + "_shape", tensor([map.Weight.Outputs, map.Weight.Inputs]));
+        if (zeros is not null) yield return (name + "_zero_point", PackedCodes.Pack(zeros.t(), format.Bits).t());
+    }
+
+    /// <summary>The shapes that the tensors of a map have in a checkpoint, and the type of those that hold codes.</summary>
+    /// <param name="name">The name of its weight in the checkpoint.</param>
+    /// <param name="row">The weight.</param>
+    /// <param name="config">The format.</param>
+    internal static IEnumerable<(string Name, long[] Shape, ScalarType? Codes)> Shapes(string name, WeightRow row, QuantizationConfig config)
+    {
+        QuantizedFormat format = config.Format;
+        long outputs = row.Shape[0], inputs = row.Shape[1], groups = format.GroupSize == 0 ? 1 : inputs / format.GroupSize;
+        yield return (name + "_scale", [outputs, groups], null);
+        if (config.Scheme == QuantizationScheme.Int8Dynamic)
+        {
+            yield return (name, [outputs, inputs], ScalarType.Int8);
+            yield break;
+        }
+        yield return (name + "_packed", [outputs, PackedCodes.Words(inputs, format.Bits)], ScalarType.Int32);
+        yield return (name + "_shape", [2], null);
+        if (!format.IsSymmetric) yield return (name + "_zero_point", [PackedCodes.Words(outputs, format.Bits), groups], ScalarType.Int32);
+    }
+
+    /// <summary>Reads a map.</summary>
+    /// <param name="file">The checkpoint, whose tensors have the <see cref="Shapes"/>.</param>
+    /// <param name="name">The name of its weight in the checkpoint.</param>
+    /// <param name="row">The weight.</param>
+    /// <param name="config">The format.</param>
+    internal static QuantizedProjection Read(CheckpointTensors file, string name, WeightRow row, QuantizationConfig config)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long outputs = row.Shape[0], inputs = row.Shape[1];
+        int bits = config.Format.Bits;
+        Tensor scales = file.Read(name + "_scale");
+        Tensor codes = config.Scheme == QuantizationScheme.Int8Dynamic ? file.Read(name) : PackedCodes.Unpack(file.Read(name + "_packed"), bits, inputs);
+        Tensor? zeros = config.Format.IsSymmetric ? null : PackedCodes.Unpack(file.Read(name + "_zero_point").t(), bits, outputs).t();
+        if (!scales.isfinite().all().item<bool>()) throw new CheckpointException(file.Path, name + "_scale", "it has values that are not finite.");
+        return new QuantizedProjection(QuantizedMatrix.Of(codes, scales, zeros, config.Format with { HasHalfScales = scales.dtype == ScalarType.Float16 }), config.Scheme);
+    }
+}

@@ -1,0 +1,200 @@
+using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
+using PreTrain.FineTuning;
+using PreTrain.Models;
+using PreTrain.Models.Bert;
+using PreTrain.Models.Gpt;
+using PreTrain.Models.Llama;
+using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
+using PreTrain.Quantization;
+using PreTrain.Tests.Checkpoints;
+using PreTrain.Tests.Modules;
+using TorchSharp;
+using static PreTrain.Tests.Modules.Values;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Models.Quantized;
+
+[Collection(nameof(RunsAlone))]
+public sealed class QuantizedFolderTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public static TheoryData<string, QuantizationScheme, bool, bool> Models
+    {
+        get
+        {
+            var data = new TheoryData<string, QuantizationScheme, bool, bool>();
+            foreach (string family in new[] { "gpt2", "bert", "llama" })
+            {
+                foreach (QuantizationScheme scheme in Enum.GetValues<QuantizationScheme>()) data.Add(family, scheme, true, false);
+                data.Add(family, QuantizationScheme.Int4Weights, false, true);
+            }
+            return data;
+        }
+    }
+
+    public void Dispose()
+    {
+        _scope.Dispose();
+        folder.Dispose();
+    }
+
+    [Theory]
+    [InlineData("int4", QuantizationScheme.Int4Weights)]
+    [InlineData("int8", QuantizationScheme.Int8Weights)]
+    public void FromPretrained_CodesPackedByNumpy_HasTransformersLogits(string name, QuantizationScheme scheme)
+    {
+        string source = Path.Combine(AppContext.BaseDirectory, "Models", "Quantized", "fixtures", name);
+        using ITransformerModel model = Load(source);
+        Assert.All(Maps(model), map => Assert.Equal(map.Name != "head", map.Map.Transform is QuantizedProjection { Scheme: var s } && s == scheme));
+        using SafetensorsFile parity = SafetensorsFile.Open(Path.Combine(source, "parity.safetensors"));
+        Tensor expected = parity.Read("logits"), actual = Logits(model, parity.Read("ids"));
+        Assert.True((expected - actual).abs().max().item<float>() < 1e-4 * expected.abs().max().item<float>(), $"{(expected - actual).abs().max().item<float>()}");
+        model.SavePretrained(folder["again"]);
+        Assert.Equal(Tensors(source), Tensors(folder["again"]));
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void SavePretrained_Quantized_LoadsTheSameToTheLastBit(string family, QuantizationScheme scheme, bool symmetric, bool half)
+    {
+        using ITransformerModel model = Create(family);
+        QuantizationResult result = Quantizer.Quantize(model, new QuantizationOptions
+        {
+            Scheme = scheme,
+            GroupSize = 32,
+            IsSymmetric = symmetric,
+            HasHalfScales = half,
+            HasQuantizedTiedHead = family != "bert" && half,
+            Skip = [family == "bert" ? "encoder.blocks.1.*" : "blocks.1.*"],
+        });
+        Tensor ids = Ids(), expected = Logits(model, ids);
+        model.SavePretrained(folder["saved"]);
+        using ITransformerModel loaded = Load(folder["saved"]);
+        Assert.Equal(Maps(model).Select(m => (m.Name, m.Map.Transform is null)), Maps(loaded).Select(m => (m.Name, m.Map.Transform is null)));
+        Assert.Equal(Bytes(expected), Bytes(Logits(loaded, ids)));
+        loaded.SavePretrained(folder["again"]);
+        foreach (string file in new[] { "config.json", "model.safetensors" }) Assert.Equal(File.ReadAllBytes(Path.Combine(folder["saved"], file)), File.ReadAllBytes(Path.Combine(folder["again"], file)));
+        Assert.NotEmpty(result.Maps);
+    }
+
+    [Fact]
+    public void SavePretrained_FourBits_TakesTheirBytes()
+    {
+        using ITransformerModel model = Create("llama");
+        Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32, IsSymmetric = true, HasHalfScales = true });
+        model.SavePretrained(folder["saved"]);
+        using CheckpointTensors file = CheckpointTensors.Open(folder["saved"]);
+        long codes = file.Names.Where(n => n.EndsWith("_packed", StringComparison.Ordinal)).Sum(n => file.Info(n).ByteCount), scales = file.Names.Where(n => n.EndsWith("_scale", StringComparison.Ordinal)).Sum(n => file.Info(n).ByteCount);
+        long weights = 2L * (4 * 64 * 64 + 3 * 64 * 96);
+        Assert.Equal(weights / 2, codes);
+        Assert.Equal(weights / 32 * 2, scales);
+    }
+
+    [Theory]
+    [InlineData("\"compressed-tensors\"", "\"gptq\"", "quant_method is \"gptq\"")]
+    [InlineData("\"num_bits\": 4", "\"num_bits\": 3", "num_bits is 3")]
+    [InlineData("\"group_size\": 32", "\"group_size\": 48", "GroupSize (48) must be 32, 64 or 128")]
+    [InlineData("\"group_size\": 32", "\"group_size\": 64", "config.json asks for")]
+    [InlineData("\"symmetric\": true", "\"symmetric\": false", "weight_zero_point is missing")]
+    [InlineData("\"config_groups\"", "\"groups\"", "no config_groups")]
+    public void FromPretrained_AnotherFormat_IsNamed(string before, string after, string message)
+    {
+        using ITransformerModel model = Create("gpt2");
+        Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32, IsSymmetric = true });
+        model.SavePretrained(folder["saved"]);
+        string path = Path.Combine(folder["saved"], "config.json"), text = File.ReadAllText(path);
+        Assert.Contains(before, text, StringComparison.Ordinal);
+        File.WriteAllText(path, text.Replace(before, after, StringComparison.Ordinal));
+        Assert.Contains(message, Assert.Throws<CheckpointException>(() => AutoModel.FromPretrained(folder["saved"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FromPretrained_NoQuantizationConfig_NamesTheCodes()
+    {
+        using ITransformerModel model = Create("gpt2");
+        Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.Int8Weights });
+        model.SavePretrained(folder["saved"]);
+        string path = Path.Combine(folder["saved"], "config.json");
+        JsonObject json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        json.Remove("quantization_config");
+        File.WriteAllText(path, json.ToJsonString());
+        Assert.Contains("weight_packed is not expected", Assert.Throws<CheckpointException>(() => AutoModel.FromPretrained(folder["saved"])).Message, StringComparison.Ordinal);
+        using ITransformerModel plain = Create("gpt2");
+        Assert.Contains("quantized", Assert.Throws<CheckpointException>(() => plain.LoadPretrained(folder["saved"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void LoraAdapter_QuantizedModel_IsRefused()
+    {
+        using ITransformerModel model = Create("llama");
+        Quantizer.Quantize(model, new QuantizationOptions());
+        Assert.Contains("computes with a QuantizedProjection", Assert.Throws<ArgumentException>(() => new LoraAdapter(model, new LoraOptions())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_QuantizedModel_LeavesNoTensor()
+    {
+        using (ITransformerModel model = Create("gpt2"))
+        {
+            Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32, HasQuantizedTiedHead = true });
+            model.SavePretrained(folder["saved"]);
+        }
+        Evaluate();
+        long before = LiveTensors.Count();
+        for (int i = 0; i < 3; i++) Evaluate();
+        Assert.Equal(before, LiveTensors.Count());
+
+        void Evaluate()
+        {
+            using DisposeScope scope = NewDisposeScope();
+            using ITransformerModel model = Load(folder["saved"]);
+            Logits(model, Ids());
+            model.SavePretrained(folder["again"]);
+        }
+    }
+
+    private static ITransformerModel Create(string family)
+    {
+        using var generator = new Generator(5);
+        nn.Module model = family switch
+        {
+            "gpt2" => new GptModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 96, Dropout = 0 }, generator: generator),
+            "bert" => new BertModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 2, HeadCount = 4, EmbeddingDim = 96, FeedForwardDim = 160, Dropout = 0, AttentionDropout = 0 }, ModelHead.SequenceClassification, generator),
+            _ => new LlamaModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 2, HeadCount = 4, KeyValueHeadCount = 4, EmbeddingDim = 64, HeadWidth = 16, FeedForwardDim = 96, IsHeadTied = true }, generator: generator),
+        };
+        model.eval();
+        return (ITransformerModel)model;
+    }
+
+    private static ITransformerModel Load(string path)
+    {
+        ITransformerModel model = AutoModel.FromPretrained(path);
+        ((nn.Module)model).eval();
+        return model;
+    }
+
+    private static List<(string Name, Projection Map)> Maps(ITransformerModel model) => [.. ((nn.Module)model).named_modules().Where(m => m.module is Projection).Select(m => (m.name, (Projection)m.module))];
+
+    private static Tensor Ids()
+    {
+        using var generator = new Generator(3);
+        return randint(0, 43, [2, 13], dtype: ScalarType.Int64, generator: generator);
+    }
+
+    private static Tensor Logits(ITransformerModel model, Tensor ids)
+    {
+        using IDisposable mode = no_grad();
+        return model.Forward(new ModelInput { Ids = ids }).Logits;
+    }
+
+    /// <summary>Every tensor of a folder: name, type, shape and bytes.</summary>
+    private static List<string> Tensors(string path)
+    {
+        using CheckpointTensors file = CheckpointTensors.Open(path);
+        return [.. file.Names.Order(StringComparer.Ordinal).Select(n => $"{n} {file.Info(n).DataType} {string.Join(",", file.Info(n).Shape)} {Convert.ToHexString(Bytes(file.Read(n)))}")];
+    }
+}
