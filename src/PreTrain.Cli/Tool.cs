@@ -45,6 +45,7 @@ internal static class Tool
         InspectCommand.AddTo(root, Add);
         ConvertCommand.AddTo(root, Add);
         PruneCommand.AddTo(root, Add);
+        QuantizeCommand.AddTo(root, Add);
 
         // A response file would make a prompt that starts with @ impossible.
         var parser = new ParserConfiguration { ResponseFileTokenReplacer = null };

@@ -20,18 +20,75 @@ public static class Quantizer
     /// </exception>
     public static QuantizationResult Quantize(ITransformerModel model, QuantizationOptions options)
     {
+        var (_, maps, head) = Choose(model, options);
+        return Replace(maps, head, options, map => QuantizedMatrix.Quantize(map.weight, options.Format));
+    }
+
+    /// <summary>The same with codes that keep what each map computes from data (Frantar et al. 2022, "GPTQ"), instead of the nearest. All maps are seen with the inputs of the model as it was.</summary>
+    /// <param name="model">A model of any family, on the CPU.</param>
+    /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
+    /// <param name="calibration">Data as the model will see them: for each map at least as many rows (tokens that it is applied to) as it has inputs.</param>
+    /// <param name="gptq">Damping and order.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize"/>; or the data are too few. The model is as it was then.</exception>
+    public static QuantizationResult QuantizeGptq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, GptqOptions? gptq = null)
+    {
+        ArgumentNullException.ThrowIfNull(calibration);
+        gptq ??= new GptqOptions();
+        gptq.Validate();
+        var (module, maps, head) = Choose(model, options);
+        using IDisposable mode = no_grad();
+        var moments = maps.ToDictionary(m => m.Map, m => new InputMoments(m.Map.weight.size(1)));
+        try
+        {
+            Observe(model, module, moments, calibration);
+            string[] faults = [.. maps.Where(m => moments[m.Map].Rows < m.Map.weight.size(1)).Select(m => $"The linear map '{m.Name}' saw {moments[m.Map].Rows} rows, fewer than its {m.Map.weight.size(1)} inputs.")];
+            if (faults.Length > 0) throw new ArgumentException($"The calibration data are too small. {string.Join(" ", faults)} Give more or longer texts, or name such maps in {nameof(QuantizationOptions.Skip)}.", nameof(calibration));
+            return Replace(maps, head, options, map => Gptq.Quantize(map.weight, moments[map].Sum, options.Format, gptq));
+        }
+        finally
+        {
+            foreach (InputMoments sums in moments.Values) sums.Dispose();
+        }
+    }
+
+    private static void Observe(ITransformerModel model, nn.Module module, Dictionary<Projection, InputMoments> moments, IEnumerable<ModelInput> calibration)
+    {
+        bool training = module.training;
+        module.eval();
+        try
+        {
+            foreach (var (map, sums) in moments) map.Transform = sums;
+            foreach (ModelInput input in calibration)
+            {
+                using DisposeScope scope = NewDisposeScope();
+                model.Forward(input);
+            }
+        }
+        finally
+        {
+            foreach (Projection map in moments.Keys) map.Transform = null;
+            module.train(training);
+        }
+    }
+
+    private static (nn.Module Module, List<(string Name, Projection Map)> Maps, TiedHead? Head) Choose(ITransformerModel model, QuantizationOptions options)
+    {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
         nn.Module module = model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model));
         List<(string Name, Projection Map)> maps = Select(module, options);
-        TiedHead? head = options.HasQuantizedTiedHead ? SelectHead(module, options) : null;
+        return (module, maps, options.HasQuantizedTiedHead ? SelectHead(module, options) : null);
+    }
+
+    private static QuantizationResult Replace(List<(string Name, Projection Map)> maps, TiedHead? head, QuantizationOptions options, Func<Projection, QuantizedMatrix> quantize)
+    {
         long before = maps.Sum(m => m.Map.weight.numel() * m.Map.weight.element_size()), after = 0;
         using IDisposable mode = no_grad();
         if (head is not null) head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, options.Format), options.Scheme);
         foreach (var (_, map) in maps)
         {
-            var weight = QuantizedMatrix.Quantize(map.weight, options.Format);
+            QuantizedMatrix weight = quantize(map);
             after += weight.ByteCount;
             new QuantizedProjection(weight, options.Scheme).Replace(map);
         }

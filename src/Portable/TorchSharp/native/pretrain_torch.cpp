@@ -631,39 +631,14 @@ PT_EXPORT int32_t pt_set_deterministic(int32_t on, int32_t warn_only) {
 
 namespace {
 
+// Eight tiles of 16 rows: 0–3 are C, 4 and 5 the rows' halves of A, 6 and 7 the columns' of B.
 struct alignas(64) TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint16_t row_bytes[16];
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
-const TileConfig tile_config;
-
-// 32 rows of C, in 2×2 tiles, for one panel of columns after the other. Tiles 0–3 are C, 4 and 5 the rows' halves of A, 6 and 7 the columns' of B.
-#define PT_TILE_PRODUCT(NAME, MULTIPLY)                                                                                        \
-  PT_TILES void NAME(const char* a, const char* b, char* c, int64_t steps, int64_t panels, int64_t b_panel, int64_t c_row, int32_t add) { \
-    for (int64_t p = 0; p < panels; p++, b += b_panel, c += 128) {                                                             \
-      if (add) {                                                                                                               \
-        _tile_loadd(0, c, c_row); _tile_loadd(1, c + 64, c_row);                                                               \
-        _tile_loadd(2, c + 16 * c_row, c_row); _tile_loadd(3, c + 16 * c_row + 64, c_row);                                     \
-      } else {                                                                                                                 \
-        _tile_zero(0); _tile_zero(1); _tile_zero(2); _tile_zero(3);                                                            \
-      }                                                                                                                        \
-      const char *x = a, *y = b;                                                                                               \
-      for (int64_t s = 0; s < steps; s++, x += 2048, y += 2048) {                                                              \
-        _tile_loadd(4, x, 64); _tile_loadd(6, y, 64);                                                                          \
-        MULTIPLY(0, 4, 6);                                                                                                     \
-        _tile_loadd(7, y + 1024, 64);                                                                                          \
-        MULTIPLY(1, 4, 7);                                                                                                     \
-        _tile_loadd(5, x + 1024, 64);                                                                                          \
-        MULTIPLY(2, 5, 6);                                                                                                     \
-        MULTIPLY(3, 5, 7);                                                                                                     \
-      }                                                                                                                        \
-      _tile_stored(0, c, c_row); _tile_stored(1, c + 64, c_row);                                                               \
-      _tile_stored(2, c + 16 * c_row, c_row); _tile_stored(3, c + 16 * c_row + 64, c_row);                                     \
-    }                                                                                                                          \
-  }
-PT_TILE_PRODUCT(multiply_bf16, _tile_dpbf16ps)
-PT_TILE_PRODUCT(multiply_int8, _tile_dpbssd)
+const TileConfig tiles_32_by_32{.row_bytes = {64, 64, 64, 64, 64, 64, 64, 64}};
+const TileConfig tiles_32_by_24{.row_bytes = {64, 32, 64, 32, 64, 64, 64, 32}};
 
 // The unit's state is large, so that Linux gives it only to processes that ask (arch_prctl, ARCH_REQ_XCOMP_PERM of XTILEDATA).
 bool has_tiles() {
@@ -680,12 +655,67 @@ PT_EXPORT int32_t pt_has_tiles() {
   return has;
 }
 
-// C = A·B or C += A·B for 32 rows and `panels` times 32 columns, of bfloat16 into float32 or of int8 into int32. All are made of tiles, 16 rows of 64
-// bytes: A has two a step (its upper and its lower 16 rows), each panel of B likewise (its left and its right 16 columns; each row holds for
-// every column the elements of A's axis that meet in one 32-bit lane); C is a matrix with rows `c_row` bytes apart.
-PT_EXPORT PT_TILES void pt_tile_product(int32_t int8, const char* a, const char* b, char* c, int64_t steps, int64_t panels, int64_t b_panel, int64_t c_row, int32_t add) {
-  _tile_loadconfig(&tile_config);
-  (int8 ? multiply_int8 : multiply_bf16)(a, b, c, steps, panels, b_panel, c_row, add);
+// C = A·B or C += A·B for 32 rows and `panels` times 32 columns, of bfloat16 into float32. A and B are made of tiles, 16 rows of 64 bytes: A has two a
+// step (its upper and its lower 16 rows), each panel of B likewise (its left and its right 16 columns; each row holds two elements along A's axis for
+// every column). C is a matrix with rows `c_row` bytes apart.
+PT_EXPORT PT_TILES void pt_tile_product(const char* a, const char* b, char* c, int64_t steps, int64_t panels, int64_t b_panel, int64_t c_row, int32_t add) {
+  _tile_loadconfig(&tiles_32_by_32);
+  for (int64_t p = 0; p < panels; p++, b += b_panel, c += 128) {
+    if (add) {
+      _tile_loadd(0, c, c_row);
+      _tile_loadd(1, c + 64, c_row);
+      _tile_loadd(2, c + 16 * c_row, c_row);
+      _tile_loadd(3, c + 16 * c_row + 64, c_row);
+    } else {
+      _tile_zero(0);
+      _tile_zero(1);
+      _tile_zero(2);
+      _tile_zero(3);
+    }
+    const char *x = a, *y = b;
+    for (int64_t s = 0; s < steps; s++, x += 2048, y += 2048) {
+      _tile_loadd(4, x, 64);
+      _tile_loadd(6, y, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(7, y + 1024, 64);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_loadd(5, x + 1024, 64);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+    }
+    _tile_stored(0, c, c_row);
+    _tile_stored(1, c + 64, c_row);
+    _tile_stored(2, c + 16 * c_row, c_row);
+    _tile_stored(3, c + 16 * c_row + 64, c_row);
+  }
+  _tile_release();
+}
+
+// C = A·B for `blocks` times 32 rows and 24 columns, of unsigned bytes by signed ones into int32. A has rows `a_row` bytes apart, 64 of them a step; B has
+// 96 bytes for every four places along A's rows, four for each column; C is 24 wide.
+PT_EXPORT PT_TILES void pt_tile_bytes(const char* a, int64_t a_row, const char* b, char* c, int64_t steps, int64_t blocks) {
+  _tile_loadconfig(&tiles_32_by_24);
+  for (int64_t block = 0; block < blocks; block++, a += 32 * a_row, c += 32 * 96) {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    const char *x = a, *y = b;
+    for (int64_t s = 0; s < steps; s++, x += 64, y += 16 * 96) {
+      _tile_loadd(4, x, a_row);
+      _tile_loadd(6, y, 96);
+      _tile_dpbusd(0, 4, 6);
+      _tile_loadd(7, y + 64, 96);
+      _tile_dpbusd(1, 4, 7);
+      _tile_loadd(5, x + 16 * a_row, a_row);
+      _tile_dpbusd(2, 5, 6);
+      _tile_dpbusd(3, 5, 7);
+    }
+    _tile_stored(0, c, 96);
+    _tile_stored(1, c + 64, 96);
+    _tile_stored(2, c + 16 * 96, 96);
+    _tile_stored(3, c + 16 * 96 + 64, 96);
+  }
   _tile_release();
 }
 #else

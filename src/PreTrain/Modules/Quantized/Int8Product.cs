@@ -18,6 +18,7 @@ internal static unsafe class Int8Product
     internal const long MostInputs = int.MaxValue / (255 * 127);
 
     private const int TileRows = 4;
+    private const int BlocksTogether = 4;        // of the matrix unit, 32 rows each
     private const long BlockBytes = 384 << 10;   // of rows, which stay in a core's second cache while it runs through the outputs
 
     /// <summary>Multiplies.</summary>
@@ -26,10 +27,10 @@ internal static unsafe class Int8Product
     /// <param name="bias">(O), float32, or null.</param>
     /// <returns>(N, O), float32.</returns>
     internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias) =>
-        AvxVnni.IsSupported ? Apply<DotByteProducts>(x, weight, bias) : Avx2.IsSupported ? Apply<WideByteProducts>(x, weight, bias) : Apply<PlainByteProducts>(x, weight, bias);
+        AvxVnni.IsSupported ? Apply<DotByteProducts>(x, weight, bias, MatrixUnit.IsSupported) : Avx2.IsSupported ? Apply<WideByteProducts>(x, weight, bias) : Apply<PlainByteProducts>(x, weight, bias);
 
-    /// <summary>Multiplies in the given way.</summary>
-    internal static Tensor Apply<P>(Tensor x, QuantizedMatrix weight, Tensor? bias) where P : struct, IByteProducts
+    /// <summary>Multiplies in the given way, whole blocks of rows on the matrix unit if that is wanted and the inputs fill its tiles.</summary>
+    internal static Tensor Apply<P>(Tensor x, QuantizedMatrix weight, Tensor? bias, bool inTiles = false) where P : struct, IByteProducts
     {
         Tensor y = empty([x.size(0), weight.Outputs], dtype: ScalarType.Float32);
         if (y.numel() == 0) return y;
@@ -50,13 +51,14 @@ internal static unsafe class Int8Product
         long count = rows.Count, panels = weight.Layout.Panels;
         long block = Math.Max(TileRows, BlockBytes / rows.Stride / TileRows * TileRows), blocks = (count + block - 1) / block;
         int chunks = ParallelLoop.Chunks(panels, 4);
+        inTiles &= rows.Stride % MatrixUnit.RowBytes == 0;
         ParallelLoop.For((int)(blocks * chunks), [MethodImpl(ParallelLoop.Hot)] (task) =>
         {
             var (from, to) = ParallelLoop.Range(panels, chunks, task % chunks);
             long first = task / chunks * block, end = Math.Min(count, first + block);
             for (long p = from; p < to; p++)
             {
-                long r = first;
+                long r = inTiles ? Blocks(in job, first, end, p) : first;
                 for (; r + TileRows <= end; r += TileRows) Tile4<P>(in job, r, p);
                 for (; r < end; r++) Tile1<P>(in job, r, p);
             }
@@ -70,6 +72,23 @@ internal static unsafe class Int8Product
         internal float* XScales, Scales, Bias, Y;
         internal int* XZeros, Sums;
         internal long Inner, Outputs;
+    }
+
+    /// <summary>As many rows as fill blocks of the matrix unit.</summary>
+    /// <returns>The first row that is left.</returns>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static long Blocks(in Job job, long row, long end, long panel)
+    {
+        int* sums = stackalloc int[BlocksTogether * MatrixUnit.Side * PanelLayout.Width];
+        var w = (sbyte*)job.Weight + panel * job.Inner * PanelLayout.Width;
+        while (end - row >= MatrixUnit.Side)
+        {
+            long blocks = Math.Min(BlocksTogether, (end - row) / MatrixUnit.Side);
+            MatrixUnit.MultiplyBytes(job.X + row * job.Inner, job.Inner, w, sums, job.Inner / MatrixUnit.RowBytes, blocks);
+            for (long r = 0; r < blocks * MatrixUnit.Side; r++) Finish(in job, row + r, panel, sums + r * PanelLayout.Width);
+            row += blocks * MatrixUnit.Side;
+        }
+        return row;
     }
 
     [MethodImpl(ParallelLoop.Hot)]

@@ -7,8 +7,8 @@ namespace PreTrain.Modules.Quantized;
 internal readonly record struct QuantizationGrid(float Scale, int Zero, int Lowest, int Highest)
 {
     /// <summary>
-    /// The grid of weights: from the least to the largest with a zero point, else to the largest size on both sides. With 4 bits, which count one further down than up, the step is 2/15 of that
-    /// size, so that neither end is off by more than half a step.
+    /// The grid of weights: from the least to the largest with a zero point, else to the largest size on both sides. With 4 bits, which count one further down than up, the step is that size by 7,
+    /// 7.5 or 8, whichever gives the least sum of squared errors.
     /// </summary>
     internal static QuantizationGrid Of(ReadOnlySpan<float> weights, QuantizedFormat format)
     {
@@ -16,20 +16,43 @@ internal readonly record struct QuantizationGrid(float Scale, int Zero, int Lowe
         foreach (float w in weights) (least, largest) = (Math.Min(least, w), Math.Max(largest, w));
         float size = Math.Max(-least, largest);
         if (!float.IsFinite(size)) throw new ArgumentException("A matrix with values that are not finite cannot be quantized.");
-        float scale = format switch
+        if (format.Bits == 8) return new(Rounded(size / 127), 0, -127, 127);
+        if (!format.IsSymmetric)
         {
-            { Bits: 8 } => size / 127,
-            { IsSymmetric: true } => size / 7.5f,
-            _ => (largest - least) / 15,
-        };
-        if (format.HasHalfScales) scale = (float)(Half)scale;
-        if (!float.IsFinite(scale)) throw new ArgumentException($"A scale of weights up to {size} is beyond float16; set {nameof(QuantizedFormat.HasHalfScales)} to false.");
-        if (format.Bits == 8) return new(scale, 0, -127, 127);
-        return format.IsSymmetric ? new(scale, 0, -8, 7) : new(scale, scale == 0 ? 0 : (int)Math.Clamp(MathF.Round(-least / scale), 0, 15), 0, 15);
+            float scale = Rounded((largest - least) / 15);
+            return new(scale, scale == 0 ? 0 : (int)Math.Clamp(MathF.Round(-least / scale), 0, 15), 0, 15);
+        }
+        QuantizationGrid best = default;
+        double bestError = double.PositiveInfinity;
+        foreach (float steps in (ReadOnlySpan<float>)[7.5f, 8, 7])
+        {
+            var grid = new QuantizationGrid(Rounded(size / steps), 0, -8, 7);
+            double error = grid.Error(weights);
+            if (error < bestError) (best, bestError) = (grid, error);
+        }
+        return best;
+
+        float Rounded(float scale)
+        {
+            if (format.HasHalfScales) scale = (float)(Half)scale;
+            return float.IsFinite(scale) ? scale : throw new ArgumentException($"A scale of weights up to {size} is beyond float16; set {nameof(QuantizedFormat.HasHalfScales)} to false.");
+        }
     }
 
     /// <summary>The code whose value is nearest.</summary>
     internal int Code(float weight) => Scale == 0 ? Zero : (int)Math.Clamp(MathF.Round(weight / Scale) + Zero, Lowest, Highest);
+
+    /// <summary>The sum of squared errors.</summary>
+    internal double Error(ReadOnlySpan<float> weights)
+    {
+        double sum = 0;
+        foreach (float weight in weights)
+        {
+            double error = weight - Value(Code(weight));
+            sum += error * error;
+        }
+        return sum;
+    }
 
     /// <summary>What a code stands for.</summary>
     internal float Value(int code) => (code - Zero) * Scale;

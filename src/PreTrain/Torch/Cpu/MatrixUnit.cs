@@ -20,13 +20,22 @@ internal static unsafe class MatrixUnit
     /// <summary>Bytes of A's 32 rows, or of a panel of B, in one step along the inner axis.</summary>
     internal const int StepBytes = Side * RowBytes;
 
-    private static readonly delegate* unmanaged[SuppressGCTransition]<int, byte*, byte*, byte*, long, long, long, long, int, void> s_product = Find();
+    private static readonly delegate* unmanaged<byte*, byte*, byte*, long, long, long, long, int, void> s_product;
+    private static readonly delegate* unmanaged<byte*, long, sbyte*, int*, long, long, void> s_bytes;
+
+    static MatrixUnit()
+    {
+        if (!Vector512.IsHardwareAccelerated || !Avx512BW.IsSupported || !NativeLibrary.TryLoad("pretrain_torch", typeof(torch).Assembly, null, out nint library)
+            || !NativeLibrary.TryGetExport(library, "pt_has_tiles", out nint has) || ((delegate* unmanaged<int>)has)() == 0)
+            return;
+        s_product = (delegate* unmanaged<byte*, byte*, byte*, long, long, long, long, int, void>)NativeLibrary.GetExport(library, "pt_tile_product");
+        s_bytes = (delegate* unmanaged<byte*, long, sbyte*, int*, long, long, void>)NativeLibrary.GetExport(library, "pt_tile_bytes");
+    }
 
     /// <summary>Whether there is one, and somebody who can use it.</summary>
     internal static bool IsSupported => s_product != null;
 
-    /// <summary>C = A·B, or C += A·B, of bfloat16 into 32-bit numbers or of signed bytes into 32-bit integers.</summary>
-    /// <param name="bytes">Whether the elements are signed bytes.</param>
+    /// <summary>C = A·B, or C += A·B, of bfloat16 into 32-bit numbers.</summary>
     /// <param name="a">32 rows: in each step of 64 bytes along them two tiles, the upper rows and the lower.</param>
     /// <param name="b">Panels of 32 columns: in each step two tiles, the left columns and the right, whose rows hold what meets in a 32-bit lane, for every column.</param>
     /// <param name="c">32 rows of 32-bit elements.</param>
@@ -35,15 +44,15 @@ internal static unsafe class MatrixUnit
     /// <param name="panelBytes">The distance of two panels of B.</param>
     /// <param name="rowBytes">The distance of two rows of C.</param>
     /// <param name="add">Whether to add to what C holds.</param>
-    internal static void Multiply(bool bytes, byte* a, byte* b, byte* c, long steps, long panels, long panelBytes, long rowBytes, bool add) =>
-        s_product(bytes ? 1 : 0, a, b, c, steps, panels, panelBytes, rowBytes, add ? 1 : 0);
+    internal static void Multiply(byte* a, byte* b, byte* c, long steps, long panels, long panelBytes, long rowBytes, bool add) =>
+        s_product(a, b, c, steps, panels, panelBytes, rowBytes, add ? 1 : 0);
 
-    private static delegate* unmanaged[SuppressGCTransition]<int, byte*, byte*, byte*, long, long, long, long, int, void> Find()
-    {
-        if (!Vector512.IsHardwareAccelerated || !Avx512BW.IsSupported || !NativeLibrary.TryLoad("pretrain_torch", typeof(torch).Assembly, null, out nint library)
-            || !NativeLibrary.TryGetExport(library, "pt_has_tiles", out nint has) || !NativeLibrary.TryGetExport(library, "pt_tile_product", out nint product)
-            || ((delegate* unmanaged<int>)has)() == 0)
-            return null;
-        return (delegate* unmanaged[SuppressGCTransition]<int, byte*, byte*, byte*, long, long, long, long, int, void>)product;
-    }
+    /// <summary>C = A·B of bytes by signed bytes, for rows 32 by 32 and 24 columns.</summary>
+    /// <param name="a">The rows, of 64 bytes for each step.</param>
+    /// <param name="rowBytes">The distance of two rows of A.</param>
+    /// <param name="b">For every four places along A's rows 96 bytes, four for each column.</param>
+    /// <param name="c">Rows of 24.</param>
+    /// <param name="steps">The number of steps.</param>
+    /// <param name="blocks">The number of times 32 rows.</param>
+    internal static void MultiplyBytes(byte* a, long rowBytes, sbyte* b, int* c, long steps, long blocks) => s_bytes(a, rowBytes, b, c, steps, blocks);
 }

@@ -116,7 +116,7 @@ internal static unsafe class TileProduct
         {
             long run = Math.Min(Run, steps - s);
             for (long i = 0; i < run; i++) a.PackStep(first, rows, firstStep + s + i, inner, isInnerAlong: true, left + i * MatrixUnit.StepBytes);
-            MatrixUnit.Multiply(false, left, tiles + s * MatrixUnit.StepBytes, c, run, panels, panelBytes, rowBytes, add || s > 0);
+            MatrixUnit.Multiply(left, tiles + s * MatrixUnit.StepBytes, c, run, panels, panelBytes, rowBytes, add || s > 0);
         }
     }
 

@@ -10,7 +10,7 @@ public sealed class Int8ProductTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();
 
-    public static TheoryData<int, int, int> Shapes => new() { { 1, 5, 7 }, { 1, 47, 53 }, { 4, 48, 24 }, { 7, 131, 71 }, { 23, 37, 151 } };
+    public static TheoryData<int, int, int> Shapes => new() { { 1, 5, 7 }, { 1, 47, 53 }, { 4, 48, 24 }, { 7, 131, 71 }, { 23, 37, 151 }, { 70, 128, 53 }, { 165, 192, 48 } };
 
     public void Dispose() => _scope.Dispose();
 

@@ -1,0 +1,85 @@
+using System.Text.Json;
+
+namespace PreTrain.Cli.Tests.Commands;
+
+public class QuantizeCommandTests
+{
+    [Theory]
+    [InlineData("int8")]
+    [InlineData("int8-weights")]
+    public void Quantize_Scheme_GivesNearLogitsAndASmallerFile(string scheme)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+
+        ToolResult result = ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["small"], "--scheme", scheme, "--tied-head", "--json");
+
+        Assert.Equal(["output", "maps", "bytesBefore", "bytesAfter", "fileBytes"], result.Keys());
+        JsonElement json = result.Json();
+        Assert.Equal(8, json.GetProperty("maps").GetInt32());
+        Assert.Equal(new FileInfo(Path.Combine(folder["small"], "model.safetensors")).Length, json.GetProperty("fileBytes").GetInt64());
+        Assert.True(json.GetProperty("fileBytes").GetInt64() < new FileInfo(Path.Combine(folder["model"], "model.safetensors")).Length);
+        double[] before = Logits(folder["model"]), after = Logits(folder["small"]);
+        double error = Math.Sqrt(before.Zip(after, (a, b) => (a - b) * (a - b)).Sum() / before.Sum(a => a * a));
+        Assert.InRange(error, 1e-6, 0.05);
+        Assert.Equal(0, ToolRunner.Run("generate", "--model", folder["small"], "--prompt", "The", "--max-new-tokens", "3").ExitCode);
+    }
+
+    [Fact]
+    public void Quantize_Gptq_ReadsTheText()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string data = folder.Write("text.txt", TinyModel.Text(50));
+
+        ToolResult result = ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["small"], "--scheme", "int8-weights", "--method", "gptq", "--data", data);
+        ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["nearest"], "--scheme", "int8-weights");
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Contains("8 linear maps", result.Output);
+        Assert.NotEqual(File.ReadAllBytes(Path.Combine(folder["nearest"], "model.safetensors")), File.ReadAllBytes(Path.Combine(folder["small"], "model.safetensors")));
+        Assert.Equal(0, ToolRunner.Run("evaluate", "perplexity", "--model", folder["small"], "--data", data).ExitCode);
+    }
+
+    [Theory]
+    [InlineData(new[] { "--scheme", "int4" }, "must be divisible by GroupSize (64)")]
+    [InlineData(new[] { "--scheme", "int3" }, "--scheme (int3) must be int8, int8-weights or int4.")]
+    [InlineData(new[] { "--group-size", "32" }, "--group-size and --symmetric go with --scheme int4.")]
+    [InlineData(new[] { "--method", "gptq" }, "--method gptq needs --data")]
+    [InlineData(new[] { "--skip", "nowhere*" }, "the pattern 'nowhere*' fits no linear map")]
+    public void Quantize_WrongOptions_EndsWith2(string[] options, string message)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+
+        ToolResult result = ToolRunner.Run(["quantize", "--model", folder["model"], "--output", folder["small"], .. options]);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(message, result.Error);
+        Assert.False(Directory.Exists(folder["small"]));
+    }
+
+    [Fact]
+    public void Quantize_FewData_EndsWith2()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string data = folder.Write("text.txt", TinyModel.Text(1));
+
+        ToolResult result = ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["small"], "--method", "gptq", "--data", data);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("The calibration data are too small.", result.Error);
+    }
+
+    [Fact]
+    public void Quantize_OutputIsTheModel_EndsWith2()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        Assert.Contains("must be another folder", ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["model"]).Error);
+    }
+
+    private static double[] Logits(string model) =>
+        [.. ToolRunner.Run("logits", "--model", model, "--ids", "5,1,2", "--json").Json().GetProperty("logits").EnumerateArray().Select(value => value.GetDouble())];
+}

@@ -1,0 +1,162 @@
+using PreTrain.Models;
+using PreTrain.Models.Gpt;
+using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
+using PreTrain.Quantization;
+using PreTrain.Tests.Modules;
+using TorchSharp;
+using static PreTrain.Tests.Modules.Values;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Quantization;
+
+[Collection(nameof(RunsAlone))]
+public sealed class GptqTests : IDisposable
+{
+    private readonly DisposeScope _scope = NewDisposeScope();
+
+    public static TheoryData<int, int, bool, bool> Formats => new() { { 8, 0, true, false }, { 8, 0, true, true }, { 4, 32, false, false }, { 4, 32, false, true } };
+
+    public void Dispose() => _scope.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Quantize_AnyFormat_HasTheCodesOfOneEliminationAfterTheOther(int bits, int group, bool symmetric, bool ordered)
+    {
+        const int outputs = 11, inputs = 64, rows = 97;
+        Tensor x = Normal([rows, inputs], 3).matmul(Normal([inputs, inputs], 5)) / 8, weight = Normal([outputs, inputs], 7);
+        x[.., 13] = zeros([rows]);
+        Tensor moments = x.t().matmul(x);
+        using QuantizedMatrix matrix = Gptq.Quantize(weight, moments, new QuantizedFormat { Bits = bits, GroupSize = group, IsSymmetric = symmetric }, new GptqOptions { OrdersBySize = ordered });
+        double[] expected = Reference(Doubles(weight), Doubles(moments), outputs, inputs, bits, group, ordered), actual = Doubles(matrix.Dequantize());
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-5);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void QuantizeGptq_RealActivations_ErrsLessThanTheNearest(bool ordered)
+    {
+        QuantizationOptions options = new() { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32 };
+        ModelInput[] data = [.. Enumerable.Range(0, 40).Select(i => new ModelInput { Ids = Ids(2, 19, (ulong)i) })];
+        using GptModel plain = Model(), nearest = Model(), better = Model();
+        var inputs = plain.modules().OfType<Projection>().ToDictionary(m => m, m => new InputMoments(m.weight.size(1)));
+        foreach (var (map, sums) in inputs) map.Transform = sums;
+        foreach (ModelInput input in data) Logits(plain, input);
+        Quantizer.Quantize(nearest, options);
+        QuantizationResult result = Quantizer.QuantizeGptq(better, options, data, new GptqOptions { OrdersBySize = ordered });
+        Assert.Equal(8, result.Maps.Count);
+        foreach (var ((map, near), gptq) in plain.modules().OfType<Projection>().Zip(Weights(nearest)).Zip(Weights(better)))
+        {
+            double before = Error(map, near), after = Error(map, gptq);
+            Assert.True(after < 0.9 * before, $"{after}, not much less than {before}");
+        }
+        foreach (Projection map in inputs.Keys) map.Transform = null;
+        ModelInput unseen = new() { Ids = Ids(2, 19, 101) };
+        Tensor expected = Logits(plain, unseen);
+        double far = (Logits(nearest, unseen) - expected).norm().item<float>(), close = (Logits(better, unseen) - expected).norm().item<float>();
+        Assert.True(close < far, $"{close}, not less than {far}");
+
+        // The mean square of what the map's outputs are off by.
+        double Error(Projection map, QuantizedMatrix codes)
+        {
+            Tensor off = codes.Dequantize() - map.weight.detach();
+            return (off.matmul(inputs[map].Sum) * off).sum().item<float>();
+        }
+    }
+
+    [Fact]
+    public void QuantizeGptq_FewData_AreRefusedAndChangeNothing()
+    {
+        using GptModel model = Model();
+        ModelInput input = new() { Ids = Ids(2, 19, 3) };
+        Tensor before = Logits(model, input);
+        string message = Assert.Throws<ArgumentException>(() => Quantizer.QuantizeGptq(model, new QuantizationOptions(), [input])).Message;
+        Assert.Contains("The linear map 'blocks.0.qkv' saw 38 rows, fewer than its 96 inputs.", message, StringComparison.Ordinal);
+        Assert.Equal(Bytes(before), Bytes(Logits(model, input)));
+        Assert.Equal("Damping (0) must be a positive number.", Assert.Throws<ArgumentException>(() => Quantizer.QuantizeGptq(model, new QuantizationOptions(), [input], new GptqOptions { Damping = 0 })).Message);
+    }
+
+    [Fact]
+    public void QuantizeGptq_LeavesNoTensor()
+    {
+        ModelInput[] data = [.. Enumerable.Range(0, 12).Select(i => new ModelInput { Ids = Ids(2, 19, (ulong)i) })];
+        Evaluate();
+        long before = LiveTensors.Count();
+        for (int i = 0; i < 2; i++) Evaluate();
+        Assert.Equal(before, LiveTensors.Count());
+
+        void Evaluate()
+        {
+            using DisposeScope scope = NewDisposeScope();
+            using GptModel model = Model();
+            Quantizer.QuantizeGptq(model, new QuantizationOptions { Skip = ["*feed_forward_output"] }, data);
+        }
+    }
+
+    /// <summary>Equations 2 and 3 of the paper as they stand: after each input its row and column are eliminated from the inverse.</summary>
+    private static double[] Reference(double[] weight, double[] moments, int outputs, int inputs, int bits, int group, bool ordered)
+    {
+        int[] order = [.. Enumerable.Range(0, inputs)];
+        if (ordered) order = [.. order.OrderByDescending(i => moments[i * inputs + i])];
+        for (int i = 0; i < inputs; i++)
+        {
+            if (moments[i * inputs + i] != 0) continue;
+            moments[i * inputs + i] = 1;
+            for (int o = 0; o < outputs; o++) weight[o * inputs + i] = 0;
+        }
+        double damping = 0.01 * Enumerable.Range(0, inputs).Average(i => moments[i * inputs + i]);
+        for (int i = 0; i < inputs; i++) moments[i * inputs + i] += damping;
+        double[] inverse = Doubles(linalg.inv(tensor(moments, [inputs, inputs])));
+        int run = group == 0 ? inputs : group;
+        double[] fixedWeight = [.. weight], values = new double[weight.Length];
+        var grids = new (double Step, double Zero)[outputs, inputs / run];
+        foreach (int i in order)
+        {
+            for (int o = 0; o < outputs; o++)
+            {
+                if (ordered || i % run == 0)
+                {
+                    int first = i / run * run;
+                    double[] row = (ordered ? fixedWeight : weight)[(o * inputs + first)..(o * inputs + first + run)];
+                    double least = Math.Min(0, row.Min()), largest = Math.Max(0, row.Max());
+                    double step = bits == 8 ? Math.Max(-least, largest) / 127 : (largest - least) / 15;
+                    grids[o, i / run] = (step, bits == 8 ? 0 : Math.Round(-least / step));
+                }
+                var (size, zero) = grids[o, i / run];
+                (double lowest, double highest) = bits == 8 ? (-127, 127) : (0 - zero, 15 - zero);
+                double value = Math.Clamp(Math.Round(weight[o * inputs + i] / size), lowest, highest) * size;
+                values[o * inputs + i] = value;
+                double error = (weight[o * inputs + i] - value) / inverse[i * inputs + i];
+                for (int k = 0; k < inputs; k++) weight[o * inputs + k] -= error * inverse[i * inputs + k];
+            }
+            double[] column = [.. Enumerable.Range(0, inputs).Select(k => inverse[k * inputs + i])];
+            double pivot = column[i];
+            for (int a = 0; a < inputs; a++)
+                for (int b = 0; b < inputs; b++) inverse[a * inputs + b] -= column[a] * column[b] / pivot;
+        }
+        return values;
+    }
+
+    private static GptModel Model()
+    {
+        using var generator = new Generator(5);
+        var model = new GptModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 96, Dropout = 0, InitializerRange = 0.2 }, generator: generator);
+        model.eval();
+        return model;
+    }
+
+    private static IEnumerable<QuantizedMatrix> Weights(GptModel model) => model.modules().OfType<Projection>().Select(m => ((QuantizedProjection)m.Transform!).Weight);
+
+    private static Tensor Ids(int rows, int length, ulong seed)
+    {
+        using var generator = new Generator(seed);
+        return randint(0, 43, [rows, length], dtype: ScalarType.Int64, generator: generator);
+    }
+
+    private static Tensor Logits(GptModel model, ModelInput input)
+    {
+        using IDisposable mode = no_grad();
+        return model.Forward(input).Logits;
+    }
+}
