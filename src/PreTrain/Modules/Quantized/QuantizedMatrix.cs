@@ -1,4 +1,6 @@
 // O outputs, I inputs, G groups of a row
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -100,7 +102,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         PanelLayout layout = Layout;
         long outputs = Outputs, inputs = Inputs, groups = Groups, group = inputs / groups;
         int chunks = ParallelLoop.Chunks(outputs, 16);
-        ParallelLoop.For(chunks, chunk =>
+        ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
             var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
             for (long o = from; o < to; o++)
@@ -109,12 +111,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                 for (long g = 0; g < groups; g++)
                 {
                     long place = PanelLayout.PlaceOf(o, g, groups);
-                    float scale = scales[place], zero = zeros == null ? 0 : zeros[place];
-                    for (long i = g * group; i < (g + 1) * group; i++)
-                    {
-                        byte code = row[i / layout.Step * (PanelLayout.Width * 4) + i % 4];
-                        w[o * inputs + i] = (Decode(code, layout.Bits, zeros == null, layout.IsHigh(i)) - zero) * scale;
-                    }
+                    Group(row, g * group, (g + 1) * group, layout, zeros == null, scales[place], zeros == null ? 0 : zeros[place], w + o * inputs);
                 }
             }
         });
@@ -128,6 +125,34 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         _scales.Dispose();
         _zeros?.Dispose();
         _sums?.Dispose();
+    }
+
+    /// <summary>The values of one row's inputs that share a scale.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static void Group(byte* row, long from, long to, PanelLayout layout, bool isSigned, float scale, float zero, float* w)
+    {
+        Vector128<int> sign = Vector128.Create(isSigned ? 8 : 0);
+        long i = from;
+        for (; i + layout.Step <= to; i += layout.Step)
+        {
+            byte* four = row + i / layout.Step * (PanelLayout.Width * 4);
+            Vector128<byte> bytes = Vector128.CreateScalarUnsafe(*(uint*)four).AsByte();
+            if (layout.Bits == 8)
+            {
+                Vector128<int> codes = Vector128.WidenLower(Vector128.WidenLower(bytes.AsSByte()));
+                ((Vector128.ConvertToSingle(codes) - Vector128.Create(zero)) * scale).Store(w + i);
+                continue;
+            }
+            Vector128<int> pairs = Vector128.WidenLower(Vector128.WidenLower(bytes)).AsInt32();
+            Vector128<int> low = ((pairs & Vector128.Create(15)) ^ sign) - sign, high = (pairs >>> 4 ^ sign) - sign;
+            ((Vector128.ConvertToSingle(low) - Vector128.Create(zero)) * scale).Store(w + i);
+            ((Vector128.ConvertToSingle(high) - Vector128.Create(zero)) * scale).Store(w + i + 4);
+        }
+        for (; i < to; i++)
+        {
+            byte code = row[i / layout.Step * (PanelLayout.Width * 4) + i % 4];
+            w[i] = (Decode(code, layout.Bits, isSigned, layout.IsHigh(i)) - zero) * scale;
+        }
     }
 
     /// <summary>A matrix of codes that somebody chose: the nearest, or those of a method that looks at data.</summary>
