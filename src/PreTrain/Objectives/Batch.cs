@@ -35,6 +35,9 @@ public sealed record Batch
     /// <summary>A class for each sequence; null for none.</summary>
     public long[]? Labels { get; init; }
 
+    /// <summary>A number for each sequence that is to be predicted, and whose <see cref="Targets"/> are but 0 then; null for none.</summary>
+    public float[]? Values { get; init; }
+
     /// <summary>An image for each row, of a batch that has no tokens; null for none. As many patches of each count.</summary>
     public ImageBatch? Images { get; init; }
 
@@ -72,6 +75,7 @@ public sealed record Batch
                 AttentionMask = Slice(AttentionMask, first, count),
                 TokenTypes = Slice(TokenTypes, first, count),
                 Labels = Slice(Labels, first, count),
+                Values = Slice(Values, first, count),
                 Images = Images?.Slice(first, count),
                 OtherViews = OtherViews?.Slice(first, count),
                 Seed = unchecked(Seed + first),
@@ -81,7 +85,7 @@ public sealed record Batch
         return pieces;
     }
 
-    private long[]? Slice(long[]? values, int firstRow, int rows)
+    private T[]? Slice<T>(T[]? values, int firstRow, int rows)
     {
         if (values is null) return null;
         int width = values.Length / Rows;

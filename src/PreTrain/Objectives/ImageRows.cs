@@ -72,7 +72,7 @@ internal sealed class ImageRows
     internal IBatchSource Open(RandomStreams streams, JsonObject? state, int size, int channels, int batchSize, Func<ImageBatch[], long, Batch> make)
     {
         ImagePreparation[] views = Prepare(size, channels);
-        var sampler = new ImageSampler(_trainCount, unchecked((ulong)streams.SeedOf("data")));
+        var sampler = new ItemSampler(_trainCount, unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
         return SampledRows.Open(() => sampler.State, sampler.Next, streams.SeedOf("mask"), batchSize, (places, seeds) =>
             make(Load(places, views, size, channels, (image, view, row, target) => views[view].Changed(image, SeedOf(seeds[row], view), target)), unchecked((long)seeds[0])));

@@ -247,7 +247,7 @@ public sealed class MaskedAutoencodingTests : IDisposable
         Assert.StartsWith("The model's head is ImageClassification, and masked autoencoding needs MaskedAutoencoder. Create the model with it.",
             Assert.Throws<ArgumentException>(() => objective.Open(new(3), classifier, 3)).Message);
         using VitModel model = Create();
-        Assert.StartsWith("Position (99) of epoch 0 must be at least 0 and less than the 23 images.",
+        Assert.StartsWith("Position (99) of epoch 0 must be at least 0 and less than the 23 items.",
             Assert.Throws<ArgumentException>(() => objective.Open(new(3), model, 3, new() { ["epoch"] = 0L, ["position"] = 99L })).Message);
         Assert.Contains("leaves none for training", Assert.Throws<CorpusException>(() => new MaskedAutoencoding(_images, s_options with { ValidationFraction = 0.99 })).Message);
         Batch text = new() { Inputs = [1], Targets = [1], Rows = 1, Length = 1, ValidTargets = 1 };

@@ -1,7 +1,7 @@
-namespace PreTrain.Data.Images;
+namespace PreTrain.Data;
 
-/// <summary>Visits every image once in each epoch, in a pseudo-random order that needs no memory.</summary>
-internal sealed class ImageSampler
+/// <summary>Visits every item once in each epoch, in a pseudo-random order that needs no memory.</summary>
+internal sealed class ItemSampler
 {
     private const ulong OrderPurpose = 7;
 
@@ -9,9 +9,9 @@ internal sealed class ImageSampler
     private IndexPermutation _order;
     private SamplerState _state;
 
-    /// <param name="count">The images, at least one.</param>
+    /// <param name="count">The items, at least one.</param>
     /// <param name="seed">What the order follows from.</param>
-    internal ImageSampler(long count, ulong seed)
+    internal ItemSampler(long count, ulong seed)
     {
         _count = count;
         State = new SamplerState(seed, 0, 0);
@@ -25,18 +25,18 @@ internal sealed class ImageSampler
         set
         {
             if (value.Epoch < 0 || value.Position < 0 || value.Position >= _count)
-                throw new ArgumentException($"Position ({value.Position}) of epoch {value.Epoch} must be at least 0 and less than the {_count} images. Use a state of the same images.", nameof(value));
+                throw new ArgumentException($"Position ({value.Position}) of epoch {value.Epoch} must be at least 0 and less than the {_count} items. Use a state of the same data.", nameof(value));
             _state = value;
             _order = new IndexPermutation(_count, SplitMix.Mix(value.Seed, (ulong)value.Epoch, OrderPurpose));
         }
     }
 
-    /// <summary>Draws the next image.</summary>
+    /// <summary>Draws the next item.</summary>
     internal long Next()
     {
-        long image = _order[_state.Position];
+        long item = _order[_state.Position];
         if (_state.Position + 1 < _count) _state = _state with { Position = _state.Position + 1 };
         else State = new SamplerState(_state.Seed, _state.Epoch + 1, 0);
-        return image;
+        return item;
     }
 }

@@ -1,0 +1,175 @@
+// B sequences, T tokens, L labels
+using System.Text.Json.Nodes;
+using PreTrain.Data;
+using PreTrain.Models;
+using PreTrain.Tokenization;
+using PreTrain.Torch;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Objectives;
+
+/// <summary>
+/// Tell the class of a text or of a pair of texts, several classes, or a number (Devlin et al. 2019, section 4.1; Radford et al. 2018, section 3.2), with a model whose head is
+/// <see cref="ModelHead.SequenceClassification"/>. The loss is the cross entropy of the class, the binary cross entropy of each label, or the squared error; a text is one target, and
+/// of <see cref="ClassificationTask.MultiLabel"/> as many as there are labels, so that the mean is that of PyTorch.
+/// </summary>
+public sealed class SequenceClassification : IObjective<ITransformerModel>
+{
+    private const int UnlimitedLength = 512;
+
+    private readonly LabelledTexts _texts, _train;
+    private readonly LabelledTexts? _validation;
+    private readonly TextTokenizer _tokenizer;
+    private readonly SequenceClassificationOptions _options;
+    private readonly int _outputs;
+    private readonly float[] _weights;
+
+    /// <summary>Splits labelled texts.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="tokenizer">The model's tokenizer, which puts its special tokens around each text or pair.</param>
+    /// <param name="options">How to learn.</param>
+    /// <exception cref="ArgumentException">An option is out of range or not one of the task.</exception>
+    /// <exception cref="CorpusException">All texts would be held out.</exception>
+    public SequenceClassification(LabelledTexts texts, TextTokenizer tokenizer, SequenceClassificationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        (_texts, _tokenizer, _options) = (texts, tokenizer, options ?? new());
+        _options.Validate();
+        _outputs = texts.Labels?.Count ?? 1;
+        if (texts.Task == ClassificationTask.Regression && (_options.ClassWeights is not null || _options.LabelSmoothing > 0 || _options.FocalGamma > 0))
+            throw new ArgumentException($"ClassWeights, LabelSmoothing and FocalGamma are for classes, and the task is {texts.Task}; leave them out.", nameof(options));
+        if (_options.ClassWeights is { } weights && weights.Count != _outputs)
+            throw new ArgumentException($"ClassWeights has {weights.Count} values, and there are {_outputs} labels; give one for each.", nameof(options));
+        _weights = [.. _options.ClassWeights?.Select(weight => (float)weight) ?? Enumerable.Repeat(1f, _outputs)];
+        (_train, _validation) = texts.Split(_options.ValidationFraction);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "sequence-classification";
+
+    /// <inheritdoc/>
+    public JsonObject Describe() => new()
+    {
+        ["objective"] = Name,
+        ["task"] = _texts.Task.ToString(),
+        ["texts"] = _texts.Count,
+        ["sha256"] = _texts.Fingerprint,
+        ["tokenizer"] = _tokenizer.Fingerprint,
+        ["contextLength"] = _options.ContextLength,
+        ["validationFraction"] = _options.ValidationFraction,
+        ["classWeights"] = _options.ClassWeights is { } weights ? new JsonArray([.. weights.Select(weight => JsonValue.Create(weight))]) : null,
+        ["labelSmoothing"] = _options.LabelSmoothing,
+        ["focalGamma"] = _options.FocalGamma,
+    };
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The model has another head, other labels or too small a vocabulary or context, or <paramref name="state"/> is not from such a source.</exception>
+    public IBatchSource Open(RandomStreams streams, ITransformerModel model, int batchSize, JsonObject? state = null)
+    {
+        var (length, knowsTypes) = Limits(model);
+        var sampler = new ItemSampler(_train.Count, unchecked((ulong)streams.SeedOf("data")));
+        sampler.State = DataRules.StateOf(state, sampler.State);
+        return SampledRows.Open(() => sampler.State, sampler.Next, streams.SeedOf("mask"), batchSize,
+            (places, _) => Make([.. places.Select(place => _train.Examples[(int)place])], length, knowsTypes));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The model has another head, other labels or too small a vocabulary or context.</exception>
+    public IEnumerable<Batch> Evaluation(ITransformerModel model, int batchSize)
+    {
+        var (length, knowsTypes) = Limits(model);
+        return _validation?.Examples.Chunk(batchSize).Select(examples => Make(examples, length, knowsTypes)) ?? [];
+    }
+
+    /// <inheritdoc/>
+    public Tensor Loss(ITransformerModel model, Batch batch, double normalizer)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(batch);
+        using DisposeScope scope = NewDisposeScope();
+        var (input, _) = BatchTensors.Of(batch, model.Device);
+        Tensor logits = model.Forward(input).Logits.to(ScalarType.Float32);   // (B, L)
+        if (logits.ndim != 2 || logits.size(1) != _outputs)
+            throw new ArgumentException($"The model's scores ({string.Join(", ", logits.shape)}) must be (B, {_outputs}), one for each label.", nameof(model));
+        Tensor loss = _texts.Task switch
+        {
+            ClassificationTask.SingleLabel => OfClass(logits, batch),
+            ClassificationTask.MultiLabel => OfLabels(logits, batch),
+            _ => (logits.squeeze(1) - tensor(batch.Values ?? throw new ArgumentException("A batch of a regression must hold values.", nameof(batch))).to(model.Device)).square().sum(),
+        };
+        return scope.MoveToOuter(loss / normalizer);
+    }
+
+    /// <summary>−Σ q (1 − p)^γ log p, where q is the smoothed and weighted target.</summary>
+    private Tensor OfClass(Tensor logits, Batch batch)
+    {
+        Tensor logs = nn.functional.log_softmax(logits, 1);
+        float rest = (float)_options.LabelSmoothing / _outputs, hit = 1 - (float)_options.LabelSmoothing;
+        Tensor wanted = Wanted(batch.Rows, (row, label) => _weights[label] * (rest + (batch.Targets[row] == label ? hit : 0)), logits.device);
+        return -(Focused(wanted, logs) * logs).sum();
+    }
+
+    /// <summary>−Σ w (y (1 − p)^γ log p + (1 − y) p^γ log(1 − p)) over all labels, where y is the smoothed target.</summary>
+    private Tensor OfLabels(Tensor logits, Batch batch)
+    {
+        float rest = (float)_options.LabelSmoothing / 2, hit = 1 - (float)_options.LabelSmoothing;
+        Tensor Part(Tensor logits, long target)
+        {
+            Tensor logs = -nn.functional.softplus(-logits);
+            Tensor wanted = Wanted(batch.Rows, (row, label) => _weights[label] * (rest + (batch.Targets[row * _outputs + label] == target ? hit : 0)), logits.device);
+            return -(Focused(wanted, logs) * logs).sum();
+        }
+        return Part(logits, 1) + Part(-logits, 0);
+    }
+
+    private Tensor Focused(Tensor wanted, Tensor logs) => _options.FocalGamma == 0 ? wanted : wanted * (1 - logs.exp()).pow(_options.FocalGamma);
+
+    /// <summary>(B, L).</summary>
+    private Tensor Wanted(int rows, Func<int, int, float> value, Device device) =>
+        tensor([.. Enumerable.Range(0, rows * _outputs).Select(i => value(i / _outputs, i % _outputs))], [rows, _outputs]).to(device);
+
+    private (int Length, bool KnowsTypes) Limits(ITransformerModel model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        if (model.Head != ModelHead.SequenceClassification)
+            throw new ArgumentException($"The model's head is {model.Head}, and a classification needs {nameof(ModelHead.SequenceClassification)}. Create the model with it.", nameof(model));
+        var (vocabulary, context) = model switch
+        {
+            IMaskedLanguageModel encoder => (encoder.VocabSize, encoder.ContextLength),
+            ITokenPredictor decoder => (decoder.VocabSize, decoder.ContextLength),
+            _ => throw new ArgumentException($"A {model.ModelType} reads no text.", nameof(model)),
+        };
+        var config = new ConfigReader(model.ToConfigJson(), "config.json");
+        if (config.Labels() != _outputs)
+            throw new ArgumentException($"The model has {config.Labels()} labels, and the texts need {_outputs}. Create the model with LabelCount = {_outputs}.", nameof(model));
+        if (vocabulary < _tokenizer.VocabSize)
+            throw new ArgumentException($"The tokenizer's vocabulary ({_tokenizer.VocabSize}) exceeds the model's ({vocabulary}). Use the model's tokenizer.", nameof(model));
+        return (DataRules.Length(_options.ContextLength, context, UnlimitedLength), config.Whole("type_vocab_size", 1) > 1);
+    }
+
+    private Batch Make(LabelledText[] examples, int length, bool knowsTypes)
+    {
+        using TokenBatch rows = _tokenizer.TokenizeBatch([.. examples.Select(example => example.Text)], _texts.ArePairs ? [.. examples.Select(example => example.Pair!)] : null,
+            new() { Truncation = new() { MaxLength = length }, Padding = new() });
+        long[] mask = rows.AttentionMask.ToArray();
+        long[] targets = _texts.Task switch
+        {
+            ClassificationTask.SingleLabel => [.. examples.Select(example => (long)example.Labels[0])],
+            ClassificationTask.MultiLabel => [.. examples.SelectMany(example => Enumerable.Range(0, _outputs).Select(label => example.Labels.Contains(label) ? 1L : 0))],
+            _ => new long[examples.Length],
+        };
+        return new()
+        {
+            Inputs = rows.Ids.ToArray(),
+            Targets = targets,
+            Rows = rows.RowCount,
+            Length = rows.Length,
+            ValidTargets = targets.Length,
+            AttentionMask = mask.Contains(0) ? mask : null,
+            TokenTypes = knowsTypes ? rows.TypeIds.ToArray() : null,
+            Values = _texts.Task == ClassificationTask.Regression ? [.. examples.Select(example => (float)example.Value)] : null,
+        };
+    }
+}
