@@ -27,7 +27,9 @@ internal static unsafe partial class Native
         PrepareEnvironment();
         try
         {
-            return NativeLibrary.Load(file);
+            nint library = NativeLibrary.Load(file);
+            AvoidKnownFaults(library);
+            return library;
         }
         catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
         {
@@ -48,6 +50,17 @@ internal static unsafe partial class Native
         // OpenBLAS knows processors by their model, and computes with SSE3 on those newer than itself, at a fifth of the speed. Its kernels for
         // AVX-512 are one set, named so since they were written.
         if (Avx512F.IsSupported && Avx512BW.VL.IsSupported && Avx512CD.IsSupported && Avx512DQ.IsSupported) _ = setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+    }
+
+    /// <summary>
+    /// libtorch 1.13's oneDNN 2.6 ends the process with an illegal instruction in some small products of bfloat16 on AMX (63 × 75 by 75 × 20, and its gradients). It reads the
+    /// instructions that it may use with its first operator, and takes AVX-512's then; large products are multiplied on AMX without it.
+    /// </summary>
+    private static void AvoidKnownFaults(nint library)
+    {
+        if (!OperatingSystem.IsLinux() || Environment.GetEnvironmentVariable("DNNL_MAX_CPU_ISA") is not null) return;
+        string version = Marshal.PtrToStringUTF8(((delegate* unmanaged<nint>)NativeLibrary.GetExport(library, "pt_version"))())!;
+        if (version.StartsWith("1.", StringComparison.Ordinal)) _ = setenv("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16", 0);
     }
 
     private static readonly string[] s_spinning = ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"];
