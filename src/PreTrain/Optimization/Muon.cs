@@ -37,14 +37,12 @@ internal sealed class Muon : IOptimizer
         using DisposeScope scope = NewDisposeScope();
         Tensor[] flat = [.. _matrices.Select(matrix => Direction(matrix.Range, matrix.Group, matrix.Momentum, gradientScale))];
         Tensor[] directions = [.. flat.Zip(_matrices, (direction, matrix) => Shaped(direction, matrix.Range))];
-        // A unit for matrices of bfloat16 is faster than any loop over vectors.
-        bool loops = _kernels && !(Processor.HasBFloat16Matrices && _parameters.Compute.dtype == ScalarType.BFloat16);
-        OrthogonalKernels.Orthogonalize([.. directions.Where(d => loops && OrthogonalKernels.Serve(d))], _options.Iterations, _options.Epsilon, A, B, C);
+        OrthogonalKernels.Orthogonalize([.. directions.Where(d => _kernels && OrthogonalKernels.Serve(d))], _options.Iterations, _options.Epsilon, A, B, C);
         for (int i = 0; i < directions.Length; i++)
         {
             using DisposeScope inner = NewDisposeScope();
             var (range, group, _) = _matrices[i];
-            if (!loops || !OrthogonalKernels.Serve(directions[i])) directions[i].copy_(Orthogonalize(directions[i]));
+            if (!_kernels || !OrthogonalKernels.Serve(directions[i])) directions[i].copy_(Orthogonalize(directions[i]));
             double rate = learningRate * group.RateScale, rows = range.Shape[0], columns = range.Shape[1];
             double scale = _options.Scaling == MuonScaling.Original ? Math.Sqrt(Math.Max(1, rows / columns)) : 0.2 * Math.Sqrt(Math.Max(rows, columns));
             double keep = group.Decays ? 1 - rate * _options.WeightDecay : 1;
@@ -91,14 +89,15 @@ internal sealed class Muon : IOptimizer
     }
 
     /// <summary>
-    /// The nearest orthogonal matrix, roughly: all singular values become about 1, by the Newton-Schulz iteration, in bfloat16 where the compute copy is and products in it are fast, as
-    /// Jordan et al. do.
+    /// The nearest orthogonal matrix, roughly: all singular values become about 1, by the Newton-Schulz iteration; on a GPU, and for large matrices where the processor has a unit for it and
+    /// the compute copy is in bfloat16, in bfloat16, as Jordan et al. do.
     /// </summary>
     private Tensor Orthogonalize(Tensor matrix)
     {
         bool tall = matrix.size(0) > matrix.size(1);
         Tensor x = (tall ? matrix.t() : matrix) / linalg.vector_norm(matrix, 2).clamp_(min: _options.Epsilon);
-        if (x.device_type == DeviceType.CUDA || (Processor.HasBFloat16Matrices && _parameters.Compute.dtype == ScalarType.BFloat16)) x = x.to(ScalarType.BFloat16);
+        bool isLarge = x.size(0) > OrthogonalKernels.LargestSide;
+        if (x.device_type == DeviceType.CUDA || (isLarge && Processor.HasBFloat16Matrices && _parameters.Compute.dtype == ScalarType.BFloat16)) x = x.to(ScalarType.BFloat16);
         for (int i = 0; i < _options.Iterations; i++)
         {
             Tensor gram = x.mm(x.t());

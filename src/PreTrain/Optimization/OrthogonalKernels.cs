@@ -11,7 +11,9 @@ namespace PreTrain.Optimization;
 internal static unsafe class OrthogonalKernels
 {
     private const long Multiple = 16;
-    private const long LargestSide = 512;   // of the shorter ones: beyond, a thread's matrices leave its caches, and a library's products are better
+
+    /// <summary>The shorter side of the largest matrix for these loops: beyond, a thread's matrices leave its caches, and a library's products are better.</summary>
+    internal const long LargestSide = 512;
 
     /// <summary>Whether a matrix is one for these loops.</summary>
     internal static bool Serve(Tensor matrix) =>

@@ -76,6 +76,7 @@ public sealed class PrefetcherTests
     public void Next_SeveralWorkers_WorkAtOnceAndNoMore()
     {
         using var met = new Barrier(3);
+        using var alone = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         int atWork = 0, most = 0;
         using var prefetcher = new Prefetcher<int, bool>(0, place => (place + 1, Meet), workers: 3, capacity: 6);
 
@@ -83,16 +84,25 @@ public sealed class PrefetcherTests
         for (var i = 1; i < 6; i++)
             Assert.True(prefetcher.Next(Cancellation));
         Assert.Equal(3, most);
-        met.RemoveParticipants(2);   // what is under way now may go on alone
+        alone.Cancel();   // what is under way now may go on alone
 
         bool Meet()
         {
             var now = Interlocked.Increment(ref atWork);
             for (var seen = most; now > seen; seen = most)
                 Interlocked.CompareExchange(ref most, now, seen);
-            var others = met.SignalAndWait(Patience, Cancellation);
-            Interlocked.Decrement(ref atWork);
-            return others;
+            try
+            {
+                return met.SignalAndWait(Patience, alone.Token);
+            }
+            catch (OperationCanceledException) when (!Cancellation.IsCancellationRequested)
+            {
+                return false;
+            }
+            finally
+            {
+                Interlocked.Decrement(ref atWork);
+            }
         }
     }
 
