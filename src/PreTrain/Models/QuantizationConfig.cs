@@ -5,7 +5,7 @@ namespace PreTrain.Models;
 
 /// <summary>
 /// <c>quantization_config</c> of <c>config.json</c>, in the terms of the library compressed-tensors, which transformers and vLLM read: one group of linear maps, <c>pack-quantized</c> for weights of 4 or
-/// 8 bits, <c>int-quantized</c> for activations in 8 too.
+/// 8 bits, <c>int-quantized</c> for activations in 8 too. NF4 is in the terms of the library bitsandbytes.
 /// </summary>
 /// <param name="Scheme">What the products are of.</param>
 /// <param name="Format">How the weights are stored.</param>
@@ -23,9 +23,10 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
     {
         if (json.In(Key) is not { } config) return null;
         const string who = "a quantized model";
+        if (config.Text("quant_method", "") == NormalFloatWeights.Library) return NormalFloatWeights.ConfigOf(json, config, who);
         config.Require("quant_method", "", who, "compressed-tensors");
         config.Require("format", "", who, "pack-quantized", "int-quantized");
-        bool isDynamic = config.Text("format", "") == "int-quantized";
+        bool isWhole = config.Text("format", "") == "int-quantized", isStatic = false;
         ConfigReader? group = config.In("config_groups")?.In("group_0"), weights = group?.In("weights"), inputs = group?.In("input_activations");
         var format = QuantizedFormat.Int8;
         if (weights is null)
@@ -36,33 +37,39 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
         {
             if (config.Section("config_groups")!.Count > 1) json.Fault($"{Key} has several config_groups; {who} has one.");
             weights.Require("type", "int", who, "int");
-            weights.Require("num_bits", 8, who, isDynamic ? [8] : [4, 8]);
+            weights.Require("num_bits", 8, who, isWhole ? [8] : [4, 8]);
             int bits = weights.Whole("num_bits", 8);
-            weights.Require("strategy", "channel", who, bits == 4 ? "group" : "channel");
-            format = bits == 4 ? QuantizedFormat.Int4(weights.Whole("group_size", 0), weights.Flag("symmetric", true)) : new QuantizedFormat { IsSymmetric = weights.Flag("symmetric", true) };
+            weights.Require("strategy", "channel", who, bits == 4 ? ["group"] : ["channel", "group", "tensor"]);
+            string strategy = weights.Text("strategy", "channel");
+            format = new QuantizedFormat { Bits = bits, GroupSize = strategy == "group" ? weights.Whole("group_size", 0) : 0, IsPerTensor = strategy == "tensor", IsSymmetric = weights.Flag("symmetric", true) };
         }
-        if (isDynamic && inputs is null) json.Fault($"{Key} is int-quantized without input_activations.");
-        if (!isDynamic && inputs is not null) json.Fault($"{Key} is pack-quantized with input_activations; {who} has them with int-quantized weights.");
+        if (isWhole && inputs is null) json.Fault($"{Key} is int-quantized without input_activations.");
+        if (!isWhole && inputs is not null) json.Fault($"{Key} is pack-quantized with input_activations; {who} has them with int-quantized weights.");
         if (inputs is not null)
         {
             inputs.Require("num_bits", 8, who, 8);
             inputs.Require("type", "int", who, "int");
-            inputs.Require("strategy", "token", who, "token");
-            inputs.Require("dynamic", true, who, true);
+            isStatic = !inputs.Flag("dynamic", false);
+            inputs.Require("strategy", "", who, isStatic ? "tensor" : "token");
         }
         json.Finish(format.Validate);
-        QuantizationScheme scheme = isDynamic ? QuantizationScheme.Int8Dynamic : format.Bits == 4 ? QuantizationScheme.Int4Weights : QuantizationScheme.Int8Weights;
+        QuantizationScheme scheme = isStatic ? QuantizationScheme.Int8Static : isWhole ? QuantizationScheme.Int8Dynamic : format.Bits == 4 ? QuantizationScheme.Int4Weights : QuantizationScheme.Int8Weights;
         return new(scheme, format, config.Texts("ignore") ?? []);
     }
 
     /// <summary>Writes it into <c>config.json</c>.</summary>
     internal void AddTo(JsonObject json)
     {
-        bool isDynamic = Scheme == QuantizationScheme.Int8Dynamic;
+        if (Format.IsNormalFloat)
+        {
+            json[Key] = NormalFloatWeights.ConfigOf(this);
+            return;
+        }
+        bool isDynamic = Scheme == QuantizationScheme.Int8Dynamic, isWhole = isDynamic || Scheme == QuantizationScheme.Int8Static;
         json[Key] = new JsonObject
         {
             ["quant_method"] = "compressed-tensors",
-            ["format"] = isDynamic ? "int-quantized" : "pack-quantized",
+            ["format"] = isWhole ? "int-quantized" : "pack-quantized",
             ["quantization_status"] = "compressed",
             ["config_groups"] = new JsonObject
             {
@@ -74,11 +81,11 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
                         ["num_bits"] = Format.Bits,
                         ["type"] = "int",
                         ["symmetric"] = Format.IsSymmetric,
-                        ["strategy"] = Format.GroupSize > 0 ? "group" : "channel",
+                        ["strategy"] = Format.GroupSize > 0 ? "group" : Format.IsPerTensor ? "tensor" : "channel",
                         ["group_size"] = Format.GroupSize > 0 ? Format.GroupSize : null,
                         ["dynamic"] = false,
                     },
-                    ["input_activations"] = isDynamic ? new JsonObject { ["num_bits"] = 8, ["type"] = "int", ["symmetric"] = false, ["strategy"] = "token", ["dynamic"] = true } : null,
+                    ["input_activations"] = isWhole ? new JsonObject { ["num_bits"] = 8, ["type"] = "int", ["symmetric"] = false, ["strategy"] = isDynamic ? "token" : "tensor", ["dynamic"] = isDynamic } : null,
                     ["output_activations"] = null,
                 },
             },
