@@ -22,10 +22,14 @@ internal static class QuantizedWeights
         QuantizedProjection? head = model.modules().OfType<TiedHead>().SingleOrDefault()?.Quantized;
         List<(QuantizationScheme Scheme, QuantizedFormat Format)> kinds = [.. maps.Values.Append(head).OfType<QuantizedProjection>().Select(m => (m.Scheme, m.Weight.Format)).Distinct()];
         if (kinds.Count == 0) return null;
-        if (kinds.Count > 1) throw new InvalidOperationException($"The model has maps in {kinds.Count} formats, and a folder holds those of one.");
+        if (kinds.Count > 1 && kinds.Any(kind => kind.Scheme is not (QuantizationScheme.Int8Weights or QuantizationScheme.Int4Weights)))
+            throw new InvalidOperationException($"The model has maps in {kinds.Count} formats ({string.Join(", ", kinds.Select(kind => kind.Scheme).Distinct())}), and a folder holds those of one, or several of {nameof(QuantizationScheme.Int8Weights)} and {nameof(QuantizationScheme.Int4Weights)}.");
+        if (kinds.Count > 1 && head is not null) throw new InvalidOperationException("The model has maps in several formats, beside which the tied head cannot be in few bits.");
         if (maps.Count == 0) throw new InvalidOperationException("Only the tied head of the model is quantized, and a folder holds the codes of linear maps; quantize some of these too.");
         IEnumerable<string> ignored = table.Where(row => all.ContainsKey(row.Ours) && !maps.ContainsKey(row.Ours)).Select(row => row.Theirs[..^Weight.Length]);
-        return (new QuantizationConfig(kinds[0].Scheme, kinds[0].Format, [.. ignored, .. head is null ? [QuantizationConfig.TiedHead] : Array.Empty<string>()]), maps);
+        var groups = kinds.Select(kind => (kind.Scheme, kind.Format, (IReadOnlyList<string>)[.. table.Where(row => maps.GetValueOrDefault(row.Ours) is { } map && (map.Scheme, map.Weight.Format) == kind).Select(row => row.Theirs[..^Weight.Length])]));
+        var config = new QuantizationConfig(kinds[0].Scheme, kinds[0].Format, [.. ignored, .. head is null ? [QuantizationConfig.TiedHead] : Array.Empty<string>()]) { Groups = kinds.Count > 1 ? [.. groups] : [] };
+        return (config, maps);
     }
 
     /// <summary>The tensors of a map.</summary>
@@ -64,6 +68,7 @@ internal static class QuantizedWeights
     /// <param name="config">The format.</param>
     internal static IEnumerable<(string Name, long[] Shape, ScalarType? Codes)> Shapes(CheckpointTensors file, string name, WeightRow row, QuantizationConfig config)
     {
+        config = config.For(name);
         QuantizedFormat format = config.Format;
         long outputs = row.Shape[0], inputs = row.Shape[1], groups = format.GroupSize == 0 ? 1 : inputs / format.GroupSize;
         if (format.IsNormalFloat)
@@ -95,6 +100,7 @@ internal static class QuantizedWeights
     internal static QuantizedProjection Read(CheckpointTensors file, string name, WeightRow row, QuantizationConfig config)
     {
         using DisposeScope scope = NewDisposeScope();
+        config = config.For(name);
         long outputs = row.Shape[0], inputs = row.Shape[1];
         int bits = config.Format.Bits;
         if (config.Format.IsNormalFloat) return new QuantizedProjection(NormalFloatWeights.Read(file, name, row, config.Format), config.Scheme);

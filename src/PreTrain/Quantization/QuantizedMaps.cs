@@ -53,27 +53,31 @@ internal sealed class QuantizedMaps
     }
 
     /// <summary>Quantizes all, and then replaces all.</summary>
-    internal QuantizationResult Replace(Func<Projection, QuantizedProjection> quantize)
+    /// <param name="quantize">Gives a map by its name in few bits; null if it stays as it is.</param>
+    internal QuantizationResult Replace(Func<string, Projection, QuantizedProjection?> quantize)
     {
         using IDisposable mode = no_grad();
-        var quantized = new List<QuantizedProjection>();
+        var quantized = new List<(string Name, Projection Map, QuantizedProjection Codes)>();
         try
         {
-            foreach (var (_, map) in All) quantized.Add(quantize(map));
+            foreach (var (name, map) in All)
+            {
+                if (quantize(name, map) is { } codes) quantized.Add((name, map, codes));
+            }
             if (_head is not null) _head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(_head.Embedding, _options.Format), _options.Scheme);
         }
         catch
         {
-            foreach (QuantizedProjection one in quantized) one.Dispose();
+            foreach (var one in quantized) one.Codes.Dispose();
             throw;
         }
-        long before = All.Sum(m => m.Map.weight.numel() * m.Map.weight.element_size());
-        for (int i = 0; i < All.Count; i++) quantized[i].Replace(All[i].Map);
+        long before = quantized.Sum(m => m.Map.weight.numel() * m.Map.weight.element_size());
+        foreach (var (_, map, codes) in quantized) codes.Replace(map);
         return new QuantizationResult
         {
-            Maps = [.. All.Select(m => m.Name)],
+            Maps = [.. quantized.Select(m => m.Name)],
             BytesBefore = before,
-            BytesAfter = quantized.Sum(one => one.Weight.ByteCount),
+            BytesAfter = quantized.Sum(m => m.Codes.Weight.ByteCount),
             TiedHeadBytes = _head?.Quantized!.Weight.ByteCount ?? 0,
         };
     }

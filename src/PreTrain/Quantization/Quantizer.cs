@@ -22,7 +22,29 @@ public static class Quantizer
     {
         var maps = new QuantizedMaps(model, options);
         RequireNoActivations(options);
-        return maps.Replace(map => Codes(QuantizedMatrix.Quantize(map.weight, options.Format), options));
+        return maps.Replace((_, map) => Codes(QuantizedMatrix.Quantize(map.weight, options.Format), options));
+    }
+
+    /// <summary>The same with each map in as many bits as a plan says (see <see cref="MixedPrecision"/>).</summary>
+    /// <param name="model">The model that was scanned.</param>
+    /// <param name="options">The options of the scan; <see cref="QuantizationOptions.Scheme"/> does not matter.</param>
+    /// <param name="plan">A choice for each map.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the plan is of another model, or wants the tied head in few bits too. The model is as it was then.</exception>
+    public static QuantizationResult Quantize(ITransformerModel model, QuantizationOptions options, MixedPrecisionPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(plan);
+        if (options.HasQuantizedTiedHead) throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} must be false with a plan.", nameof(options));
+        foreach (QuantizationScheme scheme in plan.Choices.Select(choice => choice.Scheme).OfType<QuantizationScheme>().Distinct()) MixedPrecision.Require(scheme);
+        var maps = new QuantizedMaps(model, options with { Scheme = QuantizationScheme.Int8Weights });
+        if (plan.Choices.Select(choice => choice.Map).Except(maps.All.Select(m => m.Name)).FirstOrDefault() is { } other) throw new ArgumentException($"The plan has a linear map '{other}', which is not among those of the model.", nameof(plan));
+        return maps.Replace((name, map) =>
+        {
+            if (plan.SchemeOf(name) is not { } scheme) return null;
+            QuantizationOptions own = options with { Scheme = scheme };
+            own.Validate();
+            return Codes(QuantizedMatrix.Quantize(map.weight, own.Format), own);
+        });
     }
 
     /// <summary>The same with codes that keep what each map computes from data (Frantar et al. 2022, "GPTQ"), instead of the nearest. All maps are seen with the inputs of the model as it was.</summary>
@@ -30,7 +52,7 @@ public static class Quantizer
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least as many rows (tokens that it is applied to) as it has inputs.</param>
     /// <param name="gptq">Damping and order.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize"/>; or the data are too few. The model is as it was then.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few. The model is as it was then.</exception>
     public static QuantizationResult QuantizeGptq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, GptqOptions? gptq = null)
     {
         ArgumentNullException.ThrowIfNull(calibration);
@@ -43,7 +65,7 @@ public static class Quantizer
         try
         {
             maps.Observe(calibration, map => moments[map].Add, map => map.weight.size(1));
-            return maps.Replace(map => Codes(Gptq.Quantize(map.weight, moments[map].Sum, options.Format, gptq), options));
+            return maps.Replace((_, map) => Codes(Gptq.Quantize(map.weight, moments[map].Sum, options.Format, gptq), options));
         }
         finally
         {
@@ -54,13 +76,13 @@ public static class Quantizer
     /// <summary>
     /// The same with weights that are prepared for rounding (Lin et al. 2023, "AWQ"): inputs that are large in the data get larger weights, whose error is smaller then, and the norm or the linear map that makes
     /// them gives that much less, so that the model computes the same; and groups lose their extremes where that makes the rest more exact. Maps whose inputs nothing can take a factor off (behind an activation
-    /// function, or in the residual stream) have the second alone. The codes are the nearest; folders are those of <see cref="Quantize"/>.
+    /// function, or in the residual stream) have the second alone. The codes are the nearest; folders are those of <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>.
     /// </summary>
     /// <param name="model">A model of any family, on the CPU.</param>
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
     /// <param name="awq">How finely scales and clips are searched.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize"/>; or the data are too few. The model is as it was then.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few. The model is as it was then.</exception>
     public static QuantizationResult QuantizeAwq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, AwqOptions? awq = null)
     {
         ArgumentNullException.ThrowIfNull(calibration);
@@ -85,7 +107,7 @@ public static class Quantizer
                 folding.Apply(site, scales);
                 foreach (Projection map in quantized) moments[map].Sum.div_(scales.unsqueeze(0) * scales.unsqueeze(1));
             }
-            QuantizationResult result = maps.Replace(map =>
+            QuantizationResult result = maps.Replace((_, map) =>
             {
                 using Tensor clipped = Awq.Clip(map.weight.detach(), moments[map].Sum, options.Format, awq);
                 return Codes(QuantizedMatrix.Quantize(clipped, options.Format), options);
@@ -149,7 +171,7 @@ public static class Quantizer
     /// <param name="options">With <see cref="QuantizationScheme.Int8Static"/>: which weights share a scale, and what is left out.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
     /// <param name="activations">How a grid is chosen from what a map saw.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize"/>; or the scheme is another; or the data are too few, or give inputs that are not finite. The model is as it was then.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the scheme is another; or the data are too few, or give inputs that are not finite. The model is as it was then.</exception>
     public static QuantizationResult QuantizeStatic(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, ActivationOptions? activations = null)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -161,7 +183,7 @@ public static class Quantizer
         var maps = new QuantizedMaps(model, options);
         var histograms = maps.All.ToDictionary(m => m.Map, m => new ActivationHistogram(m.Name));
         maps.Observe(calibration, map => histograms[map].Add, _ => QuantizedMaps.LeastRows);
-        return maps.Replace(map => new QuantizedProjection(QuantizedMatrix.Quantize(map.weight, options.Format), options.Scheme, histograms[map].Grid(activations)));
+        return maps.Replace((_, map) => new QuantizedProjection(QuantizedMatrix.Quantize(map.weight, options.Format), options.Scheme, histograms[map].Grid(activations)));
     }
 
     private static void RequireNoActivations(QuantizationOptions options)

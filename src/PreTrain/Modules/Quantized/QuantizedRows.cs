@@ -67,6 +67,19 @@ internal sealed unsafe class QuantizedRows : IDisposable
         _zeros.Dispose();
     }
 
+    /// <summary>The values that the codes stand for, (N, I), float32.</summary>
+    internal Tensor Dequantize(long inputs)
+    {
+        Tensor values = empty([Count, inputs], dtype: ScalarType.Float32);
+        if (values.numel() == 0) return values;
+        var y = (float*)TensorMemory.Address(values);
+        for (long r = 0; r < Count; r++)
+        {
+            for (long i = 0; i < inputs; i++) y[r * inputs + i] = (Codes[r * Stride + i] - Zeros[r]) * Scales[r];
+        }
+        return values;
+    }
+
     [MethodImpl(ParallelLoop.Hot)]
     private static (float Scale, int Zero) Quantize(float* x, long inputs, byte* codes, long stride, bool vectors)
     {
