@@ -7,6 +7,7 @@ using PreTrain.Benchmarks;
 
 if (args is ["checkpoint-memory", ..]) return CheckpointMemory.Run(args[1..]);
 if (args is ["kernel-times"]) return KernelTimes.Run();
+if (args is ["quantization-quality", ..]) return QuantizationQuality.Run(args[1..]);
 if (args is ["quantized-products", ..]) return QuantizedProducts.Run(args[1..]);
 if (args is ["pruned-models", ..]) return PrunedModels.Run(args[1..]);
 if (args is ["deterministic", ..]) return DeterministicCost.Run(args[1..]);

@@ -34,22 +34,13 @@ internal static class PerplexityCommand
         var model = (ICausalLanguageModel)loaded;
         TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, loaded);
 
-        // The text may be larger than memory, so its tokens go to the disk.
-        string scratch = Directory.CreateTempSubdirectory("pretrain-perplexity-").FullName;
-        try
-        {
-            using TokenStore store = TokenStore.Build(corpus, tokenizer, Path.Combine(scratch, "tokens"), cancellationToken: session.Cancellation);
-            var windows = new EvaluationWindows(store.All, model.ContextLength);
-            session.Detail($"{store.Count} tokens in {store.DocumentCount} documents, {windows.Count} windows of {windows.ContextLength}");
-            double loss = MeanLoss(model, device, windows, batch, session.Cancellation);
-            if (!double.IsFinite(loss))
-                throw new NotFiniteException($"The loss is {loss.ToString(CultureInfo.InvariantCulture)}, which is not a finite number: the weights in '{folder}' hold values that are not finite or too large.");
-            Report(session, loss, windows.TargetCount);
-        }
-        finally
-        {
-            Directory.Delete(scratch, recursive: true);
-        }
+        using var tokens = new ScratchTokens(session, corpus, tokenizer);
+        var windows = new EvaluationWindows(tokens.Store.All, model.ContextLength);
+        session.Detail($"{tokens.Store.Count} tokens in {tokens.Store.DocumentCount} documents, {windows.Count} windows of {windows.ContextLength}");
+        double loss = MeanLoss(model, device, windows, batch, session.Cancellation);
+        if (!double.IsFinite(loss))
+            throw new NotFiniteException($"The loss is {loss.ToString(CultureInfo.InvariantCulture)}, which is not a finite number: the weights in '{folder}' hold values that are not finite or too large.");
+        Report(session, loss, windows.TargetCount);
     }
 
     private static double MeanLoss(ICausalLanguageModel model, Device device, EvaluationWindows windows, int batch, CancellationToken cancellation)

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using PreTrain.Models;
 using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -9,7 +10,8 @@ namespace PreTrain.FineTuning;
 
 /// <summary>
 /// Low-rank updates of a model's linear maps (Hu et al. 2021), which are trained in place of the weights. A model can have several, each by its name, of which any are active. They are saved
-/// apart from the model, as the library PEFT does it (<c>adapter_config.json</c>, <c>adapter_model.safetensors</c>), or merged into its weights.
+/// apart from the model, as the library PEFT does it (<c>adapter_config.json</c>, <c>adapter_model.safetensors</c>), or merged into its weights. Those weights may be of few bits, as long as activations are not
+/// (Dettmers et al. 2023, "QLoRA").
 /// </summary>
 /// <remarks>
 /// <para>While it has an adapter, the model's own parameters are frozen, but for those that <see cref="LoraOptions.Trained"/> names. To train, give the adapter as
@@ -21,7 +23,7 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
     private readonly List<(string Name, Projection Projection)> _projections = [];
     private readonly Dictionary<string, Parameter> _trained = [];
     private readonly List<Parameter> _frozen = [];
-    private readonly Dictionary<string, Tensor> _unmerged = [];
+    private readonly Dictionary<string, IDisposable> _unmerged = [];
     private bool _disposed;
 
     /// <summary>Adapts a model. Its results stay what they are until the adapter is trained.</summary>
@@ -42,12 +44,17 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
         foreach (var (path, module) in _model.named_modules())
         {
             if (module is not Projection projection || !patterns.Fits(path)) continue;
-            if (projection.Transform is not (null or LowRankTransform))
-                throw new ArgumentException($"The linear map '{path}' computes with a {projection.Transform!.GetType().Name}, beside which there can be no adapter; leave it out of {nameof(options.Targets)}.", nameof(model));
+            if (projection.Transform is not (null or LowRankTransform or QuantizedProjection { IsWeightOnly: true }))
+                throw new ArgumentException($"The linear map '{path}' computes with a {projection.Transform!.GetType().Name}, beside which there can be no adapter{(projection.Transform is QuantizedProjection ? ", since it rounds its inputs: quantize weights alone" : "")}; leave it out of {nameof(options.Targets)}.", nameof(model));
             if (projection.Transform is LowRankTransform { Updates: var updates } && updates.ContainsKey(name)) throw new ArgumentException($"The model has an adapter '{name}' already; give this one another name.", nameof(name));
             _projections.Add((path, projection));
         }
         patterns.RequireAll(nameof(options.Targets), "linear map", _model.named_modules().Where(m => m.module is Projection).Select(m => m.name));
+
+        foreach (QuantizedProjection quantized in _model.modules().OfType<QuantizedProjection>())
+        {
+            if (!quantized.IsWeightOnly) throw new ArgumentException($"A linear map of the model rounds its inputs ({quantized.Scheme}), so that no gradient passes it; quantize weights alone ({nameof(QuantizationScheme.NormalFloat4)}, {nameof(QuantizationScheme.Int4Weights)}, {nameof(QuantizationScheme.Int8Weights)}).", nameof(model));
+        }
 
         var trained = new NamePatterns(options.Trained);
         foreach (var (path, parameter) in _model.named_parameters())
@@ -65,9 +72,15 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
         }
         foreach (var (_, projection) in _projections)
         {
-            projection.Transform ??= new LowRankTransform();
-            ((LowRankTransform)projection.Transform).Add(name, new LowRankUpdate(projection, options, generator));
+            if (projection.Transform is not LowRankTransform transform)
+            {
+                var quantized = (QuantizedProjection?)projection.Transform;
+                projection.Transform = transform = new LowRankTransform(quantized);
+            }
+            using Tensor? values = transform.Quantized?.Weight.Dequantize();
+            transform.Add(name, new LowRankUpdate(values ?? projection.weight, options, generator));
         }
+        SetBase(true);
         if (!_model.training) _model.eval();
         else _model.train();
     }
@@ -125,19 +138,39 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
         }
     }
 
-    /// <summary>Adds the updates to the weights, so that the model computes as fast as without them, and can be saved as an ordinary folder. Several adapters are merged in any order.</summary>
+    /// <summary>
+    /// Adds the updates to the weights, so that the model computes as fast as without them, and can be saved as an ordinary folder. Several adapters are merged in any order. A weight of few bits is made one of
+    /// 32, and takes the nearest codes again, so that updates smaller than a step may be lost.
+    /// </summary>
     /// <exception cref="InvalidOperationException">It is merged already.</exception>
+    /// <exception cref="ArgumentException">What a weight of few bits becomes is not finite, or beyond what its scales hold. All weights are as they were then.</exception>
     public void Merge()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (IsMerged) throw new InvalidOperationException($"The adapter '{Name}' is merged already.");
         using IDisposable mode = no_grad();
-        foreach (var (path, projection) in _projections)
+        try
         {
-            using DisposeScope scope = NewDisposeScope();
-            _unmerged.Add(path, scope.Detach(projection.weight.detach().clone()));
-            projection.weight.copy_(Update(projection).Apply(projection.weight));
-            Update(projection).IsActive = false;
+            foreach (var (path, projection) in _projections)
+            {
+                using DisposeScope scope = NewDisposeScope();
+                if (QuantizedProjection.Of(projection) is { } quantized)
+                {
+                    var codes = QuantizedMatrix.Quantize(Update(projection).Apply(quantized.Weight.Dequantize()), quantized.Weight.Format);
+                    _unmerged.Add(path, quantized.Exchange(codes));
+                }
+                else
+                {
+                    _unmerged.Add(path, scope.Detach(projection.weight.detach().clone()));
+                    projection.weight.copy_(Update(projection).Apply(projection.weight));
+                }
+                Update(projection).IsActive = false;
+            }
+        }
+        catch when (IsMerged)
+        {
+            Unmerge();
+            throw;
         }
     }
 
@@ -150,8 +183,10 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
         using IDisposable mode = no_grad();
         foreach (var (path, projection) in _projections)
         {
-            using Tensor weight = _unmerged[path];
-            projection.weight.copy_(weight);
+            if (!_unmerged.TryGetValue(path, out IDisposable? before)) continue;
+            if (before is QuantizedMatrix codes) QuantizedProjection.Of(projection)!.Exchange(codes).Dispose();
+            else projection.weight.copy_((Tensor)before);
+            if (before is Tensor) before.Dispose();
             Update(projection).IsActive = IsActive;
         }
         _unmerged.Clear();
@@ -171,15 +206,16 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
     {
         if (_disposed) return;
         _disposed = true;
-        foreach (Tensor weight in _unmerged.Values) weight.Dispose();
+        foreach (IDisposable weight in _unmerged.Values) weight.Dispose();
         foreach (var (_, projection) in _projections)
         {
             if (projection.Transform is not LowRankTransform transform) continue;
             transform.Remove(Name);
             if (transform.Updates.Count > 0) continue;
-            projection.Transform = null;
+            projection.Transform = transform.Release();
             transform.Dispose();
         }
+        if (!_model.modules().Any(module => module is LowRankTransform)) SetBase(false);
         foreach (Parameter parameter in _frozen.Where(p => !p.IsInvalid)) parameter.requires_grad = true;
     }
 
@@ -196,6 +232,12 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
             if (update.magnitude is { } magnitude) yield return (ours + "magnitude", $"{module}.lora_magnitude_vector", magnitude);
         }
         foreach (var (path, parameter) in _trained) yield return (path, LoraFolder.Prefix + theirs.GetValueOrDefault(path, path), parameter);
+    }
+
+    /// <summary>Gradients pass the maps of few bits, those without an update too.</summary>
+    private void SetBase(bool value)
+    {
+        foreach (QuantizedProjection quantized in _model.modules().OfType<QuantizedProjection>()) quantized.IsBase = value;
     }
 
     private LowRankUpdate Update(Projection projection) => ((LowRankTransform)projection.Transform!).Updates[Name];

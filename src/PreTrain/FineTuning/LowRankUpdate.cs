@@ -1,5 +1,4 @@
 // N rows (tokens), I inputs, O outputs, R rank
-using PreTrain.Modules;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -15,17 +14,20 @@ internal sealed class LowRankUpdate : nn.Module
     /// <summary>The lengths of the outputs, (O), where they are trained.</summary>
     internal readonly Parameter? magnitude;
 
-    internal LowRankUpdate(Projection projection, LoraOptions options, Generator? generator) : base(nameof(LowRankUpdate))
+    /// <param name="weight">(O, I).</param>
+    /// <param name="options">Rank and scale.</param>
+    /// <param name="generator">Where A is drawn from.</param>
+    internal LowRankUpdate(Tensor weight, LoraOptions options, Generator? generator) : base(nameof(LowRankUpdate))
     {
-        (long outputs, long inputs) = (projection.weight.size(0), projection.weight.size(1));
+        (long outputs, long inputs) = (weight.size(0), weight.size(1));
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
         // A is drawn as a linear map of torch is, B is zero: at first nothing changes.
         double bound = 1 / Math.Sqrt(inputs);
-        Device device = projection.weight.device;
+        Device device = weight.device;
         a = new Parameter(empty([options.Rank, inputs], dtype: ScalarType.Float32).uniform_(-bound, bound, generator).to(device));
         b = new Parameter(zeros([outputs, options.Rank], dtype: ScalarType.Float32, device: device));
-        if (options.IsWeightDecomposed) magnitude = new Parameter(LengthsOf(projection.weight));
+        if (options.IsWeightDecomposed) magnitude = new Parameter(LengthsOf(weight));
         scope.Detach(new[] { a, b, magnitude }.OfType<Tensor>());
         (Scale, Dropout) = (options.Scale, options.Dropout);
         RegisterComponents();

@@ -136,7 +136,7 @@ internal static class PretrainedFolder
             if (quantization is not null && Quantized(file, row) is { } whole)
             {
                 names[row] = whole;
-                foreach (var (part, shape, type) in QuantizedWeights.Shapes(whole, row, quantization))
+                foreach (var (part, shape, type) in QuantizedWeights.Shapes(file, whole, row, quantization))
                 {
                     known.Add(part);
                     if (!file.Contains(part)) faults.Add($"{part} is missing");
@@ -162,5 +162,5 @@ internal static class PretrainedFolder
     }
 
     /// <summary>The name of a weight that the file has in codes; null if it has not.</summary>
-    private static string? Quantized(CheckpointTensors file, WeightRow row) => row.Aliases.Prepend(row.Theirs).FirstOrDefault(name => file.Contains(name + "_scale"));
+    private static string? Quantized(CheckpointTensors file, WeightRow row) => row.Aliases.Prepend(row.Theirs).FirstOrDefault(name => QuantizedWeights.Has(file, name));
 }

@@ -4,14 +4,17 @@ using PreTrain.Modules.Quantized;
 namespace PreTrain.Models;
 
 /// <summary>
-/// <c>quantization_config</c> of <c>config.json</c>, in the terms of the library compressed-tensors, which transformers and vLLM read: one group of linear maps, <c>pack-quantized</c> for weights of 4 or
-/// 8 bits, <c>int-quantized</c> for activations in 8 too.
+/// <c>quantization_config</c> of <c>config.json</c>, in the terms of the library compressed-tensors, which transformers and vLLM read: one group of linear maps, or several that are named, <c>pack-quantized</c> for weights of 4 or
+/// 8 bits, <c>int-quantized</c> for activations in 8 too. NF4 is in the terms of the library bitsandbytes.
 /// </summary>
 /// <param name="Scheme">What the products are of.</param>
 /// <param name="Format">How the weights are stored.</param>
 /// <param name="Ignored">The maps that are as they were, by their names in the checkpoint; among them <see cref="TiedHead"/> where that is.</param>
 internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFormat Format, IReadOnlyList<string> Ignored)
 {
+    /// <summary>The maps of each group by their names in the checkpoint, where there are several; their scheme and format are in place of the others.</summary>
+    internal IReadOnlyList<(QuantizationScheme Scheme, QuantizedFormat Format, IReadOnlyList<string> Maps)> Groups { get; init; } = [];
+
     /// <summary>What the head is called, whatever the family.</summary>
     internal const string TiedHead = "lm_head";
 
@@ -23,66 +26,102 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
     {
         if (json.In(Key) is not { } config) return null;
         const string who = "a quantized model";
+        if (config.Text("quant_method", "") == NormalFloatWeights.Library) return NormalFloatWeights.ConfigOf(json, config, who);
         config.Require("quant_method", "", who, "compressed-tensors");
         config.Require("format", "", who, "pack-quantized", "int-quantized");
-        bool isDynamic = config.Text("format", "") == "int-quantized";
-        ConfigReader? group = config.In("config_groups")?.In("group_0"), weights = group?.In("weights"), inputs = group?.In("input_activations");
+        bool isWhole = config.Text("format", "") == "int-quantized";
+        ConfigReader? groups = config.In("config_groups");
+        if (groups?.In("group_0") is null) json.Fault($"{Key} has no config_groups with a group_0 and its weights.");
+        var read = (config.Section("config_groups") ?? []).Where(group => group.Value is JsonObject).Select(group => ReadGroup(json, groups!.In(group.Key)!, isWhole, who)).ToArray();
+        json.Finish(() =>
+        {
+            foreach (var (_, format, _) in read) format.Validate();
+        });
+        if (read.Length > 1 && read.Any(group => group.Maps.Contains("Linear") || group.Scheme is not (QuantizationScheme.Int8Weights or QuantizationScheme.Int4Weights)))
+            json.Fault($"{Key} has several config_groups that do not name their linear maps, or round activations; {who} has one such.");
+        json.Finish(() => { });
+        return new(read[0].Scheme, read[0].Format, config.Texts("ignore") ?? []) { Groups = read.Length > 1 ? read : [] };
+    }
+
+    /// <summary>What holds for the weight of a map.</summary>
+    /// <param name="weight">Its name in the checkpoint.</param>
+    internal QuantizationConfig For(string weight)
+    {
+        foreach (var (scheme, format, maps) in Groups)
+        {
+            if (maps.Any(map => map + ".weight" == weight)) return this with { Scheme = scheme, Format = format };
+        }
+        return this;
+    }
+
+    private static (QuantizationScheme Scheme, QuantizedFormat Format, IReadOnlyList<string> Maps) ReadGroup(ConfigReader json, ConfigReader group, bool isWhole, string who)
+    {
+        bool isStatic = false;
+        ConfigReader? weights = group.In("weights"), inputs = group.In("input_activations");
         var format = QuantizedFormat.Int8;
         if (weights is null)
         {
-            json.Fault($"{Key} has no config_groups with a group_0 and its weights.");
+            json.Fault($"{Key} has config_groups with a group without weights.");
         }
         else
         {
-            if (config.Section("config_groups")!.Count > 1) json.Fault($"{Key} has several config_groups; {who} has one.");
             weights.Require("type", "int", who, "int");
-            weights.Require("num_bits", 8, who, isDynamic ? [8] : [4, 8]);
+            weights.Require("num_bits", 8, who, isWhole ? [8] : [4, 8]);
             int bits = weights.Whole("num_bits", 8);
-            weights.Require("strategy", "channel", who, bits == 4 ? "group" : "channel");
-            format = bits == 4 ? QuantizedFormat.Int4(weights.Whole("group_size", 0), weights.Flag("symmetric", true)) : new QuantizedFormat { IsSymmetric = weights.Flag("symmetric", true) };
+            weights.Require("strategy", "channel", who, bits == 4 ? ["group"] : ["channel", "group", "tensor"]);
+            string strategy = weights.Text("strategy", "channel");
+            format = new QuantizedFormat { Bits = bits, GroupSize = strategy == "group" ? weights.Whole("group_size", 0) : 0, IsPerTensor = strategy == "tensor", IsSymmetric = weights.Flag("symmetric", true) };
         }
-        if (isDynamic && inputs is null) json.Fault($"{Key} is int-quantized without input_activations.");
-        if (!isDynamic && inputs is not null) json.Fault($"{Key} is pack-quantized with input_activations; {who} has them with int-quantized weights.");
+        if (isWhole && inputs is null) json.Fault($"{Key} is int-quantized without input_activations.");
+        if (!isWhole && inputs is not null) json.Fault($"{Key} is pack-quantized with input_activations; {who} has them with int-quantized weights.");
         if (inputs is not null)
         {
             inputs.Require("num_bits", 8, who, 8);
             inputs.Require("type", "int", who, "int");
-            inputs.Require("strategy", "token", who, "token");
-            inputs.Require("dynamic", true, who, true);
+            isStatic = !inputs.Flag("dynamic", false);
+            inputs.Require("strategy", "", who, isStatic ? "tensor" : "token");
         }
-        json.Finish(format.Validate);
-        QuantizationScheme scheme = isDynamic ? QuantizationScheme.Int8Dynamic : format.Bits == 4 ? QuantizationScheme.Int4Weights : QuantizationScheme.Int8Weights;
-        return new(scheme, format, config.Texts("ignore") ?? []);
+        QuantizationScheme scheme = isStatic ? QuantizationScheme.Int8Static : isWhole ? QuantizationScheme.Int8Dynamic : format.Bits == 4 ? QuantizationScheme.Int4Weights : QuantizationScheme.Int8Weights;
+        return (scheme, format, group.Texts("targets") ?? ["Linear"]);
     }
 
     /// <summary>Writes it into <c>config.json</c>.</summary>
     internal void AddTo(JsonObject json)
     {
-        bool isDynamic = Scheme == QuantizationScheme.Int8Dynamic;
+        if (Format.IsNormalFloat)
+        {
+            json[Key] = NormalFloatWeights.ConfigOf(this);
+            return;
+        }
+        bool isWhole = Scheme is QuantizationScheme.Int8Dynamic or QuantizationScheme.Int8Static;
+        var groups = Groups.Count > 0 ? Groups : [(Scheme, Format, ["Linear"])];
         json[Key] = new JsonObject
         {
             ["quant_method"] = "compressed-tensors",
-            ["format"] = isDynamic ? "int-quantized" : "pack-quantized",
+            ["format"] = isWhole ? "int-quantized" : "pack-quantized",
             ["quantization_status"] = "compressed",
-            ["config_groups"] = new JsonObject
-            {
-                ["group_0"] = new JsonObject
-                {
-                    ["targets"] = new JsonArray("Linear"),
-                    ["weights"] = new JsonObject
-                    {
-                        ["num_bits"] = Format.Bits,
-                        ["type"] = "int",
-                        ["symmetric"] = Format.IsSymmetric,
-                        ["strategy"] = Format.GroupSize > 0 ? "group" : "channel",
-                        ["group_size"] = Format.GroupSize > 0 ? Format.GroupSize : null,
-                        ["dynamic"] = false,
-                    },
-                    ["input_activations"] = isDynamic ? new JsonObject { ["num_bits"] = 8, ["type"] = "int", ["symmetric"] = false, ["strategy"] = "token", ["dynamic"] = true } : null,
-                    ["output_activations"] = null,
-                },
-            },
+            ["config_groups"] = new JsonObject(groups.Select((group, i) => KeyValuePair.Create($"group_{i}", (JsonNode?)WriteGroup(group.Scheme, group.Format, group.Maps)))),
             ["ignore"] = new JsonArray([.. Ignored.Select(name => JsonValue.Create(name))]),
+        };
+    }
+
+    private static JsonObject WriteGroup(QuantizationScheme scheme, QuantizedFormat format, IReadOnlyList<string> maps)
+    {
+        bool isDynamic = scheme == QuantizationScheme.Int8Dynamic, isWhole = isDynamic || scheme == QuantizationScheme.Int8Static;
+        return new JsonObject
+        {
+            ["targets"] = new JsonArray([.. maps.Select(name => JsonValue.Create(name))]),
+            ["weights"] = new JsonObject
+            {
+                ["num_bits"] = format.Bits,
+                ["type"] = "int",
+                ["symmetric"] = format.IsSymmetric,
+                ["strategy"] = format.GroupSize > 0 ? "group" : format.IsPerTensor ? "tensor" : "channel",
+                ["group_size"] = format.GroupSize > 0 ? format.GroupSize : null,
+                ["dynamic"] = false,
+            },
+            ["input_activations"] = isWhole ? new JsonObject { ["num_bits"] = 8, ["type"] = "int", ["symmetric"] = false, ["strategy"] = isDynamic ? "token" : "tensor", ["dynamic"] = isDynamic } : null,
+            ["output_activations"] = null,
         };
     }
 }

@@ -17,6 +17,9 @@ public abstract class ProjectionTransform : nn.Module
     {
     }
 
+    /// <summary>What is computed in place of the weight, beneath what this one adds; null where that is the weight itself.</summary>
+    internal virtual ProjectionTransform? Base => null;
+
     /// <summary>Computes in place of x·Wᵀ.</summary>
     /// <param name="projection">The projection, with its weight W, (O, I).</param>
     /// <param name="x">(…, I).</param>

@@ -71,7 +71,7 @@ public sealed class FlatParameters : IDisposable
             GradientBuffers.Bind(slot.Parameter, slot.Gradient);
         }
         Ranges = [.. _slots.Select((slot, i) => new ParameterRange(slot.Name, trainable[i].Parameter.shape, offsets[i], slot.Count, i + 1 < offsets.Length ? offsets[i + 1] : Length))];
-        _frozen = [.. all.Where(p => !p.Parameter.requires_grad && p.Parameter.is_floating_point() && p.Parameter.dtype != type).Select(p => (p.Parameter, Keep(p.Parameter.detach().clone())))];
+        _frozen = [.. all.Where(p => !p.Parameter.requires_grad && p.Parameter.is_floating_point() && p.Parameter.dtype != type && p.Parameter.numel() > 0).Select(p => (p.Parameter, Keep(p.Parameter.detach().clone())))];
         foreach (var (parameter, master) in _frozen) nn.utils.vector_to_parameters(master.to(type).view(-1), [parameter]);
         Masters = NameMasters(model);
     }

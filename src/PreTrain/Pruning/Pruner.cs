@@ -47,10 +47,7 @@ public static partial class Pruner
     private static void PruneCalibrated(ITransformerModel model, List<(string Name, Projection Map)> maps, PruningOptions options, IReadOnlyList<ModelInput>? calibration)
     {
         if (calibration is not { Count: > 0 }) throw new ArgumentException($"{options.Method} needs data for its calibration; give a few batches.", nameof(calibration));
-        nn.Module module = LinearMaps.ModuleOf(model);
-        bool training = module.training;
         Tensor[] before = [.. maps.Select(m => m.Map.weight.detach().clone())];
-        module.eval();
         try
         {
             foreach (var group in maps.GroupBy(m => Block().Match(m.Name) is { Success: true } match ? match.Value : m.Name)) PruneBlock(model, [.. group], options, calibration);
@@ -60,10 +57,6 @@ public static partial class Pruner
             for (int i = 0; i < maps.Count; i++) maps[i].Map.weight.copy_(before[i]);
             throw;
         }
-        finally
-        {
-            module.train(training);
-        }
     }
 
     private static void PruneBlock(ITransformerModel model, (string Name, Projection Map)[] maps, PruningOptions options, IReadOnlyList<ModelInput> calibration)
@@ -72,12 +65,7 @@ public static partial class Pruner
         InputStatistics[] statistics = [.. maps.Select(m => new InputStatistics(m.Map, options.Method == PruningMethod.SparseGpt))];
         try
         {
-            for (int i = 0; i < maps.Length; i++) maps[i].Map.Transform = statistics[i];
-            foreach (ModelInput input in calibration)
-            {
-                using DisposeScope batch = NewDisposeScope();
-                model.Forward(input);
-            }
+            Calibration.Run(model, [.. maps.Select((m, i) => (m.Map, (Action<Tensor>)statistics[i].Add))], calibration);
             for (int i = 0; i < maps.Length; i++) RequireTokens(maps[i].Name, maps[i].Map.weight.size(1), statistics[i].Rows, options);
             for (int i = 0; i < maps.Length; i++)
             {
@@ -88,11 +76,7 @@ public static partial class Pruner
         }
         finally
         {
-            for (int i = 0; i < maps.Length; i++)
-            {
-                maps[i].Map.Transform = null;
-                statistics[i].Dispose();
-            }
+            foreach (InputStatistics statistic in statistics) statistic.Dispose();
         }
     }
 

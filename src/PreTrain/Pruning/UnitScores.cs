@@ -83,27 +83,20 @@ internal sealed class UnitScores
         InputStatistics[] statistics = [.. _sites.Select(site => new InputStatistics(_maps[site.Output], wantsProducts: false))];
         try
         {
-            for (int i = 0; i < statistics.Length; i++) _maps[_sites[i].Output].Transform = statistics[i];
-            foreach (ModelInput input in calibration)
+            Calibration.Run(model, [.. _sites.Select((site, i) => (_maps[site.Output], (Action<Tensor>)statistics[i].Add))], calibration.Select(input => input with { WantHiddenStates = true }), output =>
             {
-                using DisposeScope scope = NewDisposeScope();
-                ModelOutput output = model.Forward(input with { WantHiddenStates = true });
                 foreach (LayerNames stack in _stacks)
                 {
                     IReadOnlyList<Tensor> states = stack.IsEncoderOfPair ? output.EncoderHiddenStates! : output.HiddenStates!;
                     for (int layer = 0; layer < stack.Count; layer++) _layers[stack.Prefix][layer] += Turn(states[layer], states[layer + 1]);
                 }
-            }
+            });
             using DisposeScope sums = NewDisposeScope();
             for (int i = 0; i < statistics.Length; i++) Add(_units[_sites[i].Output], statistics[i].Sum.view(_sites[i].Units, _sites[i].OutputWidth).sum([1]).sqrt());
         }
         finally
         {
-            for (int i = 0; i < statistics.Length; i++)
-            {
-                _maps[_sites[i].Output].Transform = null;
-                statistics[i].Dispose();
-            }
+            foreach (InputStatistics statistic in statistics) statistic.Dispose();
         }
     }
 

@@ -20,8 +20,31 @@ public static class Quantizer
     /// </exception>
     public static QuantizationResult Quantize(ITransformerModel model, QuantizationOptions options)
     {
-        var (_, maps, head) = Choose(model, options);
-        return Replace(maps, head, options, map => QuantizedMatrix.Quantize(map.weight, options.Format));
+        var maps = new QuantizedMaps(model, options);
+        RequireNoActivations(options);
+        return maps.Replace((_, map) => Codes(QuantizedMatrix.Quantize(map.weight, options.Format), options));
+    }
+
+    /// <summary>The same with each map in as many bits as a plan says (see <see cref="MixedPrecision"/>).</summary>
+    /// <param name="model">The model that was scanned.</param>
+    /// <param name="options">The options of the scan; <see cref="QuantizationOptions.Scheme"/> does not matter.</param>
+    /// <param name="plan">A choice for each map.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the plan is of another model, or wants the tied head in few bits too. The model is as it was then.</exception>
+    public static QuantizationResult Quantize(ITransformerModel model, QuantizationOptions options, MixedPrecisionPlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(plan);
+        if (options.HasQuantizedTiedHead) throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} must be false with a plan.", nameof(options));
+        foreach (QuantizationScheme scheme in plan.Choices.Select(choice => choice.Scheme).OfType<QuantizationScheme>().Distinct()) MixedPrecision.Require(scheme);
+        var maps = new QuantizedMaps(model, options with { Scheme = QuantizationScheme.Int8Weights });
+        if (plan.Choices.Select(choice => choice.Map).Except(maps.All.Select(m => m.Name)).FirstOrDefault() is { } other) throw new ArgumentException($"The plan has a linear map '{other}', which is not among those of the model.", nameof(plan));
+        return maps.Replace((name, map) =>
+        {
+            if (plan.SchemeOf(name) is not { } scheme) return null;
+            QuantizationOptions own = options with { Scheme = scheme };
+            own.Validate();
+            return Codes(QuantizedMatrix.Quantize(map.weight, own.Format), own);
+        });
     }
 
     /// <summary>The same with codes that keep what each map computes from data (Frantar et al. 2022, "GPTQ"), instead of the nearest. All maps are seen with the inputs of the model as it was.</summary>
@@ -29,100 +52,145 @@ public static class Quantizer
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least as many rows (tokens that it is applied to) as it has inputs.</param>
     /// <param name="gptq">Damping and order.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize"/>; or the data are too few. The model is as it was then.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few. The model is as it was then.</exception>
     public static QuantizationResult QuantizeGptq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, GptqOptions? gptq = null)
     {
         ArgumentNullException.ThrowIfNull(calibration);
         gptq ??= new GptqOptions();
         gptq.Validate();
-        var (module, maps, head) = Choose(model, options);
+        var maps = new QuantizedMaps(model, options);
+        RequireNoActivations(options);
         using IDisposable mode = no_grad();
-        var moments = maps.ToDictionary(m => m.Map, m => new InputMoments(m.Map.weight.size(1)));
+        var moments = maps.All.ToDictionary(m => m.Map, m => new InputStatistics(m.Map, wantsProducts: true, ScalarType.Float32));
         try
         {
-            Observe(model, module, moments, calibration);
-            string[] faults = [.. maps.Where(m => moments[m.Map].Rows < m.Map.weight.size(1)).Select(m => $"The linear map '{m.Name}' saw {moments[m.Map].Rows} rows, fewer than its {m.Map.weight.size(1)} inputs.")];
-            if (faults.Length > 0) throw new ArgumentException($"The calibration data are too small. {string.Join(" ", faults)} Give more or longer texts, or name such maps in {nameof(QuantizationOptions.Skip)}.", nameof(calibration));
-            return Replace(maps, head, options, map => Gptq.Quantize(map.weight, moments[map].Sum, options.Format, gptq));
+            maps.Observe(calibration, map => moments[map].Add, map => map.weight.size(1));
+            return maps.Replace((_, map) => Codes(Gptq.Quantize(map.weight, moments[map].Sum, options.Format, gptq), options));
         }
         finally
         {
-            foreach (InputMoments sums in moments.Values) sums.Dispose();
+            foreach (InputStatistics sums in moments.Values) sums.Dispose();
         }
     }
 
-    private static void Observe(ITransformerModel model, nn.Module module, Dictionary<Projection, InputMoments> moments, IEnumerable<ModelInput> calibration)
+    /// <summary>
+    /// The same with weights that are prepared for rounding (Lin et al. 2023, "AWQ"): inputs that are large in the data get larger weights, whose error is smaller then, and the norm or the linear map that makes
+    /// them gives that much less, so that the model computes the same; and groups lose their extremes where that makes the rest more exact. Maps whose inputs nothing can take a factor off (behind an activation
+    /// function, or in the residual stream) have the second alone. The codes are the nearest; folders are those of <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>.
+    /// </summary>
+    /// <param name="model">A model of any family, on the CPU.</param>
+    /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
+    /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
+    /// <param name="awq">How finely scales and clips are searched.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few. The model is as it was then.</exception>
+    public static QuantizationResult QuantizeAwq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, AwqOptions? awq = null)
     {
-        bool training = module.training;
-        module.eval();
+        ArgumentNullException.ThrowIfNull(calibration);
+        awq ??= new AwqOptions();
+        awq.Validate();
+        var maps = new QuantizedMaps(model, options);
+        RequireNoActivations(options);
+        using IDisposable mode = no_grad();
+        var moments = maps.All.ToDictionary(m => m.Map, m => new InputStatistics(m.Map, wantsProducts: true, ScalarType.Float32));
+        var sizes = maps.All.ToDictionary(m => m.Map, m => new InputMagnitudes(m.Map));
         try
         {
-            foreach (var (map, sums) in moments) map.Transform = sums;
-            foreach (ModelInput input in calibration)
+            maps.Observe(calibration, map => (Action<Tensor>)moments[map].Add + sizes[map].Add, _ => QuantizedMaps.LeastRows);
+            using var folding = new ScaleFolding();
+            foreach (ScalingSite site in ScalingSite.Of(maps.Module))
             {
                 using DisposeScope scope = NewDisposeScope();
-                model.Forward(input);
+                Projection[] quantized = [.. site.Readers.Where(moments.ContainsKey)];
+                if (quantized.Length == 0) continue;
+                Projection seen = quantized[0];   // all see the same
+                if (Awq.Search([.. quantized.Select(map => map.weight.detach())], sizes[seen].Mean, moments[seen].Sum, options.Format, awq) is not { } scales) continue;
+                folding.Apply(site, scales);
+                foreach (Projection map in quantized) moments[map].Sum.div_(scales.unsqueeze(0) * scales.unsqueeze(1));
             }
+            QuantizationResult result = maps.Replace((_, map) =>
+            {
+                using Tensor clipped = Awq.Clip(map.weight.detach(), moments[map].Sum, options.Format, awq);
+                return Codes(QuantizedMatrix.Quantize(clipped, options.Format), options);
+            });
+            folding.Keep();
+            return result;
         }
         finally
         {
-            foreach (Projection map in moments.Keys) map.Transform = null;
-            module.train(training);
+            foreach (InputStatistics sums in moments.Values) sums.Dispose();
+            foreach (InputMagnitudes size in sizes.Values) size.Dispose();
         }
     }
 
-    private static (nn.Module Module, List<(string Name, Projection Map)> Maps, TiedHead? Head) Choose(ITransformerModel model, QuantizationOptions options)
+    /// <summary>
+    /// Moves part of the size of activations into the weights that read them (Xiao et al. 2022, "SmoothQuant", equation 4), so that a model with a few large inputs can have activations of 8 bits. The model computes
+    /// the same as before, and stays an ordinary one; quantize it then. Maps that read a norm are smoothed, whose gain takes the factor.
+    /// </summary>
+    /// <param name="model">A model with norms before its linear maps (GPT-2, Llama, T5, ModernBERT, ViT), on any device.</param>
+    /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
+    /// <param name="options">How much is moved.</param>
+    /// <returns>The names of the linear maps whose inputs are smoother now.</returns>
+    /// <exception cref="ArgumentException">An option is out of range; no map reads a norm alone; the data are too few. The model is as it was then.</exception>
+    public static IReadOnlyList<string> Smooth(ITransformerModel model, IEnumerable<ModelInput> calibration, SmoothingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(calibration);
+        options ??= new SmoothingOptions();
         options.Validate();
-        nn.Module module = model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model));
-        List<(string Name, Projection Map)> maps = Select(module, options);
-        return (module, maps, options.HasQuantizedTiedHead ? SelectHead(module, options) : null);
-    }
-
-    private static QuantizationResult Replace(List<(string Name, Projection Map)> maps, TiedHead? head, QuantizationOptions options, Func<Projection, QuantizedMatrix> quantize)
-    {
-        long before = maps.Sum(m => m.Map.weight.numel() * m.Map.weight.element_size()), after = 0;
+        var module = model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model));
+        ScalingSite[] sites = [.. ScalingSite.Of(module).Where(site => site.IsNorm)];
+        if (sites.Length == 0) throw new ArgumentException($"No linear map of a {model.ModelType} model reads a norm alone, so that there is nothing that could take a factor off its inputs. Quantize it without smoothing.", nameof(model));
+        HashSet<Projection> readers = [.. sites.SelectMany(site => site.Readers)];
+        string[] others = [.. module.named_modules().Where(m => m.module is Projection map && !readers.Contains(map)).Select(m => m.name)];
+        // The choice of maps is that of quantization; formats do not matter here.
+        var maps = new QuantizedMaps(model, new QuantizationOptions { Scheme = QuantizationScheme.Int8Weights, Skip = others });
         using IDisposable mode = no_grad();
-        if (head is not null) head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, options.Format), options.Scheme);
-        foreach (var (_, map) in maps)
+        var sizes = maps.All.ToDictionary(m => m.Map, m => new InputMagnitudes(m.Map));
+        try
         {
-            QuantizedMatrix weight = quantize(map);
-            after += weight.ByteCount;
-            new QuantizedProjection(weight, options.Scheme).Replace(map);
+            maps.Observe(calibration, map => sizes[map].Add, _ => QuantizedMaps.LeastRows);
+            using var folding = new ScaleFolding();
+            foreach (ScalingSite site in sites)
+            {
+                using DisposeScope scope = NewDisposeScope();
+                folding.Apply(site, Smoothing.Scales([.. site.Readers.Select(map => map.weight.detach())], sizes[site.Readers[0]].Largest, options));
+            }
+            folding.Keep();
+            return [.. maps.All.Select(m => m.Name)];
         }
-        return new QuantizationResult { Maps = [.. maps.Select(m => m.Name)], BytesBefore = before, BytesAfter = after, TiedHeadBytes = head?.Quantized!.Weight.ByteCount ?? 0 };
+        finally
+        {
+            foreach (InputMagnitudes size in sizes.Values) size.Dispose();
+        }
     }
 
-    private static TiedHead SelectHead(nn.Module module, QuantizationOptions options)
+    /// <summary>
+    /// The same with activations of 8 bits on a grid for each map that data decide on once, so that nothing has to be looked for when the model computes. What is beyond the grid is clipped.
+    /// </summary>
+    /// <param name="model">A model of any family, on the CPU.</param>
+    /// <param name="options">With <see cref="QuantizationScheme.Int8Static"/>: which weights share a scale, and what is left out.</param>
+    /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
+    /// <param name="activations">How a grid is chosen from what a map saw.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the scheme is another; or the data are too few, or give inputs that are not finite. The model is as it was then.</exception>
+    public static QuantizationResult QuantizeStatic(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, ActivationOptions? activations = null)
     {
-        TiedHead head = module.modules().OfType<TiedHead>().SingleOrDefault()
-            ?? throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} is set, and the model has no head that is its token embedding and scores each next token; leave it false.");
-        if (head.Quantized is not null) throw new ArgumentException("The tied head is quantized already.");
-        if (head.Embedding.device_type != DeviceType.CPU) throw new ArgumentException($"The token embedding is on {head.Embedding.device}; move the model to the CPU.");
-        if (head.Embedding.isfinite().all().item<bool>() is false) throw new ArgumentException("The token embedding has values that are not finite.");
-        if (options.Format.GroupSize is > 0 and var group && head.Embedding.size(1) % group != 0)
-            throw new ArgumentException($"The width of the token embedding ({head.Embedding.size(1)}) must be divisible by {nameof(QuantizationOptions.GroupSize)} ({group}); take a smaller group.");
-        return head;
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(calibration);
+        activations ??= new ActivationOptions();
+        activations.Validate();
+        if (options.Scheme != QuantizationScheme.Int8Static) throw new ArgumentException($"{nameof(QuantizationOptions.Scheme)} ({options.Scheme}) must be {nameof(QuantizationScheme.Int8Static)} here.", nameof(options));
+        if (options.HasQuantizedTiedHead) throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} must be false with {nameof(QuantizationScheme.Int8Static)}: the inputs of the tied head are not seen.", nameof(options));
+        var maps = new QuantizedMaps(model, options);
+        var histograms = maps.All.ToDictionary(m => m.Map, m => new ActivationHistogram(m.Name));
+        maps.Observe(calibration, map => histograms[map].Add, _ => QuantizedMaps.LeastRows);
+        return maps.Replace((_, map) => new QuantizedProjection(QuantizedMatrix.Quantize(map.weight, options.Format), options.Scheme, histograms[map].Grid(activations)));
     }
 
-    private static List<(string Name, Projection Map)> Select(nn.Module module, QuantizationOptions options)
+    private static void RequireNoActivations(QuantizationOptions options)
     {
-        var skipped = new NamePatterns(options.Skip);
-        List<(string Name, Projection Map)> all = [.. module.named_modules().Where(m => m.module is Projection).Select(m => (m.name, (Projection)m.module))];
-        skipped.RequireAll(nameof(QuantizationOptions.Skip), "linear map", all.Select(m => m.Name));
-        all.RemoveAll(m => skipped.Fits(m.Name));
-        var faults = new List<string>();
-        foreach (var (name, map) in all)
-        {
-            if (map.Transform is not null) faults.Add($"The linear map '{name}' computes with a {map.Transform.GetType().Name} already; merge or remove it, or name the map in {nameof(QuantizationOptions.Skip)}.");
-            else if (map.weight.device_type != DeviceType.CPU) faults.Add($"The linear map '{name}' is on {map.weight.device}; move the model to the CPU.");
-            else if (map.weight.isfinite().all().item<bool>() is false) faults.Add($"The weight of the linear map '{name}' has values that are not finite.");
-            else if (options.Format.GroupSize is > 0 and var group && map.weight.size(1) % group != 0)
-                faults.Add($"The inputs of the linear map '{name}' ({map.weight.size(1)}) must be divisible by {nameof(QuantizationOptions.GroupSize)} ({group}); take a smaller group, or name the map in {nameof(QuantizationOptions.Skip)}.");
-        }
-        if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
-        return all;
+        if (options.Scheme == QuantizationScheme.Int8Static)
+            throw new ArgumentException($"{nameof(QuantizationOptions.Scheme)} ({options.Scheme}) needs data to decide on the grids of activations; call {nameof(QuantizeStatic)}.", nameof(options));
     }
+
+    private static QuantizedProjection Codes(QuantizedMatrix weight, QuantizationOptions options) => new(weight, options.Scheme);
 }

@@ -59,8 +59,8 @@ public sealed class Trainer
             throw new ArgumentException($"{nameof(_options.MicroBatchSize)} ({rows}) would cut batches of {_options.BatchSize} rows, and the objective '{goal.Name}' compares rows with each other. "
                 + $"Leave it out, or use a smaller {nameof(_options.BatchSize)}.");
         }
-        if (model.modules().Any(module => module is QuantizedProjection))
-            throw new ArgumentException("The model is quantized, and has no weights that could be trained. Train it before it is quantized.", nameof(model));
+        if (model.modules().Any(module => module is QuantizedProjection { IsBase: false }))
+            throw new ArgumentException("The model is quantized, and has no weights that could be trained. Train it before it is quantized, or an adapter beside it.", nameof(model));
         var streams = new RandomStreams(_options.Seed);
         JsonObject identity = CheckpointState.IdentityOf(_options, (_options.Weights ?? model).ToConfigJson(), goal.Describe(), goal.ProcessCount);
 

@@ -42,9 +42,71 @@ public class QuantizeCommandTests
     }
 
     [Theory]
+    [InlineData("--method", "smoothquant", "--alpha", "0.6")]
+    [InlineData("--method", "static", "--calibration-method", "mse", "--granularity", "tensor")]
+    [InlineData("--method", "smoothquant", "--scheme", "int8-static", "--symmetric-activations")]
+    [InlineData("--scheme", "int8-static", "--calibration-method", "percentile", "--percentile", "99.5")]
+    [InlineData("--method", "awq", "--scheme", "int8-weights")]
+    public void Quantize_MethodThatReads_GivesNearLogits(params string[] options)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string data = folder.Write("text.txt", TinyModel.Text(50));
+
+        ToolResult result = ToolRunner.Run(["quantize", "--model", folder["model"], "--output", folder["small"], "--data", data, "--samples", "20", .. options]);
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        double[] before = Logits(folder["model"]), after = Logits(folder["small"]);
+        Assert.InRange(Math.Sqrt(before.Zip(after, (a, b) => (a - b) * (a - b)).Sum() / before.Sum(a => a * a)), 1e-6, 0.1);
+    }
+
+    [Fact]
+    public void Quantize_BudgetWithGroupsThatDoNotFit_EndsWith2()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string data = folder.Write("text.txt", TinyModel.Text(50));
+        ToolResult refused = ToolRunner.Run("quantize", "--model", folder["model"], "--data", data, "--output", folder["small"], "--group-size", "32", "--budget", "50%");
+
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("must be divisible by GroupSize (32)", refused.Error);
+    }
+
+    [Theory]
+    [InlineData("awq", "int8-weights")]
+    [InlineData("static", "int8-static")]
+    [InlineData("smoothquant", "int8")]
+    public void Quantize_FewDataForAnyMethod_EndsWith2(string method, string scheme)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string data = folder.Write("text.txt", TinyModel.Text(1));
+
+        ToolResult result = ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["small"], "--method", method, "--scheme", scheme, "--data", data);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("The calibration data are too small.", result.Error);
+    }
+
+    [Theory]
+    [InlineData(new[] { "--budget", "120%" }, "--budget (120%) must be a positive number of bytes, or a percentage of at most 100")]
+    [InlineData(new[] { "--budget", "50%" }, "--budget needs --data")]
+    [InlineData(new[] { "--budget", "50%", "--scheme", "int4", "--data", "x" }, "leave out --scheme")]
+    [InlineData(new[] { "--method", "static" }, "--scheme int8-static needs --data")]
+    [InlineData(new[] { "--method", "nf4", "--scheme", "int8" }, "--method nf4 goes with no other --scheme.")]
+    [InlineData(new[] { "--method", "nf4" }, "must be divisible by GroupSize (64)")]
+    [InlineData(new[] { "--method", "smoothquant", "--scheme", "int4" }, "goes with --scheme int8 or int8-static")]
+    [InlineData(new[] { "--method", "gptq", "--scheme", "int8-static" }, "--method gptq does not go with --scheme int8-static")]
+    [InlineData(new[] { "--granularity", "group" }, "must be divisible by GroupSize (64)")]
+    [InlineData(new[] { "--granularity", "group", "--group-size", "48" }, "GroupSize (48) must be 32, 64 or 128")]
+    [InlineData(new[] { "--calibration-method", "mse" }, "go with --scheme int8-static")]
+    [InlineData(new[] { "--percentile", "99" }, "--percentile goes with --calibration-method percentile.")]
+    [InlineData(new[] { "--alpha", "0.3" }, "--alpha goes with --method smoothquant.")]
+    [InlineData(new[] { "--wide-scales" }, "--wide-scales goes with --scheme nf4.")]
+    [InlineData(new[] { "--samples", "5" }, "--data and --samples go with")]
     [InlineData(new[] { "--scheme", "int4" }, "must be divisible by GroupSize (64)")]
-    [InlineData(new[] { "--scheme", "int3" }, "--scheme (int3) must be int8, int8-weights or int4.")]
-    [InlineData(new[] { "--group-size", "32" }, "--group-size and --symmetric go with --scheme int4.")]
+    [InlineData(new[] { "--scheme", "int3" }, "--scheme (int3) must be int8, int8-static, int8-weights, int4 or nf4.")]
+    [InlineData(new[] { "--group-size", "32" }, "--group-size goes with --scheme int4 or --granularity group.")]
     [InlineData(new[] { "--method", "gptq" }, "--method gptq needs --data")]
     [InlineData(new[] { "--skip", "nowhere*" }, "the pattern 'nowhere*' fits no linear map")]
     public void Quantize_WrongOptions_EndsWith2(string[] options, string message)

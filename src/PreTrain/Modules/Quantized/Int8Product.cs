@@ -10,7 +10,7 @@ namespace PreTrain.Modules.Quantized;
 
 /// <summary>
 /// x·Wᵀ + b of bytes by bytes: the rows of x are quantized as they come, sums are whole numbers of 32 bits, and scales, zero points and bias come last (Jacob et al. 2018, section 2.2, with a
-/// scale for each row and each output). So a row's result depends on nothing but the row.
+/// scale for each row or one for all, and one for each output or each group of its inputs). So a row's result depends on nothing but the row.
 /// </summary>
 internal static unsafe class Int8Product
 {
@@ -26,21 +26,23 @@ internal static unsafe class Int8Product
     /// <param name="weight">8 bits.</param>
     /// <param name="bias">(O), float32, or null.</param>
     /// <returns>(N, O), float32.</returns>
-    internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias) =>
-        AvxVnni.IsSupported ? Apply<DotByteProducts>(x, weight, bias, MatrixUnit.IsSupported) : Avx2.IsSupported ? Apply<WideByteProducts>(x, weight, bias) : Apply<PlainByteProducts>(x, weight, bias);
+    /// <param name="grid">The scale and zero point of all rows; null for those of each row.</param>
+    internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias, ActivationGrid? grid = null) => AvxVnni.IsSupported ? Apply<DotByteProducts>(x, weight, bias, MatrixUnit.IsSupported, grid)
+        : Avx2.IsSupported ? Apply<WideByteProducts>(x, weight, bias, grid: grid) : Apply<PlainByteProducts>(x, weight, bias, grid: grid);
 
     /// <summary>Multiplies in the given way, whole blocks of rows on the matrix unit if that is wanted and the inputs fill its tiles.</summary>
-    internal static Tensor Apply<P>(Tensor x, QuantizedMatrix weight, Tensor? bias, bool inTiles = false) where P : struct, IByteProducts
+    internal static Tensor Apply<P>(Tensor x, QuantizedMatrix weight, Tensor? bias, bool inTiles = false, ActivationGrid? grid = null) where P : struct, IByteProducts
     {
         Tensor y = empty([x.size(0), weight.Outputs], dtype: ScalarType.Float32);
         if (y.numel() == 0) return y;
-        using var rows = new QuantizedRows(x);
+        using var rows = new QuantizedRows(x, grid);
         var job = new Job
         {
             X = rows.Codes,
             XScales = rows.Scales,
             XZeros = rows.Zeros,
             Inner = rows.Stride,
+            Groups = weight.Groups,
             Weight = weight.Codes,
             Scales = weight.Scales,
             Sums = weight.Sums,
@@ -51,7 +53,7 @@ internal static unsafe class Int8Product
         long count = rows.Count, panels = weight.Layout.Panels;
         long block = Math.Max(TileRows, BlockBytes / rows.Stride / TileRows * TileRows), blocks = (count + block - 1) / block;
         int chunks = ParallelLoop.Chunks(panels, 4);
-        inTiles &= rows.Stride % MatrixUnit.RowBytes == 0;
+        inTiles &= rows.Stride % MatrixUnit.RowBytes == 0 && weight.Groups == 1;
         ParallelLoop.For((int)(blocks * chunks), [MethodImpl(ParallelLoop.Hot)] (task) =>
         {
             var (from, to) = ParallelLoop.Range(panels, chunks, task % chunks);
@@ -71,7 +73,7 @@ internal static unsafe class Int8Product
         internal byte* X, Weight;
         internal float* XScales, Scales, Bias, Y;
         internal int* XZeros, Sums;
-        internal long Inner, Outputs;
+        internal long Inner, Groups, Outputs;
     }
 
     /// <summary>As many rows as fill blocks of the matrix unit.</summary>
@@ -85,7 +87,7 @@ internal static unsafe class Int8Product
         {
             long blocks = Math.Min(BlocksTogether, (end - row) / MatrixUnit.Side);
             MatrixUnit.MultiplyBytes(job.X + row * job.Inner, job.Inner, w, sums, job.Inner / MatrixUnit.RowBytes, blocks);
-            for (long r = 0; r < blocks * MatrixUnit.Side; r++) Finish(in job, row + r, panel, sums + r * PanelLayout.Width);
+            for (long r = 0; r < blocks * MatrixUnit.Side; r++) Finish(in job, row + r, panel, 0, sums + r * PanelLayout.Width);
             row += blocks * MatrixUnit.Side;
         }
         return row;
@@ -94,67 +96,75 @@ internal static unsafe class Int8Product
     [MethodImpl(ParallelLoop.Hot)]
     private static void Tile4<P>(in Job job, long row, long panel) where P : struct, IByteProducts
     {
-        long inner = job.Inner;
+        long inner = job.Inner, group = inner / job.Groups;
         byte* x0 = job.X + row * inner, x1 = x0 + inner, x2 = x1 + inner, x3 = x2 + inner;
         var w = (sbyte*)job.Weight + panel * inner * PanelLayout.Width;
-        Vector256<int> s00 = default, s01 = default, s02 = default, s10 = default, s11 = default, s12 = default;
-        Vector256<int> s20 = default, s21 = default, s22 = default, s30 = default, s31 = default, s32 = default;
-        for (long k = 0; k < inner; k += 4, w += 96)
-        {
-            Vector256<sbyte> w0 = Vector256.Load(w), w1 = Vector256.Load(w + 32), w2 = Vector256.Load(w + 64);
-            Vector256<byte> v = Vector256.Create(*(int*)(x0 + k)).AsByte();
-            s00 = P.Add(s00, v, w0);
-            s01 = P.Add(s01, v, w1);
-            s02 = P.Add(s02, v, w2);
-            v = Vector256.Create(*(int*)(x1 + k)).AsByte();
-            s10 = P.Add(s10, v, w0);
-            s11 = P.Add(s11, v, w1);
-            s12 = P.Add(s12, v, w2);
-            v = Vector256.Create(*(int*)(x2 + k)).AsByte();
-            s20 = P.Add(s20, v, w0);
-            s21 = P.Add(s21, v, w1);
-            s22 = P.Add(s22, v, w2);
-            v = Vector256.Create(*(int*)(x3 + k)).AsByte();
-            s30 = P.Add(s30, v, w0);
-            s31 = P.Add(s31, v, w1);
-            s32 = P.Add(s32, v, w2);
-        }
-        // To memory first: sums that live beyond a call would be stored there in each round of the loop.
         int* sums = stackalloc int[TileRows * PanelLayout.Width];
-        Store(sums, s00, s01, s02);
-        Store(sums + PanelLayout.Width, s10, s11, s12);
-        Store(sums + 2 * PanelLayout.Width, s20, s21, s22);
-        Store(sums + 3 * PanelLayout.Width, s30, s31, s32);
-        for (int r = 0; r < TileRows; r++) Finish(in job, row + r, panel, sums + r * PanelLayout.Width);
+        for (long g = 0; g < job.Groups; g++)
+        {
+            Vector256<int> s00 = default, s01 = default, s02 = default, s10 = default, s11 = default, s12 = default;
+            Vector256<int> s20 = default, s21 = default, s22 = default, s30 = default, s31 = default, s32 = default;
+            for (long k = g * group; k < (g + 1) * group; k += 4, w += 96)
+            {
+                Vector256<sbyte> w0 = Vector256.Load(w), w1 = Vector256.Load(w + 32), w2 = Vector256.Load(w + 64);
+                Vector256<byte> v = Vector256.Create(*(int*)(x0 + k)).AsByte();
+                s00 = P.Add(s00, v, w0);
+                s01 = P.Add(s01, v, w1);
+                s02 = P.Add(s02, v, w2);
+                v = Vector256.Create(*(int*)(x1 + k)).AsByte();
+                s10 = P.Add(s10, v, w0);
+                s11 = P.Add(s11, v, w1);
+                s12 = P.Add(s12, v, w2);
+                v = Vector256.Create(*(int*)(x2 + k)).AsByte();
+                s20 = P.Add(s20, v, w0);
+                s21 = P.Add(s21, v, w1);
+                s22 = P.Add(s22, v, w2);
+                v = Vector256.Create(*(int*)(x3 + k)).AsByte();
+                s30 = P.Add(s30, v, w0);
+                s31 = P.Add(s31, v, w1);
+                s32 = P.Add(s32, v, w2);
+            }
+            // To memory first: sums that live beyond a call would be stored there in each round of the loop.
+            Store(sums, s00, s01, s02);
+            Store(sums + PanelLayout.Width, s10, s11, s12);
+            Store(sums + 2 * PanelLayout.Width, s20, s21, s22);
+            Store(sums + 3 * PanelLayout.Width, s30, s31, s32);
+            for (int r = 0; r < TileRows; r++) Finish(in job, row + r, panel, g, sums + r * PanelLayout.Width);
+        }
     }
 
     [MethodImpl(ParallelLoop.Hot)]
     private static void Tile1<P>(in Job job, long row, long panel) where P : struct, IByteProducts
     {
-        long inner = job.Inner, k = 0;
+        long inner = job.Inner, group = inner / job.Groups, k = 0;
         byte* x = job.X + row * inner;
         var w = (sbyte*)job.Weight + panel * inner * PanelLayout.Width;
-        Vector256<int> s0 = default, s1 = default, s2 = default, t0 = default, t1 = default, t2 = default;
-        for (; k + 8 <= inner; k += 8, w += 192)
-        {
-            Vector256<byte> v = Vector256.Create(*(int*)(x + k)).AsByte(), u = Vector256.Create(*(int*)(x + k + 4)).AsByte();
-            s0 = P.Add(s0, v, Vector256.Load(w));
-            s1 = P.Add(s1, v, Vector256.Load(w + 32));
-            s2 = P.Add(s2, v, Vector256.Load(w + 64));
-            t0 = P.Add(t0, u, Vector256.Load(w + 96));
-            t1 = P.Add(t1, u, Vector256.Load(w + 128));
-            t2 = P.Add(t2, u, Vector256.Load(w + 160));
-        }
-        if (k < inner)
-        {
-            Vector256<byte> v = Vector256.Create(*(int*)(x + k)).AsByte();
-            s0 = P.Add(s0, v, Vector256.Load(w));
-            s1 = P.Add(s1, v, Vector256.Load(w + 32));
-            s2 = P.Add(s2, v, Vector256.Load(w + 64));
-        }
         int* sums = stackalloc int[PanelLayout.Width];
-        Store(sums, s0 + t0, s1 + t1, s2 + t2);
-        Finish(in job, row, panel, sums);
+        for (long g = 0; g < job.Groups; g++)
+        {
+            long end = k + group;
+            Vector256<int> s0 = default, s1 = default, s2 = default, t0 = default, t1 = default, t2 = default;
+            for (; k + 8 <= end; k += 8, w += 192)
+            {
+                Vector256<byte> v = Vector256.Create(*(int*)(x + k)).AsByte(), u = Vector256.Create(*(int*)(x + k + 4)).AsByte();
+                s0 = P.Add(s0, v, Vector256.Load(w));
+                s1 = P.Add(s1, v, Vector256.Load(w + 32));
+                s2 = P.Add(s2, v, Vector256.Load(w + 64));
+                t0 = P.Add(t0, u, Vector256.Load(w + 96));
+                t1 = P.Add(t1, u, Vector256.Load(w + 128));
+                t2 = P.Add(t2, u, Vector256.Load(w + 160));
+            }
+            if (k < end)
+            {
+                Vector256<byte> v = Vector256.Create(*(int*)(x + k)).AsByte();
+                s0 = P.Add(s0, v, Vector256.Load(w));
+                s1 = P.Add(s1, v, Vector256.Load(w + 32));
+                s2 = P.Add(s2, v, Vector256.Load(w + 64));
+                k = end;
+            }
+            Store(sums, s0 + t0, s1 + t1, s2 + t2);
+            Finish(in job, row, panel, g, sums);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -165,19 +175,26 @@ internal static unsafe class Int8Product
         s2.Store(sums + 16);
     }
 
-    /// <summary>Takes out the zero point, scales, adds the bias and stores.</summary>
-    private static void Finish(in Job job, long row, long panel, int* sums)
+    /// <summary>Takes out the zero point, scales, adds what the groups before gave, and at last the bias.</summary>
+    private static void Finish(in Job job, long row, long panel, long group, int* sums)
     {
-        long at = panel * PanelLayout.Width, count = Math.Min(PanelLayout.Width, job.Outputs - at);
-        float* y = job.Y + row * job.Outputs + at, part = stackalloc float[PanelLayout.Width], target = count == PanelLayout.Width ? y : part;
+        long at = panel * PanelLayout.Width, count = Math.Min(PanelLayout.Width, job.Outputs - at), place = (panel * job.Groups + group) * PanelLayout.Width;
+        float* y = job.Y + row * job.Outputs + at, part = stackalloc float[PanelLayout.Width], target = group == 0 && count == PanelLayout.Width ? y : part;
         float scale = job.XScales[row];
         int zero = job.XZeros[row];
-        Finish(in job, at, sums, scale, zero).Store(target);
-        Finish(in job, at + 8, sums + 8, scale, zero).Store(target + 8);
-        Finish(in job, at + 16, sums + 16, scale, zero).Store(target + 16);
-        if (target == part) new Span<float>(part, (int)count).CopyTo(new Span<float>(y, (int)count));
-        if (job.Bias == null) return;
-        if (target == y)
+        Finish(in job, place, sums, scale, zero).Store(target);
+        Finish(in job, place + 8, sums + 8, scale, zero).Store(target + 8);
+        Finish(in job, place + 16, sums + 16, scale, zero).Store(target + 16);
+        if (group > 0)
+        {
+            for (int i = 0; i < count; i++) y[i] += part[i];
+        }
+        else if (target == part)
+        {
+            new Span<float>(part, (int)count).CopyTo(new Span<float>(y, (int)count));
+        }
+        if (group < job.Groups - 1 || job.Bias == null) return;
+        if (count == PanelLayout.Width)
         {
             for (int i = 0; i < PanelLayout.Width; i += 8) (Vector256.Load(y + i) + Vector256.Load(job.Bias + at + i)).Store(y + i);
         }
@@ -187,6 +204,6 @@ internal static unsafe class Int8Product
         }
     }
 
-    private static Vector256<float> Finish(in Job job, long at, int* sums, float scale, int zero) =>
-        Vector256.ConvertToSingle(Vector256.Load(sums) - Vector256.Load(job.Sums + at) * zero) * (Vector256.Load(job.Scales + at) * scale);
+    private static Vector256<float> Finish(in Job job, long place, int* sums, float scale, int zero) =>
+        Vector256.ConvertToSingle(Vector256.Load(sums) - Vector256.Load(job.Sums + place) * zero) * (Vector256.Load(job.Scales + place) * scale);
 }

@@ -4,7 +4,7 @@ namespace PreTrain.Modules.Quantized;
 /// The values that the codes of a group stand for: (code − <paramref name="Zero"/>) · <paramref name="Scale"/>, for codes from <paramref name="Lowest"/> to <paramref name="Highest"/>
 /// (Jacob et al. 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", section 2.1).
 /// </summary>
-internal readonly record struct QuantizationGrid(float Scale, int Zero, int Lowest, int Highest)
+internal readonly record struct QuantizationGrid(float Scale, int Zero, int Lowest, int Highest, bool IsNormalFloat = false)
 {
     /// <summary>
     /// The grid of weights: from the least to the largest with a zero point, else to the largest size on both sides. With 4 bits, which count one further down than up, the step is that size by 7,
@@ -17,6 +17,7 @@ internal readonly record struct QuantizationGrid(float Scale, int Zero, int Lowe
         float size = Math.Max(-least, largest);
         if (!float.IsFinite(size)) throw new ArgumentException("A matrix with values that are not finite cannot be quantized.");
         if (format.Bits == 8) return new(Rounded(size / 127), 0, -127, 127);
+        if (format.IsNormalFloat) return new(size, 0, 0, 15, IsNormalFloat: true);
         if (!format.IsSymmetric)
         {
             float scale = Rounded((largest - least) / 15);
@@ -40,7 +41,7 @@ internal readonly record struct QuantizationGrid(float Scale, int Zero, int Lowe
     }
 
     /// <summary>The code whose value is nearest.</summary>
-    internal int Code(float weight) => Scale == 0 ? Zero : (int)Math.Clamp(MathF.Round(weight / Scale) + Zero, Lowest, Highest);
+    internal int Code(float weight) => IsNormalFloat ? NormalFloat.Code(Scale == 0 ? 0 : weight / Scale) : Scale == 0 ? Zero : (int)Math.Clamp(MathF.Round(weight / Scale) + Zero, Lowest, Highest);
 
     /// <summary>The sum of squared errors.</summary>
     internal double Error(ReadOnlySpan<float> weights)
@@ -55,5 +56,5 @@ internal readonly record struct QuantizationGrid(float Scale, int Zero, int Lowe
     }
 
     /// <summary>What a code stands for.</summary>
-    internal float Value(int code) => (code - Zero) * Scale;
+    internal float Value(int code) => IsNormalFloat ? NormalFloat.Values[code] * Scale : (code - Zero) * Scale;
 }

@@ -11,4 +11,10 @@ public enum QuantizationScheme
 
     /// <summary>Weights in 4 bits by groups, activations in 32. The smallest.</summary>
     Int4Weights,
+
+    /// <summary>Weights in 8 bits, and activations in 8 on a grid that data have decided on: whole-number products without a look at each row first.</summary>
+    Int8Static,
+
+    /// <summary>Weights in 4 bits whose values are those of a normal distribution (NF4), activations in 32: the frozen base of an adapter.</summary>
+    NormalFloat4,
 }

@@ -7,9 +7,24 @@ public sealed record QuantizedFormat
     /// <value>The default is 8.</value>
     public int Bits { get; init; } = 8;
 
-    /// <summary>The number of neighbours along the inputs that share a scale: 32, 64 or 128 with codes of 4 bits; 0 for the whole row, with codes of 8.</summary>
+    /// <summary>The number of neighbours along the inputs that share a scale: 32, 64 or 128; 0 for the whole row, with codes of 8 bits alone.</summary>
     /// <value>The default is 0.</value>
     public int GroupSize { get; init; }
+
+    /// <summary>Whether one scale serves the whole matrix, with 8 bits.</summary>
+    /// <value>The default is false.</value>
+    public bool IsPerTensor { get; init; }
+
+    /// <summary>
+    /// Whether the 16 values of a code are quantiles of the normal distribution, times the largest weight of the group (Dettmers et al. 2023, "QLoRA", section 3, NF4), and not evenly apart: 4 bits, groups of
+    /// 64 and no zero points.
+    /// </summary>
+    /// <value>The default is false.</value>
+    public bool IsNormalFloat { get; init; }
+
+    /// <summary>Whether the scales of <see cref="IsNormalFloat"/> are themselves rounded to 8 bits (QLoRA's double quantization).</summary>
+    /// <value>The default is false.</value>
+    public bool HasDoubleScales { get; init; }
 
     /// <summary>Whether the codes lie around zero. Otherwise each group has a zero point, so that all codes fall between its least and its largest value.</summary>
     /// <value>The default is true, the only choice with 8 bits.</value>
@@ -21,6 +36,9 @@ public sealed record QuantizedFormat
 
     /// <summary>8 bits, with a scale for each output.</summary>
     public static QuantizedFormat Int8 { get; } = new();
+
+    /// <summary>NF4, with scales of 8 bits.</summary>
+    public static QuantizedFormat NormalFloat4 { get; } = new() { Bits = 4, GroupSize = 64, IsNormalFloat = true, HasDoubleScales = true };
 
     /// <summary>4 bits, with a scale for each group of inputs of each output.</summary>
     /// <param name="groupSize">32, 64 or 128.</param>
@@ -34,7 +52,10 @@ public sealed record QuantizedFormat
         var faults = new List<string>();
         if (Bits is not (4 or 8)) faults.Add($"{nameof(Bits)} ({Bits}) must be 4 or 8.");
         if (Bits == 4 && GroupSize is not (32 or 64 or 128)) faults.Add($"{nameof(GroupSize)} ({GroupSize}) must be 32, 64 or 128 with 4 bits.");
-        if (Bits == 8 && GroupSize != 0) faults.Add($"{nameof(GroupSize)} ({GroupSize}) must be 0 with 8 bits, whose scales are of whole rows.");
+        if (Bits == 8 && GroupSize is not (0 or 32 or 64 or 128)) faults.Add($"{nameof(GroupSize)} ({GroupSize}) must be 32, 64 or 128, or 0 for scales of whole rows.");
+        if (IsPerTensor && (Bits != 8 || GroupSize != 0)) faults.Add($"{nameof(IsPerTensor)} goes with 8 bits and a {nameof(GroupSize)} of 0 (got {Bits} and {GroupSize}).");
+        if (IsNormalFloat && (Bits != 4 || GroupSize != 64 || !IsSymmetric || HasHalfScales)) faults.Add($"{nameof(IsNormalFloat)} goes with 4 bits, a {nameof(GroupSize)} of 64, no zero points and no half scales.");
+        if (HasDoubleScales && !IsNormalFloat) faults.Add($"{nameof(HasDoubleScales)} goes with {nameof(IsNormalFloat)}.");
         if (Bits == 8 && !IsSymmetric) faults.Add($"{nameof(IsSymmetric)} must be true with 8 bits; zero points are for 4.");
         if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
     }

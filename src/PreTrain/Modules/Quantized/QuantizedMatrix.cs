@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace PreTrain.Modules.Quantized;
 
 /// <summary>
-/// The weight of a linear map in codes of 8 or 4 bits with scales, packed in the order in which the products read it. 8 bits have a scale for each output; 4 bits have one for each
-/// group of inputs, and two codes share a byte.
+/// The weight of a linear map in codes of 8 or 4 bits with scales, packed in the order in which the products read it. There is a scale for each output, or one for each group of an output's inputs; of 4 bits,
+/// two codes share a byte.
 /// </summary>
 public sealed unsafe class QuantizedMatrix : IDisposable
 {
@@ -38,9 +38,12 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     public QuantizedFormat Format { get; }
 
     /// <summary>The bytes of memory that it takes: codes, scales and zero points.</summary>
-    public long ByteCount => new[] { _codes, _scales, _zeros, _sums }.Sum(t => t is null ? 0 : t.numel() * t.element_size());
+    public long ByteCount => new[] { _codes, _scales, _zeros, _sums }.Sum(t => t is null ? 0 : t.numel() * t.element_size()) + (ScaleCodes is null ? 0 : ScaleCodes.Codes.Length + sizeof(float) * ScaleCodes.Largest.Length);
 
     internal PanelLayout Layout { get; }
+
+    /// <summary>The scales in 8 bits, where the format has them.</summary>
+    internal DoubleScales? ScaleCodes { get; private set; }
 
     internal long Groups => Format.GroupSize == 0 ? 1 : Inputs / Format.GroupSize;
 
@@ -52,7 +55,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     /// <summary>Whole numbers, by <see cref="PanelLayout.PlaceOf"/>; null where all are 0.</summary>
     internal float* Zeros => _zeros is null ? null : (float*)TensorMemory.Address(_zeros);
 
-    /// <summary>With 8 bits, the sum of an output's codes.</summary>
+    /// <summary>With 8 bits, the sum of a group's codes, by <see cref="PanelLayout.PlaceOf"/>.</summary>
     internal int* Sums => (int*)TensorMemory.Address(_sums!);
 
     /// <summary>Takes for each weight the code of the nearest value.</summary>
@@ -68,6 +71,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         try
         {
             int chunks = ParallelLoop.Chunks(outputs, 16), group = (int)(inputs / matrix.Groups);
+            QuantizationGrid? shared = format.IsPerTensor ? QuantizationGrid.Of(Extremes(values), format) : null;
             ParallelLoop.For(chunks, chunk =>
             {
                 var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
@@ -76,12 +80,13 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                     for (long g = 0; g < matrix.Groups; g++)
                     {
                         float* at = w + o * inputs + g * group;
-                        var grid = QuantizationGrid.Of(new ReadOnlySpan<float>(at, group), format);
+                        QuantizationGrid grid = shared ?? QuantizationGrid.Of(new ReadOnlySpan<float>(at, group), format);
                         matrix.SetGrid(o, g, grid.Scale, grid.Zero);
                         for (int i = 0; i < group; i++) matrix.SetCode(o, g * group + i, grid.Code(at[i]));
                     }
                 }
             });
+            matrix.RoundScales();
             return matrix;
         }
         catch
@@ -100,6 +105,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         byte* codes = Codes;
         float* scales = Scales, zeros = Zeros;
         PanelLayout layout = Layout;
+        bool isNormal = Format.IsNormalFloat;
         long outputs = Outputs, inputs = Inputs, groups = Groups, group = inputs / groups;
         int chunks = ParallelLoop.Chunks(outputs, 16);
         ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
@@ -111,7 +117,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                 for (long g = 0; g < groups; g++)
                 {
                     long place = PanelLayout.PlaceOf(o, g, groups);
-                    Group(row, g * group, (g + 1) * group, layout, zeros == null, scales[place], zeros == null ? 0 : zeros[place], w + o * inputs);
+                    if (isNormal) NormalGroup(row, g * group, (g + 1) * group, layout, scales[place], w + o * inputs);
+                    else Group(row, g * group, (g + 1) * group, layout, zeros == null, scales[place], zeros == null ? 0 : zeros[place], w + o * inputs);
                 }
             }
         });
@@ -125,6 +132,24 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         _scales.Dispose();
         _zeros?.Dispose();
         _sums?.Dispose();
+    }
+
+    private static ReadOnlySpan<float> Extremes(Tensor values)
+    {
+        using Tensor least = values.min(), largest = values.max();
+        return new[] { least.item<float>(), largest.item<float>() };
+    }
+
+    /// <summary>The same as <see cref="Group"/> for codes of NF4.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static void NormalGroup(byte* row, long from, long to, PanelLayout layout, float scale, float* w)
+    {
+        ReadOnlySpan<float> values = NormalFloat.Values;
+        for (long i = from; i < to; i++)
+        {
+            byte code = row[i / layout.Step * (PanelLayout.Width * 4) + i % 4];
+            w[i] = values[layout.IsHigh(i) ? code >> 4 : code & 15] * scale;
+        }
     }
 
     /// <summary>The values of one row's inputs that share a scale.</summary>
@@ -160,7 +185,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     /// <param name="scales">(O, G).</param>
     /// <param name="zeros">(O, G) of signed bytes, the codes that stand for 0; null where there are no zero points.</param>
     /// <param name="format">Bits, groups and zero points.</param>
-    internal static QuantizedMatrix Of(Tensor codes, Tensor scales, Tensor? zeros, QuantizedFormat format)
+    /// <param name="doubles">The scales in 8 bits, if they have that many already.</param>
+    internal static QuantizedMatrix Of(Tensor codes, Tensor scales, Tensor? zeros, QuantizedFormat format, DoubleScales? doubles = null)
     {
         format.RequireFits(codes.size(1));
         var matrix = new QuantizedMatrix(codes.size(0), codes.size(1), format);
@@ -175,6 +201,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
             for (long g = 0; g < matrix.Groups; g++) matrix.SetGrid(o, g, s[o * matrix.Groups + g], z == null ? 0 : z[o * matrix.Groups + g] + shift);
             for (long i = 0; i < matrix.Inputs; i++) matrix.SetCode(o, i, c[o * matrix.Inputs + i] + shift);
         }
+        if (doubles is null) matrix.RoundScales();
+        else matrix.SetScales(doubles);
         return matrix;
     }
 
@@ -195,7 +223,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                 s[o * Groups + g] = Scales[place];
                 if (z != null) z[o * Groups + g] = (sbyte)(Zeros[place] - shift);
             }
-            for (long i = 0; i < Inputs; i++) c[o * Inputs + i] = (sbyte)(Decode(Codes[Layout.ByteOf(o, i)], Layout.Bits, zeros is null, Layout.IsHigh(i)) - shift);
+            for (long i = 0; i < Inputs; i++) c[o * Inputs + i] = (sbyte)(Decode(Codes[Layout.ByteOf(o, i)], Layout.Bits, zeros is null && !Format.IsNormalFloat, Layout.IsHigh(i)) - shift);
         }
         return (codes, scales, zeros);
     }
@@ -219,6 +247,21 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         if (_zeros is not null) Zeros[place] = zero;
     }
 
+    /// <summary>Rounds scales to 8 bits where the format says so.</summary>
+    private void RoundScales()
+    {
+        if (!Format.HasDoubleScales) return;
+        float[] scales = new float[Outputs * Groups];
+        for (long i = 0; i < scales.Length; i++) scales[i] = Scales[PanelLayout.PlaceOf(i / Groups, i % Groups, Groups)];
+        SetScales(DoubleScales.Of(scales));
+    }
+
+    private void SetScales(DoubleScales scales)
+    {
+        ScaleCodes = scales;
+        for (long i = 0; i < Outputs * Groups; i++) Scales[PanelLayout.PlaceOf(i / Groups, i % Groups, Groups)] = scales[i];
+    }
+
     /// <summary>Sets a code, once.</summary>
     internal void SetCode(long output, long input, int code)
     {
@@ -226,7 +269,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         if (Format.Bits == 8)
         {
             *at = (byte)(sbyte)code;
-            Sums[output] += code;
+            Sums[PanelLayout.PlaceOf(output, input * Groups / Inputs, Groups)] += code;
             return;
         }
         *at |= (byte)(Layout.IsHigh(input) ? (code & 15) << 4 : code & 15);

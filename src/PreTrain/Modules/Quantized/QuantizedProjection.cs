@@ -5,32 +5,43 @@ using static TorchSharp.torch;
 
 namespace PreTrain.Modules.Quantized;
 
-/// <summary>A linear map that computes with a weight of few bits, on the CPU and without gradients.</summary>
+/// <summary>A linear map that computes with a weight of few bits, on the CPU. There are gradients for its inputs alone, and only where an adapter is trained beside it.</summary>
 public sealed class QuantizedProjection : ProjectionTransform
 {
-    private readonly bool _isDynamic;
-
     /// <summary>Creates the transform.</summary>
     /// <param name="weight">W, which is disposed with the transform.</param>
     /// <param name="scheme">What the products are of.</param>
-    /// <exception cref="ArgumentException">The scheme is for another number of bits, or the weight has more inputs than sums of bytes can hold.</exception>
-    public QuantizedProjection(QuantizedMatrix weight, QuantizationScheme scheme) : base(nameof(QuantizedProjection))
+    /// <param name="activations">With <see cref="QuantizationScheme.Int8Static"/>, what the codes of x stand for; otherwise null.</param>
+    /// <exception cref="ArgumentException">The scheme is for weights of another kind, or the weight has more inputs than sums of bytes can hold; the grid of x is missing, or of no use.</exception>
+    public QuantizedProjection(QuantizedMatrix weight, QuantizationScheme scheme, ActivationGrid? activations = null) : base(nameof(QuantizedProjection))
     {
         ArgumentNullException.ThrowIfNull(weight);
-        int bits = scheme == QuantizationScheme.Int4Weights ? 4 : 8;
+        int bits = scheme is QuantizationScheme.Int4Weights or QuantizationScheme.NormalFloat4 ? 4 : 8;
         if (weight.Format.Bits != bits) throw new ArgumentException($"{scheme} is for weights of {bits} bits, and this one has {weight.Format.Bits}.", nameof(scheme));
-        _isDynamic = scheme == QuantizationScheme.Int8Dynamic;
-        if (_isDynamic && weight.Inputs > Int8Product.MostInputs)
+        if (weight.Format.IsNormalFloat != (scheme == QuantizationScheme.NormalFloat4))
+            throw new ArgumentException($"{scheme} is for weights {(weight.Format.IsNormalFloat ? "whose values lie evenly" : "of NF4")}, and this one is {(weight.Format.IsNormalFloat ? "of NF4" : "none of them")}.", nameof(scheme));
+        if (HasWholeProducts(scheme) && weight.Inputs > Int8Product.MostInputs)
             throw new ArgumentException($"The number of inputs ({weight.Inputs}) must be at most {Int8Product.MostInputs} for {scheme}, whose sums have 32 bits; take {nameof(QuantizationScheme.Int8Weights)}.", nameof(weight));
-        (Weight, Scheme) = (weight, scheme);
+        if (activations is null == (scheme == QuantizationScheme.Int8Static))
+            throw new ArgumentException($"{scheme} {(activations is null ? "needs the grid of its activations" : "has no given grid of activations")}.", nameof(activations));
+        (Weight, Scheme, Activations) = (weight, scheme, activations);
         RegisterComponents();
     }
 
     /// <summary>W, (O, I).</summary>
-    public QuantizedMatrix Weight { get; }
+    public QuantizedMatrix Weight { get; private set; }
 
     /// <summary>What the products are of.</summary>
     public QuantizationScheme Scheme { get; }
+
+    /// <summary>What the codes of x stand for; null where it is not rounded, or as it comes.</summary>
+    public ActivationGrid? Activations { get; }
+
+    /// <summary>Whether an adapter is trained beside it, so that its inputs have gradients.</summary>
+    internal bool IsBase { get; set; }
+
+    /// <summary>Whether x is not rounded, so that there can be gradients.</summary>
+    internal bool IsWeightOnly => !HasWholeProducts(Scheme);
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">Gradients are wanted.</exception>
@@ -49,6 +60,9 @@ public sealed class QuantizedProjection : ProjectionTransform
         base.Dispose(disposing);
     }
 
+    /// <summary>What a map computes with in few bits, by itself or beneath an adapter; null if nothing.</summary>
+    internal static QuantizedProjection? Of(Projection map) => (map.Transform?.Base ?? map.Transform) as QuantizedProjection;
+
     /// <summary>Computes in place of the map's weight from now on, and lets go of that weight's memory.</summary>
     internal void Replace(Projection map)
     {
@@ -60,18 +74,54 @@ public sealed class QuantizedProjection : ProjectionTransform
         map.weight.set_(nothing);
     }
 
+    /// <summary>Computes with another weight of the same format from now on.</summary>
+    /// <returns>The weight so far, which is the caller's now.</returns>
+    internal QuantizedMatrix Exchange(QuantizedMatrix weight)
+    {
+        QuantizedMatrix before = Weight;
+        Weight = weight;
+        return before;
+    }
+
     /// <summary>x·Wᵀ + b.</summary>
     internal Tensor Multiply(Tensor x, Tensor? bias)
     {
-        if (is_grad_enabled() && (training || x.requires_grad))
+        if (is_grad_enabled() && (training || x.requires_grad) && !IsBase)
             throw new InvalidOperationException("A quantized linear map computes no gradients. Evaluate it in no_grad() or inference_mode(), or train the model before it is quantized.");
         if (x.shape[^1] != Weight.Inputs) throw new ArgumentException($"x ({string.Join(", ", x.shape)}) must have {Weight.Inputs} elements along its last axis.", nameof(x));
         if (x.device_type != DeviceType.CPU) throw new ArgumentException($"x is on {x.device}, and quantized linear maps compute on the CPU; move the model there before it is quantized.", nameof(x));
         using DisposeScope scope = NewDisposeScope();
-        using IDisposable mode = no_grad();
         Tensor rows = x.reshape(-1, Weight.Inputs).to(ScalarType.Float32).contiguous();
-        Tensor? wideBias = bias?.detach().to(ScalarType.Float32).contiguous();
-        Tensor y = _isDynamic ? Int8Product.Apply(rows, Weight, wideBias) : WeightOnlyProduct.Apply(rows, Weight, wideBias);
+        bool isTrained = is_grad_enabled() && IsBase;
+        Tensor y = isTrained && x.requires_grad ? InputGradient.apply(rows, Weight) : Compute(rows, isTrained ? null : bias);
+        if (isTrained && bias is not null) y += bias.to(ScalarType.Float32);
         return scope.MoveToOuter(y.to(x.dtype).reshape([.. x.shape[..^1], Weight.Outputs]));
+    }
+
+    private Tensor Compute(Tensor rows, Tensor? bias)
+    {
+        using IDisposable mode = no_grad();
+        Tensor? wide = bias?.detach().to(ScalarType.Float32).contiguous();
+        return IsWeightOnly ? WeightOnlyProduct.Apply(rows, Weight, wide) : Int8Product.Apply(rows, Weight, wide, Activations);
+    }
+
+    private static bool HasWholeProducts(QuantizationScheme scheme) => scheme is QuantizationScheme.Int8Dynamic or QuantizationScheme.Int8Static;
+
+    /// <summary>x·Wᵀ whose backward pass makes the values of the weight once more, so that nothing keeps them.</summary>
+    private sealed class InputGradient : autograd.SingleTensorFunction<InputGradient>
+    {
+        public override string Name => nameof(InputGradient);
+
+        public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
+        {
+            ctx.save_data("weight", vars[1]);
+            return WeightOnlyProduct.Apply((Tensor)vars[0], (QuantizedMatrix)vars[1], null);
+        }
+
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        {
+            using Tensor values = ((QuantizedMatrix)ctx.get_data("weight")).Dequantize();
+            return [matmul(grad_output, values), null!];
+        }
     }
 }

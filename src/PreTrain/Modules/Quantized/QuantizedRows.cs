@@ -9,8 +9,8 @@ using static TorchSharp.torch;
 namespace PreTrain.Modules.Quantized;
 
 /// <summary>
-/// The rows of an activation in bytes, each with a scale and a zero point from its least and its largest value. What a row becomes does not depend on the rows beside it. Behind a row's last
-/// value, zeros fill up four bytes.
+/// The rows of an activation in bytes, each with a scale and a zero point from its least and its largest value, or with those that are given. What a row becomes does not depend on the rows beside it. Behind a
+/// row's last value, zeros fill up four bytes.
 /// </summary>
 internal sealed unsafe class QuantizedRows : IDisposable
 {
@@ -18,7 +18,9 @@ internal sealed unsafe class QuantizedRows : IDisposable
 
     /// <summary>Quantizes.</summary>
     /// <param name="x">(N, I), float32, side by side.</param>
-    internal QuantizedRows(Tensor x)
+    /// <param name="grid">The scale and zero point of all rows, beyond whose values they are clipped; null for those of each row.</param>
+    /// <param name="vectors">Whether vectors may be used, with which the results are the same.</param>
+    internal QuantizedRows(Tensor x, ActivationGrid? grid = null, bool vectors = true)
     {
         (Count, long inputs) = (x.size(0), x.size(1));
         Stride = (inputs + 3) / 4 * 4;
@@ -31,11 +33,18 @@ internal sealed unsafe class QuantizedRows : IDisposable
         float* scales = Scales;
         int* zeros = Zeros;
         long stride = Stride;
+        vectors &= Avx512F.IsSupported;
+        (float givenScale, int givenZero) = grid is null ? (0, 0) : (grid.Scale, grid.Zero);
         int chunks = ParallelLoop.Chunks(Count, 16);
         ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
             var (from, to) = ParallelLoop.Range(x.size(0), chunks, chunk);
-            for (long r = from; r < to; r++) (scales[r], zeros[r]) = Quantize(px + r * inputs, inputs, codes + r * stride, stride);
+            for (long r = from; r < to; r++)
+            {
+                (scales[r], zeros[r]) = givenScale > 0
+                    ? Clip(px + r * inputs, inputs, codes + r * stride, stride, givenScale, givenZero, vectors)
+                    : Quantize(px + r * inputs, inputs, codes + r * stride, stride, vectors);
+            }
         });
     }
 
@@ -58,12 +67,25 @@ internal sealed unsafe class QuantizedRows : IDisposable
         _zeros.Dispose();
     }
 
+    /// <summary>The values that the codes stand for, (N, I), float32.</summary>
+    internal Tensor Dequantize(long inputs)
+    {
+        Tensor values = empty([Count, inputs], dtype: ScalarType.Float32);
+        if (values.numel() == 0) return values;
+        var y = (float*)TensorMemory.Address(values);
+        for (long r = 0; r < Count; r++)
+        {
+            for (long i = 0; i < inputs; i++) y[r * inputs + i] = (Codes[r * Stride + i] - Zeros[r]) * Scales[r];
+        }
+        return values;
+    }
+
     [MethodImpl(ParallelLoop.Hot)]
-    private static (float Scale, int Zero) Quantize(float* x, long inputs, byte* codes, long stride)
+    private static (float Scale, int Zero) Quantize(float* x, long inputs, byte* codes, long stride, bool vectors)
     {
         float least = 0, largest = 0;
         long i = 0;
-        if (Avx512F.IsSupported)
+        if (vectors)
         {
             Vector512<float> low = default, high = default;
             for (; i + 16 <= inputs; i += 16)
@@ -86,7 +108,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
         if (!float.IsFinite(inverse)) inverse = float.MaxValue;
         var zero = (int)Math.Clamp(MathF.Round(-least * inverse), 0, 255);
         i = 0;
-        if (Avx512F.IsSupported)
+        if (vectors)
         {
             Vector512<float> factor = Vector512.Create(inverse);
             Vector512<int> shift = Vector512.Create(zero);
@@ -99,5 +121,35 @@ internal sealed unsafe class QuantizedRows : IDisposable
         for (; i < inputs; i++) codes[i] = (byte)Math.Clamp(MathF.Round(x[i] * inverse) + zero, 0, 255);
         for (; i < stride; i++) codes[i] = 0;
         return (scale, zero);
+    }
+
+    /// <summary>The same on a given grid.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static (float Scale, int Zero) Clip(float* x, long inputs, byte* codes, long stride, float scale, int zero, bool vectors)
+    {
+        float inverse = 1 / scale, least = -zero, largest = 255 - zero, off = 0;   // off is 0 as long as all is finite
+        long i = 0;
+        if (vectors)
+        {
+            Vector512<float> factor = Vector512.Create(inverse), low = Vector512.Create(least), high = Vector512.Create(largest), offs = default;
+            Vector512<int> shift = Vector512.Create(zero);
+            for (; i + 16 <= inputs; i += 16)
+            {
+                Vector512<float> v = Vector512.Load(x + i);
+                offs += v - v;
+                Vector512<int> code = Avx512F.ConvertToVector512Int32(Vector512.Min(Vector512.Max(v * factor, low), high)) + shift;
+                Avx512F.ConvertToVector128ByteWithSaturation(code.AsUInt32()).Store(codes + i);
+            }
+            off = Vector512.Sum(offs);
+        }
+        for (; i < inputs; i++)
+        {
+            off += x[i] - x[i];
+            codes[i] = float.IsFinite(x[i]) ? (byte)(MathF.Round(Math.Clamp(x[i] * inverse, least, largest)) + zero) : (byte)0;
+        }
+        for (; i < stride; i++) codes[i] = 0;
+        if (off == 0) return (scale, zero);
+        new Span<byte>(codes, (int)stride).Clear();
+        return (float.NaN, 0);
     }
 }

@@ -40,6 +40,7 @@ internal static unsafe class WeightOnlyProduct
         using Tensor padded = inner == layout.Inputs ? x.alias() : nn.functional.pad(x, [0, inner - layout.Inputs]);
         using Tensor sums = empty([rows, groups, 4], dtype: ScalarType.Float32);
         float* px = (float*)TensorMemory.Address(padded), pSums = (float*)TensorMemory.Address(sums), py = (float*)TensorMemory.Address(y);
+        Vector512<float> table = TableOf(weight.Format);
         float* scales = weight.Scales, zeros = weight.Zeros, pBias = bias is null ? null : (float*)TensorMemory.Address(bias);
         byte* codes = weight.Codes;
         // What a zero point takes away: it times the inputs of its group, summed as the lanes of the products are.
@@ -62,8 +63,8 @@ internal static unsafe class WeightOnlyProduct
                 for (long r = 0; r < rows; r++)
                 {
                     float* xr = px + r * inner;
-                    if (layout.Bits == 8) Panel8(xr, inner, panel, scales + at, part);
-                    else Panel4(xr, groups, group, panel, scales + at * groups, zeros == null ? null : zeros + at * groups, pSums + r * groups * 4, part);
+                    if (layout.Bits == 8) Panel8(xr, groups, group, panel, scales + at * groups, part);
+                    else Panel4(xr, groups, group, panel, table, scales + at * groups, zeros == null ? null : zeros + at * groups, pSums + r * groups * 4, part);
                     for (int i = 0; i < count; i++) py[r * layout.Outputs + at + i] = part[i] + (pBias == null ? 0 : pBias[at + i]);
                 }
             }
@@ -71,33 +72,43 @@ internal static unsafe class WeightOnlyProduct
         return y;
     }
 
-    /// <summary>A lane of a vector is one of four outputs and one of four inputs.</summary>
+    /// <summary>A lane of a vector is one of four outputs and one of four inputs, with a scale for each group of inputs.</summary>
     [MethodImpl(ParallelLoop.Hot)]
-    private static void Panel8(float* x, long inner, byte* w, float* scales, float* y)
+    private static void Panel8(float* x, long groups, long group, byte* w, float* scales, float* y)
     {
-        Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default;
-        for (long i = 0; i < inner; i += 4, w += RowBytes)
+        Vector512<float> t0 = default, t1 = default, t2 = default, t3 = default, t4 = default, t5 = default;
+        for (long g = 0; g < groups; g++, scales += PanelLayout.Width, x += group)
         {
-            Vector512<float> v = Avx512F.BroadcastVector128ToVector512(x + i);
-            s0 = Vector512.FusedMultiplyAdd(Signed(w), v, s0);
-            s1 = Vector512.FusedMultiplyAdd(Signed(w + 16), v, s1);
-            s2 = Vector512.FusedMultiplyAdd(Signed(w + 32), v, s2);
-            s3 = Vector512.FusedMultiplyAdd(Signed(w + 48), v, s3);
-            s4 = Vector512.FusedMultiplyAdd(Signed(w + 64), v, s4);
-            s5 = Vector512.FusedMultiplyAdd(Signed(w + 80), v, s5);
+            Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default;
+            for (long i = 0; i < group; i += 4, w += RowBytes)
+            {
+                Vector512<float> v = Avx512F.BroadcastVector128ToVector512(x + i);
+                s0 = Vector512.FusedMultiplyAdd(Signed(w), v, s0);
+                s1 = Vector512.FusedMultiplyAdd(Signed(w + 16), v, s1);
+                s2 = Vector512.FusedMultiplyAdd(Signed(w + 32), v, s2);
+                s3 = Vector512.FusedMultiplyAdd(Signed(w + 48), v, s3);
+                s4 = Vector512.FusedMultiplyAdd(Signed(w + 64), v, s4);
+                s5 = Vector512.FusedMultiplyAdd(Signed(w + 80), v, s5);
+            }
+            t0 = Vector512.FusedMultiplyAdd(s0, Spread(scales), t0);
+            t1 = Vector512.FusedMultiplyAdd(s1, Spread(scales + 4), t1);
+            t2 = Vector512.FusedMultiplyAdd(s2, Spread(scales + 8), t2);
+            t3 = Vector512.FusedMultiplyAdd(s3, Spread(scales + 12), t3);
+            t4 = Vector512.FusedMultiplyAdd(s4, Spread(scales + 16), t4);
+            t5 = Vector512.FusedMultiplyAdd(s5, Spread(scales + 20), t5);
         }
-        Store(y, s0, s1, s2, s3, s4, s5);
-        for (int i = 0; i < PanelLayout.Width; i++) y[i] *= scales[i];
+        Store(y, t0, t1, t2, t3, t4, t5);
     }
 
-    /// <summary>The same with half bytes, whose values a table in a register holds, and a scale for each group.</summary>
+    /// <summary>What the half bytes stand for. The table's index is the low four bits of a lane; those above are not looked at.</summary>
+    private static Vector512<float> TableOf(QuantizedFormat format) => format.IsNormalFloat ? Vector512.Create(NormalFloat.Values)
+        : format.IsSymmetric ? Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, -8f, -7, -6, -5, -4, -3, -2, -1)
+        : Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8f, 9, 10, 11, 12, 13, 14, 15);
+
+    /// <summary>The same with half bytes, whose values a table in a register holds.</summary>
     [MethodImpl(ParallelLoop.Hot)]
-    private static void Panel4(float* x, long groups, long group, byte* w, float* scales, float* zeros, float* xSums, float* y)
+    private static void Panel4(float* x, long groups, long group, byte* w, Vector512<float> table, float* scales, float* zeros, float* xSums, float* y)
     {
-        // The table's index is the low four bits of a lane; those above are not looked at.
-        Vector512<float> table = zeros == null
-            ? Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, -8f, -7, -6, -5, -4, -3, -2, -1)
-            : Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8f, 9, 10, 11, 12, 13, 14, 15);
         Vector512<float> t0 = default, t1 = default, t2 = default, t3 = default, t4 = default, t5 = default;
         for (long g = 0; g < groups; g++, scales += PanelLayout.Width, x += group)
         {

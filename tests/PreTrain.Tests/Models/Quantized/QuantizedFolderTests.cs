@@ -29,7 +29,7 @@ public sealed class QuantizedFolderTests : IDisposable
             var data = new TheoryData<string, QuantizationScheme, bool, bool>();
             foreach (string family in new[] { "gpt2", "bert", "llama" })
             {
-                foreach (QuantizationScheme scheme in Enum.GetValues<QuantizationScheme>()) data.Add(family, scheme, true, false);
+                foreach (QuantizationScheme scheme in new[] { QuantizationScheme.Int8Dynamic, QuantizationScheme.Int8Weights, QuantizationScheme.Int4Weights }) data.Add(family, scheme, true, false);
                 data.Add(family, QuantizationScheme.Int4Weights, false, true);
             }
             return data;

@@ -60,6 +60,63 @@ public sealed class Int8ProductTests : IDisposable
         Assert.Equal(plain, Bytes(Int8Product.Apply(x, weight, bias)));
     }
 
+    [Theory]
+    [InlineData(0, 7, 131, 71)]
+    [InlineData(32, 7, 128, 71)]
+    [InlineData(64, 70, 192, 53)]
+    [InlineData(128, 1, 256, 24)]
+    public void Apply_GivenGrid_IsThatOfTheClippedCodes(int group, int rows, int inputs, int outputs)
+    {
+        Tensor x = Normal([rows, inputs], 3) + 0.4, bias = Normal([outputs], 7);
+        x[0, 1] = 3e11f;                                       // far beyond the grid, and any whole number
+        x[0, 2] = -3e11f;
+        var grid = ActivationGrid.Of(-1.7f, 2.3f, isSymmetric: false);
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([outputs, inputs], 5), QuantizedFormat.Int8 with { GroupSize = group });
+        double[] values = Doubles(x), w = Doubles(weight.Dequantize()), b = Doubles(bias);
+        byte[] plain = Bytes(Int8Product.Apply<PlainByteProducts>(x, weight, bias, grid: grid));
+        if (System.Runtime.Intrinsics.X86.Avx2.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<WideByteProducts>(x, weight, bias, grid: grid)));
+        if (System.Runtime.Intrinsics.X86.AvxVnni.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<DotByteProducts>(x, weight, bias, grid: grid)));
+        Tensor product = Int8Product.Apply(x, weight, bias, grid);
+        Assert.Equal(plain, Bytes(product));
+        double[] actual = Doubles(product);
+        for (int r = 0; r < rows; r++)
+        {
+            for (int o = 0; o < outputs; o++)
+            {
+                double expected = b[o], size = Math.Abs(expected), ties = 0;
+                for (int i = 0; i < inputs; i++)
+                {
+                    double steps = values[r * inputs + i] / grid.Scale, term = (Math.Clamp(Math.Round(steps) + grid.Zero, 0, 255) - grid.Zero) * grid.Scale * w[o * inputs + i];
+                    expected += term;
+                    size += Math.Abs(term);
+                    if (Math.Abs(Math.Abs(steps - Math.Round(steps)) - 0.5) < 1e-4) ties += grid.Scale * Math.Abs(w[o * inputs + i]);
+                }
+                Assert.True(Math.Abs(actual[r * outputs + o] - expected) <= size * 1e-5 + ties, $"({r}, {o}): {actual[r * outputs + o]}, not {expected}");
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public unsafe void QuantizedRows_WithoutVectors_AreTheSame(bool isGiven)
+    {
+        Tensor x = Normal([11, 149], 3) * 2;
+        x[1] = zeros([149]);
+        x[2, 140] = double.NaN;
+        x[3, 7] = double.PositiveInfinity;
+        x[4, 9] = isGiven ? 1e20f : 1e3f;
+        x[5, 3] = isGiven ? -1e20f : -1e3f;
+        ActivationGrid? grid = isGiven ? new ActivationGrid(0.017f, 37) : null;
+        using var fast = new QuantizedRows(x, grid);
+        using var slow = new QuantizedRows(x, grid, vectors: false);
+        Assert.Equal(new Span<byte>(fast.Codes, 11 * 152).ToArray(), new Span<byte>(slow.Codes, 11 * 152).ToArray());
+        Assert.Equal(new Span<float>(fast.Scales, 11).ToArray(), new Span<float>(slow.Scales, 11).ToArray());
+        Assert.Equal(new Span<int>(fast.Zeros, 11).ToArray(), new Span<int>(slow.Zeros, 11).ToArray());
+        Assert.All(new[] { 2, 3 }, row => Assert.True(float.IsNaN(fast.Scales[row])));
+        if (isGiven) Assert.Equal((255, 0), (fast.Codes[4 * 152 + 9], fast.Codes[5 * 152 + 3]));
+    }
+
     [Fact]
     public void Apply_ARowAlone_IsThatRowOfMany()
     {

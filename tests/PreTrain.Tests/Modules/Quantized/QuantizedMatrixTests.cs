@@ -109,9 +109,12 @@ public sealed class QuantizedMatrixTests : IDisposable
     [Fact]
     public void Validate_AllFaults_AreNamedTogether()
     {
-        string message = Assert.Throws<ArgumentException>(() => new QuantizedFormat { Bits = 8, GroupSize = 32, IsSymmetric = false }.Validate()).Message;
-        Assert.Equal("GroupSize (32) must be 0 with 8 bits, whose scales are of whole rows. IsSymmetric must be true with 8 bits; zero points are for 4.", message);
+        string message = Assert.Throws<ArgumentException>(() => new QuantizedFormat { Bits = 8, GroupSize = 48, IsSymmetric = false }.Validate()).Message;
+        Assert.Equal("GroupSize (48) must be 32, 64 or 128, or 0 for scales of whole rows. IsSymmetric must be true with 8 bits; zero points are for 4.", message);
         Assert.Equal("GroupSize (48) must be 32, 64 or 128 with 4 bits.", Assert.Throws<ArgumentException>(() => QuantizedFormat.Int4(48).Validate()).Message);
+        Assert.Equal("HasDoubleScales goes with IsNormalFloat.", Assert.Throws<ArgumentException>(() => new QuantizedFormat { HasDoubleScales = true }.Validate()).Message);
+        Assert.Equal("IsPerTensor goes with 8 bits and a GroupSize of 0 (got 8 and 32).", Assert.Throws<ArgumentException>(() => new QuantizedFormat { IsPerTensor = true, GroupSize = 32 }.Validate()).Message);
+        Assert.Equal("IsNormalFloat goes with 4 bits, a GroupSize of 64, no zero points and no half scales.", Assert.Throws<ArgumentException>(() => (QuantizedFormat.NormalFloat4 with { GroupSize = 32 }).Validate()).Message);
         Assert.Equal("Bits (3) must be 4 or 8.", Assert.Throws<ArgumentException>(() => new QuantizedFormat { Bits = 3 }.Validate()).Message);
     }
 }
