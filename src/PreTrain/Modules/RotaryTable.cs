@@ -22,8 +22,7 @@ public sealed class RotaryTable : IDisposable
     {
         if (headDim <= 0 || headDim % 2 != 0) throw new ArgumentOutOfRangeException(nameof(headDim), headDim, $"The width of a head ({headDim}) must be positive and even.");
         if (!(frequencyBase > 0)) throw new ArgumentOutOfRangeException(nameof(frequencyBase), frequencyBase, $"The base ({frequencyBase}) must be positive.");
-        // In 32 bits, as the models were trained.
-        _frequencies = [.. Enumerable.Range(0, headDim / 2).Select(i => (double)(float)Stretch(1 / (float)Math.Pow(frequencyBase, (float)(2.0 * i / headDim)), scaling))];
+        _frequencies = [.. Frequencies(headDim, frequencyBase).Select(frequency => (double)(float)Stretch(frequency, scaling))];
     }
 
     /// <summary>Turns the heads of rows.</summary>
@@ -50,6 +49,12 @@ public sealed class RotaryTable : IDisposable
         _sines?.Dispose();
         (_cosines, _sines, _positions) = (null, null, 0);
     }
+
+    /// <summary>By what each frequency is divided when it is stretched, (D/2).</summary>
+    internal static float[] Divisors(int headDim, double frequencyBase, RotaryScaling scaling) => [.. Frequencies(headDim, frequencyBase).Select(frequency => (float)(frequency / Stretch(frequency, scaling)))];
+
+    /// <summary>The frequencies as they are without stretching; in 32 bits, as the models were trained.</summary>
+    private static IEnumerable<float> Frequencies(int headDim, double frequencyBase) => Enumerable.Range(0, headDim / 2).Select(i => 1 / (float)Math.Pow(frequencyBase, (float)(2.0 * i / headDim)));
 
     private static double Stretch(double frequency, RotaryScaling? scaling)
     {
