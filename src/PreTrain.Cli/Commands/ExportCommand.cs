@@ -13,6 +13,7 @@ internal static class ExportCommand
         var command = new Command("export", "Writes a model as one file for other programs: llama.cpp, ONNX Runtime.");
         root.Subcommands.Add(command);
         ExportGgufCommand.AddTo(command, add);
+        ExportOnnxCommand.AddTo(command, add);
     }
 
     /// <summary><c>--overwrite</c>.</summary>
