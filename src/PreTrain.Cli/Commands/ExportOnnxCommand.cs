@@ -22,21 +22,22 @@ internal static class ExportOnnxCommand
         Option<bool> past = new("--past") { Description = "A causal model takes the keys and values of earlier tokens, and gives them with the new ones, so that writing computes each token once." };
         Option<bool> overwrite = ExportCommand.OverwriteOption();
         add(export, new Command("onnx", "Writes a BERT, GPT-2, Llama, Mistral, Qwen2 or Qwen3 as an ONNX file, which ONNX Runtime runs.") { model, output, head, quantize, opset, past, overwrite }, (parsed, session) =>
-            Run(session, parsed.GetRequiredValue(model)!, parsed.GetRequiredValue(output)!, parsed.GetValue(head), parsed.GetValue(overwrite), new OnnxExportOptions
-            {
-                Quantization = parsed.GetValue(quantize) ?? OnnxQuantization.None,
-                Opset = parsed.GetValue(opset) ?? new OnnxExportOptions().Opset,
-                HasPast = parsed.GetValue(past),
-            }));
+        {
+            int version = parsed.GetValue(opset) ?? new OnnxExportOptions().Opset;
+            if (version is < OnnxExportOptions.OldestOpset or > OnnxExportOptions.NewestOpset)
+                throw new UsageException($"--opset ({version}) must be from {OnnxExportOptions.OldestOpset} to {OnnxExportOptions.NewestOpset}.");
+            Run(session, parsed.GetRequiredValue(model)!, parsed.GetRequiredValue(output)!, parsed.GetValue(head), parsed.GetValue(overwrite),
+                new OnnxExportOptions { Quantization = parsed.GetValue(quantize) ?? OnnxQuantization.None, Opset = version, HasPast = parsed.GetValue(past) });
+        });
     }
 
     private static void Run(Session session, string folder, string output, ModelHead? head, bool overwrites, OnnxExportOptions options)
     {
         session.Start();
-        options.Validate();
         ExportCommand.Prepare(output, overwrites);
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ExportCommand.Load(session, folder, "ONNX", OnnxExporter.ModelTypes, head);
+        if (options.HasPast && model.Head != ModelHead.CausalLanguageModel) throw new UsageException($"--past goes with a model that predicts the next token, and --model ({folder}) holds a {model.ModelType} with the head {model.Head}.");
         OnnxExportResult result = OnnxExporter.Export(model, output, options);
         session.Result(json =>
         {

@@ -34,7 +34,7 @@ internal static class GgufMixture
             _ => Mixed(name, content.LayerCount),
         };
         // Rows that are not of whole blocks get the next type whose blocks are shorter.
-        if (!wanted.Fits(width) && wanted.BlockLength == 256) wanted = wanted == GgmlType.Q6K ? GgmlType.Q80 : wanted == GgmlType.Q5K ? GgmlType.Q51 : GgmlType.Q50;
+        if (!wanted.Fits(width) && wanted.BlockLength == 256) wanted = wanted == GgmlType.Q6K ? GgmlType.Q80 : GgmlType.Q50;
         return wanted.Fits(width) ? wanted : GgmlType.F16;
     }
 
@@ -42,17 +42,12 @@ internal static class GgufMixture
     private static bool IsHead(GgufContent content, string name) =>
         name == "output.weight" || (name == "token_embd.weight" && content.Weights.All(weight => weight.Theirs != "output.weight"));
 
-    /// <summary>Q4_K_M: more bits for the values of attention and the ends of feed-forward layers, in the first and last eighth of the layers and in every third between, and for GPT-2's joint map.</summary>
+    /// <summary>Q4_K_M: more bits for the values of attention and the ends of feed-forward layers, in the first and last eighth of the layers and in every third between.</summary>
     private static GgmlType Mixed(string name, int layers)
     {
         if (name.Split('.') is not ["blk", var number, var part, "weight"]) return GgmlType.Q4K;
         int layer = int.Parse(number, System.Globalization.CultureInfo.InvariantCulture), eighth = layers / 8;
         bool hasMore = layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2;
-        return part switch
-        {
-            "attn_v" or "ffn_down" when hasMore => GgmlType.Q6K,
-            "attn_qkv" => GgmlType.Q5K,
-            _ => GgmlType.Q4K,
-        };
+        return hasMore && part is ("attn_v" or "attn_qkv" or "ffn_down") ? GgmlType.Q6K : GgmlType.Q4K;
     }
 }

@@ -72,8 +72,8 @@ public class GgufExporterTests
         foreach (var (content, name, width, expected) in new[]
         {
             (llama, "token_embd.weight", 512, "Q4_K"), (llama, "output.weight", 512, "Q6_K"), (tied, "token_embd.weight", 512, "Q6_K"), (llama, "blk.0.attn_q.weight", 512, "Q4_K"),
-            (llama, "blk.3.attn_qkv.weight", 512, "Q5_K"), (llama, "blk.2.ffn_down.weight", 512, "Q4_K"), (llama, "position_embd.weight", 512, "F32"), (llama, "output.weight", 128, "Q8_0"),
-            (llama, "blk.3.attn_qkv.weight", 128, "Q5_1"), (llama, "blk.0.attn_q.weight", 128, "Q5_0"), (llama, "blk.0.ffn_down.weight", 344, "F16"),
+            (llama, "blk.3.attn_qkv.weight", 512, "Q4_K"), (llama, "blk.4.attn_qkv.weight", 512, "Q6_K"), (llama, "blk.2.ffn_down.weight", 512, "Q4_K"), (llama, "position_embd.weight", 512, "F32"), (llama, "output.weight", 128, "Q8_0"),
+            (llama, "blk.4.attn_qkv.weight", 128, "Q8_0"), (llama, "blk.0.attn_q.weight", 128, "Q5_0"), (llama, "blk.0.ffn_down.weight", 344, "F16"),
         }) Assert.Equal((name, width, expected), (name, width, Of(content, name, width)));
         Assert.Equal("Q6_K", GgufMixture.TypeOf(llama, "output.weight", [9, 512], GgufPrecision.Q40).Name);
         Assert.Equal("Q4_0", GgufMixture.TypeOf(llama, "token_embd.weight", [9, 512], GgufPrecision.Q40).Name);

@@ -86,6 +86,7 @@ public class LlamaCppTests
         for (int i = 0; i < count; i++)
         {
             double[] next = LogProbabilities(model, [.. ids]);
+            next[GgufModels.Tokenizer.EndOfTextId!.Value] = double.NegativeInfinity;
             ids.Add(Array.IndexOf(next, next.Max()));
         }
         return [.. ids.Skip(prompt.Length)];

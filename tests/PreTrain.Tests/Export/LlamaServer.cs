@@ -68,7 +68,7 @@ internal sealed class LlamaServer : IDisposable
     /// <summary>The logarithms of the probabilities of the next token, by id.</summary>
     public async Task<double[]> LogProbabilities(int[] prompt, int vocabSize)
     {
-        JsonElement answer = await Post("/completion", new { prompt, n_predict = 1, n_probs = vocabSize, temperature = 0.0, cache_prompt = false });
+        JsonElement answer = await Post("/completion", new { prompt, n_predict = 1, n_probs = vocabSize, temperature = 0.0, cache_prompt = false, ignore_eos = true });
         double[] result = new double[vocabSize];
         foreach (JsonElement token in answer.GetProperty("completion_probabilities")[0].GetProperty("top_logprobs").EnumerateArray())
             result[token.GetProperty("id").GetInt32()] = token.GetProperty("logprob").GetDouble();
@@ -76,7 +76,7 @@ internal sealed class LlamaServer : IDisposable
         return result;
     }
 
-    /// <summary>The most probable tokens, one after another.</summary>
+    /// <summary>The most probable tokens, one after another, the end of a text left out.</summary>
     public async Task<int[]> Continue(int[] prompt, int count) => Ids(await Post("/completion", new { prompt, n_predict = count, temperature = 0.0, return_tokens = true, cache_prompt = false, ignore_eos = true }));
 
     /// <summary>The ids of a text.</summary>

@@ -37,18 +37,18 @@ internal static class BlockFit
         for (int guess = 0; guess < guesses; guess++)
         {
             Round(values, lowest, (highest + firstStretch + 0.1f * guess) / (top - lowest), highest, codes);
-            Vector256<float> l = Vector256<float>.Zero, l2 = l, xl = l;
-            for (int i = 0; i < codes.Length; i++)
+            // The line of least squares; around the means, since elements far from zero on one side would cancel out otherwise.
+            Vector256<float> sum = Vector256<float>.Zero;
+            for (int i = 0; i < codes.Length; i++) sum += counts[i] * codes[i];
+            float meanCode = Vector256.Sum(sum) / sumW, meanX = sumX / sumW;
+            (float product, float square) = Moments(values, counts, codes, meanCode, meanX);
+            if (!(square > 0)) continue;
+            float fitted = product / square, shift = meanX - fitted * meanCode;
+            if (shift > 0)
             {
-                Vector256<float> weighted = counts[i] * codes[i];
-                l += weighted;
-                l2 += weighted * codes[i];
-                xl += weighted * values[i];
+                (product, square) = Moments(values, counts, codes, 0, 0);   // the formats subtract offsets only
+                (fitted, shift) = (product / square, 0);
             }
-            float sumL = Vector256.Sum(l), sumL2 = Vector256.Sum(l2), sumXL = Vector256.Sum(xl), determinant = sumW * sumL2 - sumL * sumL;
-            if (!(determinant > 0)) continue;
-            float fitted = (sumW * sumXL - sumX * sumL) / determinant, shift = (sumL2 * sumX - sumL * sumXL) / determinant;
-            if (shift > 0) (fitted, shift) = (sumXL / sumL2, 0);   // the formats subtract offsets only
             float error = Error(values, counts, codes, fitted, shift);
             if (error < best) (best, scale, offset) = (error, fitted, shift);
         }
@@ -89,6 +89,19 @@ internal static class BlockFit
             }
             return (Vector256.Sum(product), Vector256.Sum(square));
         }
+    }
+
+    /// <summary>The weighted sums of (code − c)·(x − m) and of (code − c)².</summary>
+    private static (float Product, float Square) Moments(ReadOnlySpan<Vector256<float>> values, ReadOnlySpan<Vector256<float>> weights, ReadOnlySpan<Vector256<float>> codes, float c, float m)
+    {
+        Vector256<float> product = Vector256<float>.Zero, square = product, code = Vector256.Create(c), value = Vector256.Create(m);
+        for (int i = 0; i < codes.Length; i++)
+        {
+            Vector256<float> weighted = weights[i] * (codes[i] - code);
+            product += weighted * (values[i] - value);
+            square += weighted * (codes[i] - code);
+        }
+        return (Vector256.Sum(product), Vector256.Sum(square));
     }
 
     private static void Round(ReadOnlySpan<Vector256<float>> values, float lowest, float inverse, int highest, Span<Vector256<float>> codes)
