@@ -46,6 +46,7 @@ internal static class Tool
         ConvertCommand.AddTo(root, Add);
         PruneCommand.AddTo(root, Add);
         QuantizeCommand.AddTo(root, Add);
+        ExportCommand.AddTo(root, Add);
 
         // A response file would make a prompt that starts with @ impossible.
         var parser = new ParserConfiguration { ResponseFileTokenReplacer = null };

@@ -14,7 +14,7 @@ internal static class ConvertCommand
 
     public static void AddTo(Command root, Action<Command, Command, Action<ParseResult, Session>> add)
     {
-        Option<string?> model = Options.Text("--model", "PATH", "A folder with weights, the output of a run, or one file of weights (.safetensors, .bin, .pt, .pth, .index.json).", required: true);
+        Option<string?> model = Options.Text("--model", "PATH", "A folder with weights, the output of a run, or one file of weights (.safetensors, .gguf, .bin, .pt, .pth, .index.json).", required: true);
         Option<string?> output = Options.Text("--output", "PATH", "The folder to write, or one file that ends in .safetensors, .bin, .pt or .pth.", required: true);
         Option<CheckpointFormat?> format = Options.Choice("--format", "How a folder stores the weights. The default is safetensors.",
             ("safetensors", CheckpointFormat.Safetensors), ("bin", CheckpointFormat.PyTorch));

@@ -15,7 +15,7 @@ internal static class InspectCommand
 
     public static void AddTo(Command root, Action<Command, Command, Action<ParseResult, Session>> add)
     {
-        var model = new Argument<string>("MODEL") { Description = "A folder with weights, the output of a run, or one file of weights (.safetensors, .bin, .pt, .pth, .index.json)." };
+        var model = new Argument<string>("MODEL") { Description = "A folder with weights, the output of a run, or one file of weights (.safetensors, .gguf, .bin, .pt, .pth, .index.json)." };
         add(root, new Command("inspect", "Shows a model's family, parameters, memory and tensors.") { model }, (parsed, session) => Run(session, parsed.GetRequiredValue(model)));
     }
 
@@ -24,6 +24,7 @@ internal static class InspectCommand
         path = ModelFolder.ResolveWeights(path);
         (string? family, string[] architectures) = ReadConfig(path);
         using CheckpointTensors checkpoint = CheckpointTensors.Open(path);
+        if (checkpoint.Format == CheckpointFormat.Gguf) (family, architectures) = (checkpoint.Metadata.GetValueOrDefault("general.architecture"), []);
         TensorInfo[] tensors = [.. checkpoint.Names.Select(checkpoint.Info)];
         TensorInfo[] own = [.. tensors.Where(tensor => tensor.SharedWith is null)];
         // Whole numbers and booleans are positions and masks, which are not trained.
@@ -51,6 +52,12 @@ internal static class InspectCommand
             json.WriteStartObject("memory");
             foreach (var (name, width) in s_precisions) json.WriteNumber(name, parameters * width);
             json.WriteEndObject();
+            if (checkpoint.Format == CheckpointFormat.Gguf)
+            {
+                json.WriteStartObject("metadata");
+                foreach (var (key, value) in checkpoint.Metadata) json.WriteString(key, value);
+                json.WriteEndObject();
+            }
             json.WriteStartArray("tensors");
             foreach (TensorInfo tensor in tensors) Write(json, tensor);
             json.WriteEndArray();
@@ -60,6 +67,11 @@ internal static class InspectCommand
             text.WriteLine($"format      {Word(checkpoint.Format)}, {(checkpoint.Files.Count == 1 ? "1 file" : $"{checkpoint.Files.Count} files")}");
             text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"parameters  {parameters:N0} in {tensors.Length} tensors, {Size(bytes)} as stored"));
             text.WriteLine($"memory      {string.Join("   ", s_precisions.Select(precision => $"{precision.Name} {Size(parameters * precision.Bytes)}"))}");
+            if (checkpoint.Format == CheckpointFormat.Gguf)
+            {
+                text.WriteLine();
+                foreach (var (key, value) in checkpoint.Metadata) text.WriteLine($"{key} = {string.Concat(value.Select(c => char.IsControl(c) ? '?' : c))}");
+            }
             text.WriteLine();
             WriteTable(text, tensors);
         });
@@ -122,7 +134,12 @@ internal static class InspectCommand
 
     private static bool IsFloat(torch.ScalarType type) => type is torch.ScalarType.Float64 or torch.ScalarType.Float32 or torch.ScalarType.BFloat16 or torch.ScalarType.Float16;
 
-    private static string Word(CheckpointFormat format) => format == CheckpointFormat.Safetensors ? "safetensors" : "bin";
+    private static string Word(CheckpointFormat format) => format switch
+    {
+        CheckpointFormat.Safetensors => "safetensors",
+        CheckpointFormat.Gguf => "gguf",
+        _ => "bin",
+    };
 
     private static string Size(long bytes)
     {

@@ -34,6 +34,8 @@ public static class CheckpointConverter
         var folder = Directory.Exists(source) ? Path.GetFullPath(source) : null;
         if (checkpoint.Files.Append(folder).Any(path => path is not null && SamePath(path, target)))
             throw new ArgumentException($"The target '{target}' is the source. Choose another one.", nameof(target));
+        if (target.EndsWith(CheckpointNames.GgufExtension, StringComparison.OrdinalIgnoreCase))
+            throw new ArgumentException($"The target '{target}' would be a GGUF file, which holds a whole model; export the model instead of converting its weights.", nameof(target));
 
         var entries = Entries(checkpoint, options.DataType);
         var writing = new CheckpointWriterOptions

@@ -22,7 +22,7 @@ public sealed record CheckpointConverterOptions
     public void Validate()
     {
         var faults = new List<string>();
-        if (!Enum.IsDefined(Format))
+        if (Format is not (CheckpointFormat.Safetensors or CheckpointFormat.PyTorch))
             faults.Add($"Format ({Format}) must be {nameof(CheckpointFormat.Safetensors)} or {nameof(CheckpointFormat.PyTorch)}.");
         if (DataType is not (null or ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16))
             faults.Add($"DataType ({DataType}) must be Float32, BFloat16, Float16 or null.");

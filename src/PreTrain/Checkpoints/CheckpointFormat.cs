@@ -8,4 +8,7 @@ public enum CheckpointFormat
 
     /// <summary>PyTorch's <c>torch.save</c>: <c>pytorch_model.bin</c>, <c>.pt</c>, <c>.pth</c>.</summary>
     PyTorch,
+
+    /// <summary>llama.cpp's GGUF: <c>.gguf</c>. It is read here; <see cref="CheckpointWriter"/> does not write it.</summary>
+    Gguf,
 }

@@ -8,7 +8,7 @@ namespace PreTrain.Checkpoints;
 /// <param name="Extension">What all of them end with, the dot included.</param>
 internal sealed partial record CheckpointNames(string Stem, string Extension)
 {
-    internal const string IndexEnding = ".index.json";
+    internal const string IndexEnding = ".index.json", GgufExtension = ".gguf";
 
     internal static CheckpointNames Safetensors { get; } = new("model", ".safetensors");
 

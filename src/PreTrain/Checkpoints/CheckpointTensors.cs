@@ -1,9 +1,10 @@
+using PreTrain.Checkpoints.Gguf;
 using static TorchSharp.torch;
 
 namespace PreTrain.Checkpoints;
 
 /// <summary>
-/// The tensors of a checkpoint, open for reading: of one file or of shards under an index, stored as safetensors or by PyTorch. Opening reads headers only.
+/// The tensors of a checkpoint, open for reading: of one file or of shards under an index, stored as safetensors, by PyTorch or as GGUF. Opening reads headers only.
 /// </summary>
 /// <remarks>Reading is safe for several threads.</remarks>
 public sealed class CheckpointTensors : IDisposable
@@ -47,7 +48,7 @@ public sealed class CheckpointTensors : IDisposable
     /// <summary>Opens the tensors of a checkpoint.</summary>
     /// <param name="path">
     /// A folder with <c>model.safetensors</c>, <c>model.safetensors.index.json</c>, <c>pytorch_model.bin</c> or <c>pytorch_model.bin.index.json</c>, looked for
-    /// in this order; or such a file under another name: what ends in <c>.index.json</c> is an index, what ends in <c>.safetensors</c> is that, and what ends otherwise is PyTorch's.
+    /// in this order; or such a file under another name: what ends in <c>.index.json</c> is an index, what ends in <c>.safetensors</c> or <c>.gguf</c> is that, and what ends otherwise is PyTorch's.
     /// </param>
     /// <returns>The open checkpoint, to be disposed.</returns>
     /// <exception cref="CheckpointException">
@@ -137,9 +138,15 @@ public sealed class CheckpointTensors : IDisposable
     }
 
     private static ITensorFile OpenFile(string path) =>
-        path.EndsWith(CheckpointNames.Safetensors.Extension, StringComparison.OrdinalIgnoreCase) ? SafetensorsFile.Open(path) : PyTorchFile.Open(path);
+        path.EndsWith(CheckpointNames.Safetensors.Extension, StringComparison.OrdinalIgnoreCase) ? SafetensorsFile.Open(path)
+        : path.EndsWith(CheckpointNames.GgufExtension, StringComparison.OrdinalIgnoreCase) ? GgufFile.Open(path) : PyTorchFile.Open(path);
 
-    private static CheckpointFormat FormatOf(ITensorFile file) => file is SafetensorsFile ? CheckpointFormat.Safetensors : CheckpointFormat.PyTorch;
+    private static CheckpointFormat FormatOf(ITensorFile file) => file switch
+    {
+        SafetensorsFile => CheckpointFormat.Safetensors,
+        GgufFile => CheckpointFormat.Gguf,
+        _ => CheckpointFormat.PyTorch,
+    };
 
     private static List<ITensorFile> OpenShards(string indexPath, IReadOnlyList<KeyValuePair<string, string>> index)
     {

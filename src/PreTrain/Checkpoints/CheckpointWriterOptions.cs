@@ -20,7 +20,7 @@ public sealed record CheckpointWriterOptions
     public void Validate()
     {
         var faults = new List<string>();
-        if (!Enum.IsDefined(Format))
+        if (Format is not (CheckpointFormat.Safetensors or CheckpointFormat.PyTorch))
             faults.Add($"Format ({Format}) must be {nameof(CheckpointFormat.Safetensors)} or {nameof(CheckpointFormat.PyTorch)}.");
         if (MaxShardBytes < 1)
             faults.Add($"MaxShardBytes ({MaxShardBytes}) must be at least 1.");

@@ -22,8 +22,7 @@ public sealed class RotaryTable : IDisposable
     {
         if (headDim <= 0 || headDim % 2 != 0) throw new ArgumentOutOfRangeException(nameof(headDim), headDim, $"The width of a head ({headDim}) must be positive and even.");
         if (!(frequencyBase > 0)) throw new ArgumentOutOfRangeException(nameof(frequencyBase), frequencyBase, $"The base ({frequencyBase}) must be positive.");
-        // In 32 bits, as the models were trained.
-        _frequencies = [.. Enumerable.Range(0, headDim / 2).Select(i => (double)(float)Stretch(1 / (float)Math.Pow(frequencyBase, (float)(2.0 * i / headDim)), scaling))];
+        _frequencies = [.. Frequencies(headDim, frequencyBase, scaling).Select(frequency => (double)frequency)];
     }
 
     /// <summary>Turns the heads of rows.</summary>
@@ -51,6 +50,15 @@ public sealed class RotaryTable : IDisposable
         (_cosines, _sines, _positions) = (null, null, 0);
     }
 
+    /// <summary>By what each frequency is divided when it is stretched, (D/2).</summary>
+    internal static float[] Divisors(int headDim, double frequencyBase, RotaryScaling scaling) => [.. Unstretched(headDim, frequencyBase).Select(frequency => (float)(frequency / Stretch(frequency, scaling)))];
+
+    /// <summary>The frequencies, (D/2).</summary>
+    internal static float[] Frequencies(int headDim, double frequencyBase, RotaryScaling? scaling) => [.. Unstretched(headDim, frequencyBase).Select(frequency => (float)Stretch(frequency, scaling))];
+
+    /// <summary>The frequencies as they are without stretching; in 32 bits, as the models were trained.</summary>
+    private static IEnumerable<float> Unstretched(int headDim, double frequencyBase) => Enumerable.Range(0, headDim / 2).Select(i => 1 / (float)Math.Pow(frequencyBase, (float)(2.0 * i / headDim)));
+
     private static double Stretch(double frequency, RotaryScaling? scaling)
     {
         if (scaling is null) return frequency;
@@ -65,7 +73,8 @@ public sealed class RotaryTable : IDisposable
     private void Extend(int positions, Device device)
     {
         if (_cosines is not null && positions <= _positions && _cosines.device.ToString() == device.ToString()) return;
-        using IDisposable mode = no_grad();
+        // The tables outlive the call: those that were made in inference mode could not be kept for a gradient later.
+        using IDisposable normal = inference_mode(false), mode = no_grad();
         int grown = Math.Max(positions, 2 * _positions);
         Dispose();
         _positions = grown;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Google.Protobuf;
+using PreTrain.Checkpoints;
 
 namespace PreTrain.Reports;
 
@@ -35,12 +36,8 @@ public sealed class EventFile : IDisposable
         long seconds = Math.Max(_time.GetUtcNow().ToUnixTimeSeconds(), Of(folder).Select(SecondsOf).DefaultIfEmpty(-1).Max() + 1);
         Path = System.IO.Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{seconds:D10}.{Environment.MachineName}"));
         _stream = new FileStream(Path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
-        Write(0, output => WriteString(output, EventVersion, "brain.Event:2"));
-        Write(firstStep, output => WriteMessage(output, EventSession, session =>
-        {
-            session.WriteTag(SessionStatus, WireFormat.WireType.Varint);
-            session.WriteEnum(SessionStart);
-        }));
+        Write(0, output => output.WriteText(EventVersion, "brain.Event:2"));
+        Write(firstStep, output => output.WriteMessage(EventSession, session => session.WriteWhole(SessionStatus, SessionStart)));
     }
 
     /// <summary>The file.</summary>
@@ -56,15 +53,14 @@ public sealed class EventFile : IDisposable
     public void AddScalars(long step, params ReadOnlySpan<(string Tag, double Value)> values)
     {
         (string Tag, double Value)[] all = values.ToArray();
-        Write(step, output => WriteMessage(output, EventSummary, summary =>
+        Write(step, output => output.WriteMessage(EventSummary, summary =>
         {
             foreach (var (tag, value) in all)
             {
-                WriteMessage(summary, SummaryValue, entry =>
+                summary.WriteMessage(SummaryValue, entry =>
                 {
-                    WriteString(entry, ValueTag, tag);
-                    entry.WriteTag(ValueNumber, WireFormat.WireType.Fixed32);
-                    entry.WriteFloat((float)value);
+                    entry.WriteText(ValueTag, tag);
+                    entry.WriteSingle(ValueNumber, (float)value);
                 });
             }
         }));
@@ -77,20 +73,15 @@ public sealed class EventFile : IDisposable
     public void AddText(long step, string tag, string markdown)
     {
         ArgumentNullException.ThrowIfNull(markdown);
-        Write(step, output => WriteMessage(output, EventSummary, summary => WriteMessage(summary, SummaryValue, entry =>
+        Write(step, output => output.WriteMessage(EventSummary, summary => summary.WriteMessage(SummaryValue, entry =>
         {
-            WriteString(entry, ValueTag, tag);
-            WriteMessage(entry, ValueMetadata, metadata => WriteMessage(metadata, MetadataPlugin, plugin => WriteString(plugin, PluginName, "text")));
-            WriteMessage(entry, ValueTensor, tensor =>
+            entry.WriteText(ValueTag, tag);
+            entry.WriteMessage(ValueMetadata, metadata => metadata.WriteMessage(MetadataPlugin, plugin => plugin.WriteText(PluginName, "text")));
+            entry.WriteMessage(ValueTensor, tensor =>
             {
-                tensor.WriteTag(TensorType, WireFormat.WireType.Varint);
-                tensor.WriteEnum(StringType);
-                WriteMessage(tensor, TensorShape, shape => WriteMessage(shape, ShapeDimension, dimension =>
-                {
-                    dimension.WriteTag(DimensionSize, WireFormat.WireType.Varint);
-                    dimension.WriteInt64(1);
-                }));
-                WriteString(tensor, TensorString, markdown);
+                tensor.WriteWhole(TensorType, StringType);
+                tensor.WriteMessage(TensorShape, shape => shape.WriteMessage(ShapeDimension, dimension => dimension.WriteWhole(DimensionSize, 1)));
+                tensor.WriteText(TensorString, markdown);
             });
         })));
     }
@@ -98,33 +89,13 @@ public sealed class EventFile : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => _stream.Dispose();
 
-    private void Write(long step, Action<CodedOutputStream> what) => _stream.Write(RecordFraming.Frame(Message(output =>
+    private void Write(long step, Action<CodedOutputStream> what) => _stream.Write(RecordFraming.Frame(ProtocolBuffer.Message(output =>
     {
         output.WriteTag(EventTime, WireFormat.WireType.Fixed64);
         output.WriteDouble(_time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0);
-        output.WriteTag(EventStep, WireFormat.WireType.Varint);
-        output.WriteInt64(step);
+        output.WriteWhole(EventStep, step);
         what(output);
     })));
-
-    private static byte[] Message(Action<CodedOutputStream> write)
-    {
-        using var buffer = new MemoryStream();
-        using (var output = new CodedOutputStream(buffer, leaveOpen: true)) write(output);
-        return buffer.ToArray();
-    }
-
-    private static void WriteMessage(CodedOutputStream output, int field, Action<CodedOutputStream> write)
-    {
-        output.WriteTag(field, WireFormat.WireType.LengthDelimited);
-        output.WriteBytes(UnsafeByteOperations.UnsafeWrap(Message(write)));
-    }
-
-    private static void WriteString(CodedOutputStream output, int field, string text)
-    {
-        output.WriteTag(field, WireFormat.WireType.LengthDelimited);
-        output.WriteString(text);
-    }
 
     private static long SecondsOf(string path)
     {

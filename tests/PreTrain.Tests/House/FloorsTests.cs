@@ -26,6 +26,7 @@ public sealed class FloorsTests
         ["Generation"] = ["Models"],
         ["Evaluation"] = ["Objectives", "Generation"],
         ["Interpretation"] = ["Models"],
+        ["Export"] = ["Models"],
         ["Training"] = ["Objectives", "Generation", "Optimization", "Checkpoints"],
         ["Reports"] = ["Training"],
         ["Distributed"] = ["Training"],

@@ -94,4 +94,15 @@ public sealed class RotaryTableTests : IDisposable
 
         Assert.StartsWith("The position of row 1 (7) is beyond the table's 5.", e.Message, StringComparison.Ordinal);
     }
+
+    /// <summary>A model may be evaluated, or write a sample, before its first step.</summary>
+    [Fact]
+    public void Apply_TablesOfInferenceMode_ServeAGradient()
+    {
+        using var table = new RotaryTable(32, Base);
+        using (inference_mode()) table.Apply(ones([2, 32]), tensor(new long[] { 0, 1 }), 1);
+        Tensor x = ones([2, 32], requires_grad: true);
+        table.Apply(x, tensor(new long[] { 0, 1 }), 1).sum().backward();
+        Assert.Equal(MathF.Cos(1) - MathF.Sin(1), x.grad![1, 16].item<float>(), 1e-5f);
+    }
 }

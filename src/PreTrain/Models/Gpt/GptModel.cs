@@ -85,7 +85,7 @@ internal sealed class GptBlock : nn.Module
 }
 
 /// <summary>GPT-2: pre-norm blocks, learned positions, and for language a head that shares the token embedding's weight. Padding is not computed.</summary>
-public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, ITransformerModel, IWeightNames
+public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, ITransformerModel, IWeightNames, IGgufSource
 {
     internal readonly Parameter token_embedding;
     internal readonly Parameter position_embedding;
@@ -162,6 +162,8 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     }
 
     IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    GgufContent IGgufSource.ToGguf() => GptGguf.Of(Config);
 
     private IEnumerable<WeightRow> Weights => GptWeights.Table(Config, Head);
 

@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Models.Llama;
 
 /// <summary>A decoder with rotary positions, shared key-value heads and gated feed-forward layers. Padding is not computed.</summary>
-public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerModel, IWeightNames
+public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerModel, IWeightNames, IGgufSource
 {
     internal readonly Parameter token_embedding;
     internal readonly ModuleList<LlamaBlock> blocks;
@@ -93,6 +93,8 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     }
 
     IEnumerable<WeightRow> IWeightNames.Weights => Weights;
+
+    GgufContent IGgufSource.ToGguf() => LlamaGguf.Of(Config);
 
     private IEnumerable<WeightRow> Weights => LlamaWeights.Table(Config, Head);
 

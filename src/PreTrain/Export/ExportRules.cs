@@ -1,0 +1,25 @@
+using PreTrain.Models;
+using PreTrain.Modules;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Export;
+
+/// <summary>What every export asks of a model.</summary>
+internal static class ExportRules
+{
+    /// <exception cref="ArgumentException">A linear map has no weights of its own: it is quantized, or another transform stands for it.</exception>
+    internal static void RequireWholeWeights(ITransformerModel model)
+    {
+        foreach (var (name, module) in ((nn.Module)model).named_modules())
+        {
+            string? state = module switch
+            {
+                Projection { Transform: { } transform } => transform is Modules.Quantized.QuantizedProjection ? "is quantized" : $"is computed by a {transform.GetType().Name}",
+                TiedHead { Quantized: not null } => "is quantized",
+                _ => null,
+            };
+            if (state is not null) throw new ArgumentException($"The linear map '{name}' {state}, and an export takes whole weights and rounds them itself; export the model that it was made from.", nameof(model));
+        }
+    }
+}
