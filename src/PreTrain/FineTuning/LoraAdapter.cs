@@ -12,8 +12,8 @@ namespace PreTrain.FineTuning;
 /// apart from the model, as the library PEFT does it (<c>adapter_config.json</c>, <c>adapter_model.safetensors</c>), or merged into its weights.
 /// </summary>
 /// <remarks>
-/// <para>While it has an adapter, the model's own parameters are frozen, but for those that <see cref="LoraOptions.Trained"/> names. To train, give the adapter as
-/// <see cref="Training.TrainingOptions.Weights"/>: checkpoints hold it alone then.</para>
+/// <para>While it has an adapter, the model's own parameters are frozen, but for those that <see cref="LoraOptions.Trained"/> names and those that the model's folder lacked
+/// (<see cref="LoadedWeights.New"/>), such as a new head and its pooler. To train, give the adapter as <see cref="Training.TrainingOptions.Weights"/>: checkpoints hold it alone then.</para>
 /// </remarks>
 public sealed class LoraAdapter : IPretrainedModel, IDisposable
 {
@@ -50,10 +50,11 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
         patterns.RequireAll(nameof(options.Targets), "linear map", _model.named_modules().Where(m => m.module is Projection).Select(m => m.name));
 
         var trained = new NamePatterns(options.Trained);
+        IReadOnlySet<string> fresh = LoadedWeights.Of(model)?.Parameters ?? new HashSet<string>();
         foreach (var (path, parameter) in _model.named_parameters())
         {
             if (path.Contains(".transform.", StringComparison.Ordinal)) continue;
-            if (trained.Fits(path) && !_projections.Exists(p => path.StartsWith(p.Name + ".", StringComparison.Ordinal)))
+            if ((trained.Fits(path) || fresh.Contains(path)) && !_projections.Exists(p => path.StartsWith(p.Name + ".", StringComparison.Ordinal)))
             {
                 _trained.Add(path, parameter);
             }
