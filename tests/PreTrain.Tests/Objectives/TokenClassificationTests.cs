@@ -50,7 +50,7 @@ public sealed class TokenClassificationTests : IDisposable
                 var (window, token) = first[w]!.Value;
                 Assert.Equal(piece, windows[window].Offsets[token]);
                 Assert.Equal(example.Tags[w], targets[window][token]);
-                int most = windows.SelectMany(row => row.Offsets.Select((span, t) => span == piece ? Math.Min(t, row.Ids.Length - 1 - t) : -1)).Max();
+                int most = windows.Select(row => Array.IndexOf(row.Offsets, piece) is >= 0 and var t ? Math.Min(t, row.Ids.Length - 1 - t) : -1).Max();
                 Assert.Equal(most, Math.Min(token, windows[window].Ids.Length - 1 - token));
             }
             Assert.Equal(example.Words.Count, targets.Sum(row => row.Count(target => target != -100)));
