@@ -10,9 +10,13 @@ internal static class CorpusOption
     /// <summary>Stands for <see cref="SdkDocumentation"/>.</summary>
     public const string SdkDocs = "sdk-docs";
 
-    public static Option<string[]> Create(bool required) => new("--data")
+    public static Option<string[]> Create(bool required) =>
+        Create(required, $"Text, JSON lines, CSV, HTML or XML, as the names say, plain or compressed: files, patterns with * and **, or {SdkDocs} for the reference documentation of the .NET SDK.");
+
+    /// <summary>The option for data of another kind.</summary>
+    public static Option<string[]> Create(bool required, string description) => new("--data")
     {
-        Description = $"Text, JSON lines, CSV, HTML or XML, as the names say, plain or compressed: files, patterns with * and **, or {SdkDocs} for the reference documentation of the .NET SDK.",
+        Description = description,
         HelpName = "FILE|GLOB|sdk-docs",
         AllowMultipleArgumentsPerToken = true,
         Arity = ArgumentArity.OneOrMore,
@@ -20,10 +24,14 @@ internal static class CorpusOption
     };
 
     /// <summary>The corpus; files are checked now and read when it is enumerated.</summary>
-    public static TextCorpus Open(string[] data, bool replaceInvalid = false)
+    public static TextCorpus Open(string[] data, bool replaceInvalid = false) =>
+        IsSdkDocs(data) ? new SdkDocumentation() : TextCorpus.FromFiles(new CorpusFileOptions { ReplaceInvalid = replaceInvalid }, data);
+
+    /// <summary>Whether the documentation is asked for, and not files.</summary>
+    /// <exception cref="UsageException">Both are.</exception>
+    public static bool IsSdkDocs(string[] data)
     {
-        if (!data.Contains(SdkDocs)) return TextCorpus.FromFiles(new CorpusFileOptions { ReplaceInvalid = replaceInvalid }, data);
-        return data.Length == 1 ? new SdkDocumentation()
-            : throw new UsageException($"--data takes either {SdkDocs} or files; it was given both ({string.Join(' ', data)}). A file of that name is written ./{SdkDocs}.");
+        if (!data.Contains(SdkDocs)) return false;
+        return data.Length == 1 ? true : throw new UsageException($"--data takes either {SdkDocs} or files; it was given both ({string.Join(' ', data)}). A file of that name is written ./{SdkDocs}.");
     }
 }

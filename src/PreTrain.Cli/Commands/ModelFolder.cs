@@ -12,10 +12,13 @@ internal static class ModelFolder
 {
     public const string Description = "A model: a folder with config.json, model.safetensors and tokenizer.json, or the output of a run.";
 
+    /// <summary>The model of a run whose <c>model</c> is an adapter, with it in its weights.</summary>
+    public const string Merged = "merged";
+
     /// <summary>The folder with the model's files.</summary>
     public static string Resolve(string folder)
     {
-        string inner = Path.Combine(folder, "model");
+        string inner = Path.Combine(folder, Path.Exists(Path.Combine(folder, Merged)) ? Merged : "model");
         if (!Directory.Exists(folder))
             throw new CheckpointException(folder, "the folder does not exist; --model takes a folder with config.json and model.safetensors, or the output of a run.");
         return !File.Exists(Path.Combine(folder, "config.json")) && Directory.Exists(inner) ? inner : folder;
@@ -35,10 +38,11 @@ internal static class ModelFolder
     /// <param name="folder">What <c>--model</c> says.</param>
     /// <param name="device">Where to.</param>
     /// <param name="head">The head; null for the one that the folder was saved with.</param>
-    public static ITransformerModel LoadModel(Session session, string folder, torch.Device device, ModelHead? head = null)
+    /// <param name="options">What the head is to tell; null for what the folder says.</param>
+    public static ITransformerModel LoadModel(Session session, string folder, torch.Device device, ModelHead? head = null, HeadOptions? options = null)
     {
         using torch.Generator generator = new RandomStreams(session.Seed).CreateGenerator("init");
-        ITransformerModel model = AutoModel.FromPretrained(Resolve(folder), head, generator);
+        ITransformerModel model = AutoModel.FromPretrained(Resolve(folder), head, generator, options);
         var module = (torch.nn.Module)model;
         module.eval();
         module.to(device);

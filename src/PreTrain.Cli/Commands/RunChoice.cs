@@ -16,8 +16,8 @@ internal sealed class RunChoice
 
     private readonly Option<int?> _batch;
     private readonly Option<int?> _accumulate = Options.Positive("--accumulate", $"Micro-batches of a step. The default is {s_defaults.AccumulationSteps}.");
-    private readonly Option<int?> _steps = Options.Positive("--steps", $"Updates of the weights. The default is {s_defaults.Steps}.");
-    private readonly Option<double?> _learningRate = Options.Number("--learning-rate", "The highest learning rate. The default depends on the optimizer and the width: of adamw 1e-3 below 768, 6e-4 to 2e-4 from there on.", rate => rate > 0, "must be a positive number");
+    private readonly Option<int?> _steps;
+    private readonly Option<double?> _learningRate;
     private readonly ScheduleChoice _schedule = new();
     private readonly OptimizerChoice _optimizer = new();
     private readonly ReliabilityChoice _reliability = new();
@@ -32,8 +32,13 @@ internal sealed class RunChoice
 
     /// <param name="output">What <c>--output</c> is.</param>
     /// <param name="rows">What a micro-batch is made of.</param>
-    public RunChoice(string output, string rows)
+    /// <param name="usualSteps">How many steps there are where nobody says it; null for a number that is always the same.</param>
+    /// <param name="usualRate">What the learning rate is where nobody says it; null for that of a pre-training.</param>
+    public RunChoice(string output, string rows, string? usualSteps = null, string? usualRate = null)
     {
+        _steps = Options.Positive("--steps", $"Updates of the weights. The default is {usualSteps ?? $"{s_defaults.Steps}"}.");
+        _learningRate = Options.Number("--learning-rate", $"The highest learning rate. The default depends on the optimizer and the width: of adamw {usualRate ?? "1e-3 below 768, 6e-4 to 2e-4 from there on"}.",
+            rate => rate > 0, "must be a positive number");
         Output = Options.Text("--output", "DIR", output, required: true);
         _batch = Options.Positive("--batch", $"{rows} of a micro-batch: what is in memory at once. The default is {s_defaults.BatchSize}.");
     }
@@ -53,15 +58,29 @@ internal sealed class RunChoice
     /// <param name="session">The call of the tool.</param>
     /// <param name="embeddingDim">The model's width, which the default learning rate depends on.</param>
     /// <exception cref="UsageException">Options do not fit together.</exception>
-    public TrainingOptions Training(ParseResult parsed, Session session, int embeddingDim)
+    public TrainingOptions Training(ParseResult parsed, Session session, int embeddingDim) => Training(parsed, session, s_defaults.Steps, DefaultLearningRate(embeddingDim));
+
+    /// <summary>Whether the number of steps is given.</summary>
+    public bool HasSteps(ParseResult parsed) => parsed.GetValue(_steps) is not null;
+
+    /// <summary>The sequences of a step.</summary>
+    public int RowsOfStep(ParseResult parsed) => (parsed.GetValue(_batch) ?? s_defaults.BatchSize) * (parsed.GetValue(_accumulate) ?? s_defaults.AccumulationSteps);
+
+    /// <summary>The options of a training.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="session">The call of the tool.</param>
+    /// <param name="usualSteps">The steps where none are given.</param>
+    /// <param name="usualRate">The learning rate of AdamW where none is given.</param>
+    /// <exception cref="UsageException">Options do not fit together.</exception>
+    public TrainingOptions Training(ParseResult parsed, Session session, int usualSteps, double usualRate)
     {
         var options = new TrainingOptions
         {
             Output = Path.GetFullPath(parsed.GetRequiredValue(Output)!),
-            Steps = parsed.GetValue(_steps) ?? s_defaults.Steps,
+            Steps = parsed.GetValue(_steps) ?? usualSteps,
             BatchSize = parsed.GetValue(_batch) ?? s_defaults.BatchSize,
             AccumulationSteps = parsed.GetValue(_accumulate) ?? s_defaults.AccumulationSteps,
-            LearningRate = parsed.GetValue(_learningRate) ?? _optimizer.DefaultLearningRate(parsed, DefaultLearningRate(embeddingDim)),
+            LearningRate = parsed.GetValue(_learningRate) ?? _optimizer.DefaultLearningRate(parsed, usualRate),
             Precision = parsed.GetValue(_precision) ?? s_defaults.Precision,
             Seed = session.Seed,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? s_defaults.CheckpointEvery,
@@ -117,7 +136,13 @@ internal sealed class RunChoice
     }
 
     /// <summary>Trains with a display and reports, and tells the result.</summary>
-    public static void Train(Session session, TrainingOptions training, RunReports reports, Func<TrainingOptions, TrainingResult> train)
+    /// <param name="session">The call of the tool.</param>
+    /// <param name="training">How to train.</param>
+    /// <param name="reports">What is written about the run.</param>
+    /// <param name="train">Trains.</param>
+    /// <param name="measure">Further measures of what was trained, by name; null for none.</param>
+    public static void Train(Session session, TrainingOptions training, RunReports reports, Func<TrainingOptions, TrainingResult> train,
+        Func<TrainingResult, IReadOnlyDictionary<string, double>?>? measure = null)
     {
         TrainingResult result = TrainingDisplay.Run(session, training with { Callbacks = reports.Start() }, options =>
         {
@@ -133,7 +158,7 @@ internal sealed class RunChoice
         });
         if (result.Interrupted)
             throw new InterruptedException($"Interrupted after step {result.Steps}; the state is saved in '{Path.Combine(result.Output, "checkpoints")}'. Go on with: {ResumeCommand(session)}");
-        RunResult.Write(session, result, reports.Efficiency.Current);
+        RunResult.Write(session, result, reports.Efficiency.Current, measure?.Invoke(result));
     }
 
     private static bool HoldsRun(string output) =>

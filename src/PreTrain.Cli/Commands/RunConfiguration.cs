@@ -60,7 +60,7 @@ internal static class RunConfiguration
         Dictionary<Option, JsonNode?> known = effective.ToDictionary(value => value.Option, value => value.Value);
         Command command = parsed.CommandResult.Command;
         List<(string Group, Option Option)> options = [.. OptionsOf(command).Select(option => (GroupOf(option), option))];
-        var configuration = new JsonObject { [CommandKey] = command.Name };
+        var configuration = new JsonObject { [CommandKey] = string.Join(' ', PathOf(command)) };
         foreach (var (name, names) in s_groups)
         {
             IEnumerable<Option> members = options.Where(o => o.Group == name).Select(o => o.Option).OrderBy(option => Array.IndexOf(names, Key(option)) is var at && at < 0 ? names.Length : at);
@@ -88,7 +88,7 @@ internal static class RunConfiguration
         {
             if (value.ValueKind == JsonValueKind.Null || value.ValueKind == JsonValueKind.False && target.ValueType == typeof(bool)) continue;
             string? rule = Arguments(target, value, out string[] written);
-            rule ??= root.Parse([command.Name, .. written], parser).Errors.Select(error => error.Message)
+            rule ??= root.Parse([.. PathOf(command), .. written], parser).Errors.Select(error => error.Message)
                 .FirstOrDefault(message => message.StartsWith(target.Name + " ", StringComparison.Ordinal) || message.Contains($"'{target.Name}'", StringComparison.Ordinal));
             if (rule is not null) faults.Add($"The file '{file}': {place}{(rule.StartsWith(target.Name, StringComparison.Ordinal) ? rule[target.Name.Length..] : $" ({Short(value)}): {rule}")}");
             else if (!IsSetAside(given, target, values)) added.AddRange(written);
@@ -123,8 +123,8 @@ internal static class RunConfiguration
         {
             if (member.Name == CommandKey)
             {
-                if (member.Value.ValueKind != JsonValueKind.String || member.Value.GetString() != command.Name)
-                    faults.Add($"The file '{file}': {CommandKey} ({Short(member.Value)}) must be \"{command.Name}\", the command that is called.");
+                if (member.Value.ValueKind != JsonValueKind.String || member.Value.GetString() != string.Join(' ', PathOf(command)))
+                    faults.Add($"The file '{file}': {CommandKey} ({Short(member.Value)}) must be \"{string.Join(' ', PathOf(command))}\", the command that is called.");
             }
             else if (groups.Contains(member.Name))
             {
@@ -225,6 +225,10 @@ internal static class RunConfiguration
             foreach (Option option in at.Options.Where(option => (at == command || option.Recursive) && !s_calls.Contains(option.Name))) yield return option;
         }
     }
+
+    /// <summary>The words of a command, those before its own included.</summary>
+    private static IEnumerable<string> PathOf(Command command) =>
+        command is RootCommand ? [] : [.. command.Parents.OfType<Command>().Take(1).SelectMany(PathOf), command.Name];
 
     private static string Key(Option option) => option.Name.TrimStart('-');
 

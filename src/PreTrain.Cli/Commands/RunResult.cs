@@ -9,7 +9,7 @@ namespace PreTrain.Cli.Commands;
 internal static class RunResult
 {
     /// <summary>Writes it as JSON or as text.</summary>
-    public static void Write(Session session, TrainingResult result, Efficiency? efficiency) => session.Result(json =>
+    public static void Write(Session session, TrainingResult result, Efficiency? efficiency, IReadOnlyDictionary<string, double>? metrics) => session.Result(json =>
     {
         json.WriteNumber("steps", result.Steps);
         json.WriteNumber("tokens", result.Tokens);
@@ -29,6 +29,7 @@ internal static class RunResult
         json.WriteFinite("peakFlopsPerSecond", efficiency?.PeakFlopsPerSecond);
         json.WriteFinite("utilization", efficiency?.Utilization);
         json.WriteFinite("energyJoules", efficiency?.EnergyJoules);
+        if (metrics is not null) MetricsText.Write(json, metrics);
     }, text =>
     {
         text.WriteLine($"steps              {result.Steps}");
@@ -44,6 +45,7 @@ internal static class RunResult
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seconds            {result.Seconds:F1}"));
         if (efficiency is { FlopsPerSecond: not null }) text.WriteLine($"utilization        {EfficiencyText.Utilization(efficiency)}");
         if (efficiency is { EnergyJoules: not null }) text.WriteLine($"energy             {EfficiencyText.Energy(efficiency)}");
+        if (metrics is not null) MetricsText.Write(text, metrics);
         text.WriteLine($"model              {result.ModelFolder}");
     });
 }

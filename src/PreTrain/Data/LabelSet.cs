@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace PreTrain.Data;
 
 /// <summary>The classes of a task by name, each with its number, from 0. It stands in a model's <c>config.json</c> as <c>id2label</c> and <c>label2id</c>, as Hugging Face transformers writes it.</summary>
-public sealed class LabelSet
+public sealed class LabelSet : IEquatable<LabelSet>
 {
     private readonly Dictionary<string, int> _numbers = new(StringComparer.Ordinal);
 
@@ -66,6 +66,15 @@ public sealed class LabelSet
         }
         return new(names);
     }
+
+    /// <summary>Whether the other set has the same names in the same order.</summary>
+    public bool Equals(LabelSet? other) => other is not null && Names.SequenceEqual(other.Names, StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as LabelSet);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => Names.Aggregate(Count, HashCode.Combine);
 
     /// <summary>Writes the labels of a model, and how many there are.</summary>
     /// <param name="config">The content of <c>config.json</c>.</param>

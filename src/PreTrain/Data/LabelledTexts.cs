@@ -1,14 +1,8 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text;
-
 namespace PreTrain.Data;
 
 /// <summary>Texts with labels, to learn a classification from or to measure one with.</summary>
 public sealed class LabelledTexts
 {
-    // What is held out does not depend on a run's seed.
-    private const ulong SplitKey = 0x6C6162656C73;
     private const int LeastOfNamespace = 100;
 
     private readonly Lazy<string> _fingerprint;
@@ -118,42 +112,23 @@ public sealed class LabelledTexts
     /// <exception cref="CorpusException">Nothing would be left to learn from.</exception>
     public (LabelledTexts Train, LabelledTexts? Validation) Split(double validationFraction)
     {
-        if (!(validationFraction >= 0 && validationFraction < 1)) throw new ArgumentOutOfRangeException(nameof(validationFraction), validationFraction, "The held-out share must be at least 0 and below 1.");
-        int wanted = (int)Math.Round(Count * validationFraction);
-        if (wanted == 0) return (this, null);
-        int[][] groups = [.. Enumerable.Range(0, Count).GroupBy(i => Examples[i].Group ?? $"\0{i}").Select(group => group.ToArray())];
-        var order = new IndexPermutation(groups.Length, SplitKey);
-        var held = new HashSet<int>();
-        for (long place = 0; place < groups.Length && held.Count < wanted; place++) held.UnionWith(groups[order[place]]);
-        if (held.Count == Count) throw new CorpusException(FormattableString.Invariant($"Of {Count} labelled texts in {groups.Length} groups, a held-out share of {validationFraction} leaves none to learn from. Use more texts, or a smaller share."));
+        HashSet<int> held = HeldOutExamples.Choose(Count, validationFraction, i => Examples[i].Group, "labelled texts");
+        if (held.Count == 0) return (this, null);
         LabelledTexts Part(bool isHeld) => new([.. Examples.Where((_, i) => held.Contains(i) == isHeld)], Labels, Task);
         return (Part(false), Part(true));
     }
 
     private string Hash()
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        void Text(string? text)
-        {
-            byte[] bytes = Encoding.UTF8.GetBytes(text ?? "");
-            Number(text is null ? -1 : bytes.Length);
-            hash.AppendData(bytes);
-        }
-        void Number(long number)
-        {
-            Span<byte> bytes = stackalloc byte[sizeof(long)];
-            BinaryPrimitives.WriteInt64LittleEndian(bytes, number);
-            hash.AppendData(bytes);
-        }
-        foreach (string name in Labels?.Names ?? []) Text(name);
+        using var hash = new ContentHash();
+        foreach (string name in Labels?.Names ?? []) hash.Add(name);
         foreach (LabelledText example in Examples)
         {
-            Text(example.Text);
-            Text(example.Pair);
-            Number(example.Labels.Count);
-            foreach (int label in example.Labels) Number(label);
-            Number(BitConverter.DoubleToInt64Bits(example.Value));
+            hash.Add(example.Text);
+            hash.Add(example.Pair);
+            hash.Add(example.Labels);
+            hash.Add(BitConverter.DoubleToInt64Bits(example.Value));
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return hash.Finish();
     }
 }

@@ -76,6 +76,8 @@ public static partial class StudentInitializer
             AttentionDropout = own.AttentionDropout,
             InitializerRange = own.InitializerRange,
             LabelCount = own.LabelCount,
+            Labels = own.Labels,
+            Task = own.Task,
             PaddingId = own.PaddingId,
         };
         IEnumerable<WeightRow> rows = DistilBertWeights.Table(config, head).Select(row => row with { Ours = Source(row.Ours) });

@@ -14,8 +14,8 @@ namespace PreTrain.FineTuning;
 /// (Dettmers et al. 2023, "QLoRA").
 /// </summary>
 /// <remarks>
-/// <para>While it has an adapter, the model's own parameters are frozen, but for those that <see cref="LoraOptions.Trained"/> names. To train, give the adapter as
-/// <see cref="Training.TrainingOptions.Weights"/>: checkpoints hold it alone then.</para>
+/// <para>While it has an adapter, the model's own parameters are frozen, but for those that <see cref="LoraOptions.Trained"/> names and those that the model's folder lacked
+/// (<see cref="LoadedWeights.New"/>), such as a new head and its pooler. To train, give the adapter as <see cref="Training.TrainingOptions.Weights"/>: checkpoints hold it alone then.</para>
 /// </remarks>
 public sealed class LoraAdapter : IPretrainedModel, IDisposable
 {
@@ -57,10 +57,11 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
         }
 
         var trained = new NamePatterns(options.Trained);
+        IReadOnlySet<string> fresh = LoadedWeights.Of(model)?.Parameters ?? new HashSet<string>();
         foreach (var (path, parameter) in _model.named_parameters())
         {
             if (path.Contains(".transform.", StringComparison.Ordinal)) continue;
-            if (trained.Fits(path) && !_projections.Exists(p => path.StartsWith(p.Name + ".", StringComparison.Ordinal)))
+            if ((trained.Fits(path) || fresh.Contains(path)) && !_projections.Exists(p => path.StartsWith(p.Name + ".", StringComparison.Ordinal)))
             {
                 _trained.Add(path, parameter);
             }

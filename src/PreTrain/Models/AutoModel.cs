@@ -19,7 +19,7 @@ namespace PreTrain.Models;
 /// <summary>Loads a model of whatever family a folder holds.</summary>
 public static class AutoModel
 {
-    private delegate ITransformerModel Loader(string folder, ModelHead? head, Generator? generator);
+    private delegate ITransformerModel Loader(string folder, ModelHead? head, Generator? generator, HeadOptions? options);
 
     // A new family is a line here.
     private static readonly (string ModelType, Loader Load)[] s_families =
@@ -36,9 +36,9 @@ public static class AutoModel
         ("mistral", LlamaModel.FromPretrained),
         ("qwen2", LlamaModel.FromPretrained),
         ("qwen3", LlamaModel.FromPretrained),
-        ("t5", (folder, head, _) => T5Model.FromPretrained(folder, head)),
+        ("t5", (folder, head, _, _) => T5Model.FromPretrained(folder, head)),
         ("bart", BartModel.FromPretrained),
-        ("marian", (folder, head, _) => TransformerModel.FromPretrained(folder, head)),
+        ("marian", (folder, head, _, _) => TransformerModel.FromPretrained(folder, head)),
         ("vit", VitModel.FromPretrained),
         ("vit_mae", VitModel.FromPretrained),
     ];
@@ -50,24 +50,25 @@ public static class AutoModel
     /// <param name="folder">Holds <c>config.json</c>, whose <c>model_type</c> chooses the family, and the weights.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
     /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
-    /// <returns>The model, in training mode as every new module.</returns>
+    /// <param name="options">What the head is to tell; null for what the folder says. A classifier of other labels is initialized.</param>
+    /// <returns>The model, in training mode as every new module. <see cref="LoadedWeights.Of"/> tells what was initialized, and what of the folder was left out.</returns>
     /// <exception cref="CheckpointException">The family is not known, a file is missing or broken, or its tensors do not fit.</exception>
     /// <exception cref="ArgumentException">The family has no such head.</exception>
-    public static ITransformerModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    public static ITransformerModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null, HeadOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ConfigReader json = ConfigReader.OfFolder(folder);
         foreach (var (modelType, load) in s_families)
         {
-            if (modelType == json.ModelType) return load(folder, head, generator);
+            if (modelType == json.ModelType) return load(folder, head, generator, options);
         }
         string found = json.Names("model_type") ? $"model_type is '{json.ModelType}', which is not known" : "model_type is missing";
         throw new CheckpointException(Path.Combine(folder, "config.json"), $"{found}; it must be one of {string.Join(", ", ModelTypes)}.");
     }
 
     /// <summary>A BERT that predicts the next token is a <see cref="UniLmModel"/>.</summary>
-    private static ITransformerModel Bert(string folder, ModelHead? head, Generator? generator) =>
+    private static ITransformerModel Bert(string folder, ModelHead? head, Generator? generator, HeadOptions? options) =>
         head == ModelHead.CausalLanguageModel || (head is null && ConfigReader.OfFolder(folder).Architectures.Contains("BertLMHeadModel"))
             ? UniLmModel.FromPretrained(folder, head)
-            : BertModel.FromPretrained(folder, head, generator);
+            : BertModel.FromPretrained(folder, head, generator, options);
 }

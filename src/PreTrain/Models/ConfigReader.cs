@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
+using PreTrain.Data;
 using PreTrain.Modules;
 
 namespace PreTrain.Models;
@@ -14,12 +15,29 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
     {
     }
 
+    private JsonObject Json => json;
+
     /// <summary>The family's name; empty if there is none.</summary>
     internal string ModelType => json["model_type"] is JsonValue v && v.TryGetValue(out string? type) ? type : "";
 
     /// <summary>The names of the classes that the checkpoint was saved from.</summary>
     internal IReadOnlyList<string> Architectures =>
         json["architectures"] is JsonArray list ? [.. list.OfType<JsonValue>().Select(v => v.TryGetValue(out string? name) ? name : "")] : [];
+
+    /// <summary>Whether labels are asked for that are not those of the file.</summary>
+    internal bool HasOtherLabels { get; private init; }
+
+    /// <summary>Reads a folder's <c>config.json</c>, and puts in what is wanted otherwise.</summary>
+    /// <exception cref="CheckpointException">It is missing or not valid JSON.</exception>
+    /// <exception cref="ArgumentException">The options do not fit together.</exception>
+    internal static ConfigReader OfFolder(string folder, HeadOptions? options)
+    {
+        ConfigReader reader = OfFolder(folder);
+        if (options is null) return reader;
+        options.Validate();
+        JsonObject wanted = reader.Json.DeepClone().AsObject();
+        return new(wanted, Path.Combine(folder, "config.json")) { HasOtherLabels = options.WriteTo(wanted) };
+    }
 
     /// <summary>Reads a folder's <c>config.json</c>.</summary>
     /// <exception cref="CheckpointException">It is missing or not valid JSON.</exception>
@@ -89,6 +107,30 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
 
     /// <summary>The number of classes: <c>num_labels</c>, or as many as <c>id2label</c> names.</summary>
     internal int Labels() => Section("id2label")?.Count ?? Whole("num_labels", 2);
+
+    /// <summary>The names of the classes; null for none, and where they are those that transformers makes up.</summary>
+    internal LabelSet? LabelNames()
+    {
+        try
+        {
+            return LabelSet.FromConfig(json) is { } labels && labels.Names.Where((name, i) => name != ModelLabels.Unnamed(i)).Any() ? labels : null;
+        }
+        catch (ArgumentException e)
+        {
+            _faults.Add(e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>What a classification tells; null where the file does not say it.</summary>
+    internal ClassificationTask? Task()
+    {
+        if (!Has(ModelLabels.TaskKey)) return null;
+        string name = Text(ModelLabels.TaskKey, "");
+        if (ModelLabels.TaskOf(name) is { } task) return task;
+        _faults.Add($"{ModelLabels.TaskKey} is '{name}', which is not known.");
+        return null;
+    }
 
     /// <summary>Requires a value that the model is able to compute.</summary>
     internal void Require<T>(string name, T fallback, string who, params T[] allowed)

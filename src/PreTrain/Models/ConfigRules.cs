@@ -1,3 +1,5 @@
+using PreTrain.Data;
+
 namespace PreTrain.Models;
 
 /// <summary>Gathers what is wrong with a configuration, so that all is said at once.</summary>
@@ -22,6 +24,9 @@ internal sealed class ConfigRules
 
     internal void Divisible(string name, int value, string divisorName, int divisor) =>
         Require(value <= 0 || divisor <= 0 || value % divisor == 0, $"{name} ({value}) must be divisible by {divisorName} ({divisor}).");
+
+    internal void Labels(int count, LabelSet? names) =>
+        Require(names is null || names.Count == count, $"LabelCount ({count}) must be the number of Labels ({names?.Count}).");
 
     internal void Require(bool holds, string fault)
     {

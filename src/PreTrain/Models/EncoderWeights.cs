@@ -25,6 +25,9 @@ internal static class EncoderWeights
         yield return new(ours + ".bias", theirs + ".bias", outputs);
     }
 
+    /// <summary>The map to the scores of labels, with its bias.</summary>
+    internal static IEnumerable<WeightRow> Labels(string ours, string theirs, long labels, long inputs) => Map(ours, theirs, labels, inputs).Select(row => row with { IsOfLabels = true });
+
     /// <summary>A norm.</summary>
     internal static IEnumerable<WeightRow> Norm(string ours, string theirs, long width)
     {

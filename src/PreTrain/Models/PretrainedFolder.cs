@@ -52,21 +52,24 @@ internal static class PretrainedFolder
 
     /// <summary>Creates a model and fills it from a folder. The file is compared with the architecture before any memory is taken.</summary>
     /// <param name="folder">The folder.</param>
+    /// <param name="json">Its <c>config.json</c>, and what is wanted otherwise.</param>
     /// <param name="table">The rows of the model that is to be made.</param>
     /// <param name="ignored">Whether a tensor of the file may be left over: one that a head of another kind, or an older version, has.</param>
     /// <param name="create">Makes the model, with initial values for the parameters that the file lacks only.</param>
     /// <param name="missing">Whether the file may lack a row.</param>
-    internal static TModel Load<TModel>(string folder, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<IReadOnlySet<string>, TModel> create, Func<WeightRow, bool> missing)
+    internal static TModel Load<TModel>(string folder, ConfigReader json, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<IReadOnlySet<string>, TModel> create, Func<WeightRow, bool> missing)
         where TModel : nn.Module
     {
-        QuantizationConfig? quantization = QuantizationConfig.Of(ConfigReader.OfFolder(folder));
+        QuantizationConfig? quantization = QuantizationConfig.Of(json);
         using CheckpointTensors file = CheckpointTensors.Open(folder);
-        Dictionary<WeightRow, string> names = Check(file, table, ignored, missing, quantization);
+        Dictionary<WeightRow, string> names = Check(file, table, ignored, missing, quantization, json);
         ProcessHeap.Expect(table.Sum(Count) * sizeof(float));
-        TModel model = create(table.Where(row => !names.ContainsKey(row)).Select(row => row.Ours).ToHashSet());
+        WeightRow[] fresh = [.. table.Where(row => !names.ContainsKey(row))];
+        TModel model = create(fresh.Select(row => row.Ours).ToHashSet());
         try
         {
             Fill(model, file, names, quantization);
+            LoadedWeights.Remember(model, fresh, file.Names.Where(name => !names.ContainsValue(name) && !IsPart(name)));
             return model;
         }
         catch
@@ -74,6 +77,9 @@ internal static class PretrainedFolder
             model.Dispose();
             throw;
         }
+
+        // A quantized weight is several tensors, all of which are read.
+        bool IsPart(string name) => quantization is not null && names.Values.Any(whole => name.StartsWith(whole + "_", StringComparison.Ordinal));
     }
 
     /// <summary>Fills a model whose architecture is the folder's.</summary>
@@ -82,7 +88,7 @@ internal static class PretrainedFolder
         using CheckpointTensors file = CheckpointTensors.Open(folder);
         if (table.Any(row => Quantized(file, row) is not null))
             throw new CheckpointException(file.Path, "the model in it is quantized, and cannot be read into one that is not; load the folder as a model of its own.");
-        Fill(model, file, Check(file, table, ignored, _ => false, null), null);
+        Fill(model, file, Check(file, table, ignored, _ => false, null, null), null);
     }
 
     private static void Fill(nn.Module model, CheckpointTensors file, Dictionary<WeightRow, string> names, QuantizationConfig? quantization)
@@ -126,7 +132,8 @@ internal static class PretrainedFolder
     private static long Count(WeightRow row) => row.Shape.Aggregate(1L, (a, b) => a * b);
 
     /// <summary>Finds each row's tensor; whatever is missing, has another shape or is left over is told together.</summary>
-    private static Dictionary<WeightRow, string> Check(CheckpointTensors file, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<WeightRow, bool> missing, QuantizationConfig? quantization)
+    private static Dictionary<WeightRow, string> Check(CheckpointTensors file, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<WeightRow, bool> missing, QuantizationConfig? quantization,
+        ConfigReader? json)
     {
         var faults = new List<string>();
         var names = new Dictionary<WeightRow, string>();
@@ -147,6 +154,10 @@ internal static class PretrainedFolder
             else if (row.Aliases.Prepend(row.Theirs).FirstOrDefault(file.Contains) is not { } name)
             {
                 if (!missing(row)) faults.Add($"{row.Theirs} is missing");
+            }
+            else if (row.IsOfLabels && json is { HasOtherLabels: true })
+            {
+                // Its outputs are those of other labels.
             }
             else if (file.Info(name).Shape is var stored && !stored.SequenceEqual(row.StoredShape))
             {

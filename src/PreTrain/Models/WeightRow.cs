@@ -15,6 +15,9 @@ internal sealed record WeightRow(string Ours, string Theirs, params long[] Shape
     /// <summary>Whether the tensor is kept with these axes in the checkpoint, all others of 1 (a convolution's kernel as a matrix).</summary>
     internal long[]? KeptAs { get; init; }
 
+    /// <summary>Whether it has an output for each label, so that it is made anew for other labels.</summary>
+    internal bool IsOfLabels { get; init; }
+
     /// <summary>Whether it is a buffer: saved with the parameters, and not trained.</summary>
     internal bool IsBuffer { get; init; }
 

@@ -14,10 +14,8 @@ namespace PreTrain.Objectives;
 /// <see cref="ModelHead.SequenceClassification"/>. The loss is the cross entropy of the class, the binary cross entropy of each label, or the squared error; a text is one target, and
 /// of <see cref="ClassificationTask.MultiLabel"/> as many as there are labels, so that the mean is that of PyTorch.
 /// </summary>
-public sealed class SequenceClassification : IObjective<ITransformerModel>
+public sealed class SequenceClassification : ILabelledObjective
 {
-    private const int UnlimitedLength = 512;
-
     private readonly LabelledTexts _texts, _train;
     private readonly LabelledTexts? _validation;
     private readonly TextTokenizer _tokenizer;
@@ -50,6 +48,9 @@ public sealed class SequenceClassification : IObjective<ITransformerModel>
     public string Name => "sequence-classification";
 
     /// <inheritdoc/>
+    public ModelHead Head => ModelHead.SequenceClassification;
+
+    /// <inheritdoc/>
     public JsonObject Describe() => new()
     {
         ["objective"] = Name,
@@ -63,6 +64,9 @@ public sealed class SequenceClassification : IObjective<ITransformerModel>
         ["labelSmoothing"] = _options.LabelSmoothing,
         ["focalGamma"] = _options.FocalGamma,
     };
+
+    /// <inheritdoc/>
+    public int TrainingRows(ITransformerModel model) => _train.Count;
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The model has another head, other labels or too small a vocabulary or context, or <paramref name="state"/> is not from such a source.</exception>
@@ -130,24 +134,8 @@ public sealed class SequenceClassification : IObjective<ITransformerModel>
     private Tensor Wanted(int rows, Func<int, int, float> value, Device device) =>
         tensor([.. Enumerable.Range(0, rows * _outputs).Select(i => value(i / _outputs, i % _outputs))], [rows, _outputs]).to(device);
 
-    private (int Length, bool KnowsTypes) Limits(ITransformerModel model)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        if (model.Head != ModelHead.SequenceClassification)
-            throw new ArgumentException($"The model's head is {model.Head}, and a classification needs {nameof(ModelHead.SequenceClassification)}. Create the model with it.", nameof(model));
-        var (vocabulary, context) = model switch
-        {
-            IMaskedLanguageModel encoder => (encoder.VocabSize, encoder.ContextLength),
-            ITokenPredictor decoder => (decoder.VocabSize, decoder.ContextLength),
-            _ => throw new ArgumentException($"A {model.ModelType} reads no text.", nameof(model)),
-        };
-        var config = new ConfigReader(model.ToConfigJson(), "config.json");
-        if (config.Labels() != _outputs)
-            throw new ArgumentException($"The model has {config.Labels()} labels, and the texts need {_outputs}. Create the model with LabelCount = {_outputs}.", nameof(model));
-        if (vocabulary < _tokenizer.VocabSize)
-            throw new ArgumentException($"The tokenizer's vocabulary ({_tokenizer.VocabSize}) exceeds the model's ({vocabulary}). Use the model's tokenizer.", nameof(model));
-        return (DataRules.Length(_options.ContextLength, context, UnlimitedLength), config.Whole("type_vocab_size", 1) > 1);
-    }
+    private (int Length, bool KnowsTypes) Limits(ITransformerModel model) =>
+        HeadRules.Require(model, _tokenizer, Head, "a classification", _options.ContextLength, _outputs, _texts.Labels);
 
     private Batch Make(LabelledText[] examples, int length, bool knowsTypes)
     {

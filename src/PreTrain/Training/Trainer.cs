@@ -38,7 +38,7 @@ public sealed class Trainer
     }
 
     /// <summary>Trains a model. Afterwards its parameters are the 32-bit values, without gradients, and it is in evaluation mode.</summary>
-    /// <typeparam name="TModel">The model's type.</typeparam>
+    /// <typeparam name="TModel">The model's type; it must be a module of torch.</typeparam>
     /// <typeparam name="TObjective">An objective for it, or for what it implements.</typeparam>
     /// <param name="model">The model, on the device where it is to be trained.</param>
     /// <param name="objective">What it learns.</param>
@@ -50,16 +50,17 @@ public sealed class Trainer
     /// <exception cref="NumericalException">A loss or gradient norm is not finite, or a spike, and <see cref="TrainingOptions.Faults"/> says that this ends the training.</exception>
     /// <exception cref="InsufficientMemoryException">Not even one row of a batch fits into memory.</exception>
     public TrainingResult Run<TModel, TObjective>(TModel model, TObjective objective, CancellationToken cancellationToken = default)
-        where TModel : nn.Module, IPretrainedModel
+        where TModel : class, IPretrainedModel
         where TObjective : IObjective<TModel>
     {
+        nn.Module module = model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model));
         IObjective<TModel> goal = objective;
         if (!goal.CanSplit && _options.MicroBatchSize is > 0 and var rows && rows < _options.BatchSize)
         {
             throw new ArgumentException($"{nameof(_options.MicroBatchSize)} ({rows}) would cut batches of {_options.BatchSize} rows, and the objective '{goal.Name}' compares rows with each other. "
                 + $"Leave it out, or use a smaller {nameof(_options.BatchSize)}.");
         }
-        if (model.modules().Any(module => module is QuantizedProjection { IsBase: false }))
+        if (module.modules().Any(part => part is QuantizedProjection { IsBase: false }))
             throw new ArgumentException("The model is quantized, and has no weights that could be trained. Train it before it is quantized, or an adapter beside it.", nameof(model));
         var streams = new RandomStreams(_options.Seed);
         JsonObject identity = CheckpointState.IdentityOf(_options, (_options.Weights ?? model).ToConfigJson(), goal.Describe(), goal.ProcessCount);
@@ -69,20 +70,20 @@ public sealed class Trainer
         var checkpoints = new CheckpointStore(folder.Checkpoints, _log);
         var start = _options.Resume ? FindStart(checkpoints, folder, identity, goal.ProcessCount) : null;
         using IBatchSource source = goal.Open(streams, model, _options.BatchSize, start?.State.Data);
-        if (_options.Precision == Precision.Float16) HalfPrecision.Require(model.parameters().First().device);
+        if (_options.Precision == Precision.Float16) HalfPrecision.Require(module.parameters().First().device);
         using DeterministicAlgorithms? deterministic = _options.Deterministic ? DeterministicAlgorithms.Use() : null;
-        using IDisposable frozen = _options.Update.Freeze(model);
-        using var parameters = new FlatParameters(model, _options.Precision);
+        using IDisposable frozen = _options.Update.Freeze(module);
+        using var parameters = new FlatParameters(module, _options.Precision);
         using IOptimizer optimizer = _options.EffectiveOptimizer.Create(parameters, _options.Update);
         using WeightAverage? average = _options.Average is null ? null : new WeightAverage(parameters, _options.Average);
         var weights = new TrainingWeights(_options.Weights ?? model, parameters, optimizer, average, _options.Tokenizer);
         if (start is not null) weights.Load(start.Value.Folder);
         var pass = new GradientPass<TModel>(model, goal, weights, streams, _options, _log);
         folder.Prepare(_options.Overwrite);
-        using var run = new TrainingRun(_options, folder, checkpoints, identity, model, weights, start?.State, start?.State.Data ?? source.State,
+        using var run = new TrainingRun(_options, folder, checkpoints, identity, module, weights, start?.State, start?.State.Data ?? source.State,
             run => HeldOutEvaluation.Evaluate(goal, model, _options.BatchSize, _options.EvaluationBatches, batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch]));
 
-        model.train();
+        module.train();
         run.Start();
         while (run.Draw(source, cancellationToken) is { } batches)
         {
@@ -95,7 +96,7 @@ public sealed class Trainer
             run.Complete(gradient.Targets, gradient.Loss, gradient.Norm, learningRate);
         }
         TrainingResult result = run.End();
-        model.eval();
+        module.eval();
         return result;
     }
 

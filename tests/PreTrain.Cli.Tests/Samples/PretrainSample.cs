@@ -8,10 +8,10 @@ namespace PreTrain.Cli.Tests.Samples;
 internal sealed class PretrainSample(string project, string run)
 {
     /// <summary>Three steps on a text: before and after, the last lines of the README, and a model that can be opened.</summary>
-    public async Task EndsAsItsReadmeSays(string verb, int lines)
+    public async Task EndsAsItsReadmeSays(string verb, int lines, Func<TemporaryFolder, string>? data = null)
     {
         using var folder = new TemporaryFolder();
-        string text = folder.Write("text.txt", TinyModel.Text(600));
+        string text = data?.Invoke(folder) ?? folder.Write("text.txt", TinyModel.Text(600));
 
         ToolResult result = await Run(folder.Path, "--steps", "3", text);
 

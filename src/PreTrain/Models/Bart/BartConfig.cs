@@ -1,3 +1,4 @@
+using PreTrain.Data;
 using PreTrain.Modules;
 
 namespace PreTrain.Models.Bart;
@@ -73,6 +74,14 @@ public sealed record BartConfig
     /// <value>The default is 3.</value>
     public int LabelCount { get; init; } = 3;
 
+    /// <summary>The names of the classes, <see cref="LabelCount"/> of them; null for none.</summary>
+    /// <value>The default is null.</value>
+    public LabelSet? Labels { get; init; }
+
+    /// <summary>What a head of <see cref="ModelHead.SequenceClassification"/> tells; null where nobody said it.</summary>
+    /// <value>The default is null.</value>
+    public ClassificationTask? Task { get; init; }
+
     /// <summary>The token that fills short sequences; null if there is none.</summary>
     /// <value>The default is 1.</value>
     public int? PaddingId { get; init; } = 1;
@@ -126,6 +135,7 @@ public sealed record BartConfig
         rules.Positive((nameof(InitializerRange), InitializerRange));
         foreach (var (name, id) in new[] { (nameof(PaddingId), PaddingId), (nameof(EndId), EndId), (nameof(DecoderStartId), DecoderStartId) })
             rules.Require(id is null || (id >= 0 && id < VocabSize), $"{name} ({id}) must be a token, from 0 to {VocabSize - 1}.");
+        rules.Labels(LabelCount, Labels);
         rules.Finish();
     }
 }

@@ -96,13 +96,14 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
     /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
+    /// <param name="options">What the head is to tell; null for what the folder says. A classifier of other labels is initialized.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static BartModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    public static BartModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null, HeadOptions? options = null)
     {
-        ConfigReader json = ConfigReader.OfFolder(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder, options);
         BartConfig config = BartWeights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(BartWeights.Architectures, ModelHead.SequenceToSequence);
-        return PretrainedFolder.Load(folder, [.. BartWeights.Table(config, chosen)], BartWeights.IsIgnored, missing =>
+        return PretrainedFolder.Load(folder, json, [.. BartWeights.Table(config, chosen)], BartWeights.IsIgnored, missing =>
         {
             var model = new BartModel(config, chosen, initialize: false);
             model.Initialize(missing.Contains, generator);

@@ -21,7 +21,7 @@ internal static class BartWeights
             yield break;
         }
         foreach (WeightRow row in EncoderWeights.Map("classifier.hidden", "classification_head.dense", c, c)) yield return row;
-        foreach (WeightRow row in EncoderWeights.Map("classifier.output", "classification_head.out_proj", config.LabelCount, c)) yield return row;
+        foreach (WeightRow row in EncoderWeights.Labels("classifier.output", "classification_head.out_proj", config.LabelCount, c)) yield return row;
     }
 
     /// <summary>The tensors of a checkpoint that a model may leave: those of another head, and what older versions wrote.</summary>
@@ -31,7 +31,7 @@ internal static class BartWeights
     /// <summary>Whether a row may be missing: those of a head that is to be trained, and the bias of scores, which is zero in most models.</summary>
     internal static bool IsOfHead(WeightRow row) => row.IsBuffer || row.Ours.StartsWith("classifier.", StringComparison.Ordinal);
 
-    internal static JsonObject ToConfigJson(BartConfig config, ModelHead head) => new()
+    internal static JsonObject ToConfigJson(BartConfig config, ModelHead head) => new JsonObject
     {
         ["model_type"] = "bart",
         ["architectures"] = new JsonArray(Architectures.First(a => a.Head == head).Architecture),
@@ -59,7 +59,7 @@ internal static class BartWeights
         ["is_encoder_decoder"] = true,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    };
+    }.WithLabels(config.Labels, config.Task);
 
     /// <exception cref="Checkpoints.CheckpointException">The file describes no model that a <see cref="BartModel"/> computes; the message names each reason.</exception>
     internal static BartConfig ToConfig(ConfigReader json)
@@ -95,6 +95,8 @@ internal static class BartWeights
             ClassifierDropout = json.Has("classifier_dropout") ? json.Number("classifier_dropout", 0) : json.Number("classif_dropout", 0),
             InitializerRange = json.Number("init_std", 0.02),
             LabelCount = json.Has("id2label") || json.Has("num_labels") ? json.Labels() : 3,
+            Labels = json.LabelNames(),
+            Task = json.Task(),
             PaddingId = json.IdOf("pad_token_id", 1),
             EndId = json.IdOf("eos_token_id", 2),
             DecoderStartId = json.Whole("decoder_start_token_id", 2),

@@ -73,13 +73,14 @@ public sealed class DistilBertModel : nn.Module, IMaskedLanguageModel, IWeightNa
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
     /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
+    /// <param name="options">What the head is to tell; null for what the folder says. A classifier of other labels is initialized.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static DistilBertModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    public static DistilBertModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null, HeadOptions? options = null)
     {
-        ConfigReader json = ConfigReader.OfFolder(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder, options);
         DistilBertConfig config = DistilBertWeights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(DistilBertWeights.Architectures, ModelHead.None);
-        return PretrainedFolder.Load(folder, [.. DistilBertWeights.Table(config, chosen)], DistilBertWeights.IsIgnored, missing =>
+        return PretrainedFolder.Load(folder, json, [.. DistilBertWeights.Table(config, chosen)], DistilBertWeights.IsIgnored, missing =>
         {
             var model = new DistilBertModel(config, chosen, initialize: false);
             model.Initialize(missing.Contains, generator);

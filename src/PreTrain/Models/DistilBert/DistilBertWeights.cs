@@ -29,8 +29,8 @@ internal static class DistilBertWeights
                     .. EncoderWeights.Map("prediction.transform", "vocab_transform", c, c), .. EncoderWeights.Norm("prediction.norm", "vocab_layer_norm", c),
                     new("prediction.bias", "vocab_projector.bias", config.VocabSize),
                 ],
-                ModelHead.SequenceClassification => [.. EncoderWeights.Map("pre_classifier", "pre_classifier", c, c), .. EncoderWeights.Map("classifier", "classifier", config.LabelCount, c)],
-                ModelHead.TokenClassification => EncoderWeights.Map("classifier", "classifier", config.LabelCount, c),
+                ModelHead.SequenceClassification => [.. EncoderWeights.Map("pre_classifier", "pre_classifier", c, c), .. EncoderWeights.Labels("classifier", "classifier", config.LabelCount, c)],
+                ModelHead.TokenClassification => EncoderWeights.Labels("classifier", "classifier", config.LabelCount, c),
                 ModelHead.QuestionAnswering => EncoderWeights.Map("classifier", "qa_outputs", 2, c),
                 _ => [],
             });
@@ -44,7 +44,7 @@ internal static class DistilBertWeights
     /// <summary>Whether a row may be missing: those of a head that is to be trained on top of a pre-trained encoder.</summary>
     internal static bool IsOfHead(WeightRow row) => row.Ours.StartsWith("classifier.", StringComparison.Ordinal) || row.Ours.StartsWith("pre_classifier.", StringComparison.Ordinal);
 
-    internal static JsonObject ToConfigJson(DistilBertConfig config, ModelHead head) => new()
+    internal static JsonObject ToConfigJson(DistilBertConfig config, ModelHead head) => new JsonObject
     {
         ["model_type"] = "distilbert",
         ["architectures"] = new JsonArray(Architectures.First(a => a.Head == head).Architecture),
@@ -65,7 +65,7 @@ internal static class DistilBertWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    };
+    }.WithLabels(config.Labels, config.Task);
 
     internal static DistilBertConfig ToConfig(ConfigReader json)
     {
@@ -87,6 +87,8 @@ internal static class DistilBertWeights
             InitializerRange = json.Number("initializer_range", 0.02),
             PaddingId = json.Whole("pad_token_id", 0),
             LabelCount = json.Labels(),
+            Labels = json.LabelNames(),
+            Task = json.Task(),
         };
         json.Finish(config.Validate);
         return config;

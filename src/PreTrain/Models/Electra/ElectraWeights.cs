@@ -28,8 +28,8 @@ internal static class ElectraWeights
             ModelHead.ReplacedTokenDetection =>
                 [.. EncoderWeights.Map("detector", "discriminator_predictions.dense", c, c), .. EncoderWeights.Map("classifier", "discriminator_predictions.dense_prediction", 1, c)],
             ModelHead.SequenceClassification =>
-                [.. EncoderWeights.Map("sequence_classifier.hidden", "classifier.dense", c, c), .. EncoderWeights.Map("sequence_classifier.output", "classifier.out_proj", config.LabelCount, c)],
-            ModelHead.TokenClassification => EncoderWeights.Map("classifier", "classifier", config.LabelCount, c),
+                [.. EncoderWeights.Map("sequence_classifier.hidden", "classifier.dense", c, c), .. EncoderWeights.Labels("sequence_classifier.output", "classifier.out_proj", config.LabelCount, c)],
+            ModelHead.TokenClassification => EncoderWeights.Labels("classifier", "classifier", config.LabelCount, c),
             ModelHead.QuestionAnswering => EncoderWeights.Map("classifier", "qa_outputs", 2, c),
             _ => [],
         });
@@ -43,7 +43,7 @@ internal static class ElectraWeights
     /// <summary>Whether a row may be missing: those of a head that is to be trained on top of a pre-trained encoder.</summary>
     internal static bool IsOfHead(WeightRow row) => row.Ours.StartsWith("classifier.", StringComparison.Ordinal) || row.Ours.StartsWith("sequence_classifier.", StringComparison.Ordinal);
 
-    internal static JsonObject ToConfigJson(ElectraConfig config, ModelHead head) => new()
+    internal static JsonObject ToConfigJson(ElectraConfig config, ModelHead head) => new JsonObject
     {
         ["model_type"] = "electra",
         ["architectures"] = new JsonArray(Architectures.First(a => a.Head == head).Architecture),
@@ -64,7 +64,7 @@ internal static class ElectraWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    };
+    }.WithLabels(config.Labels, config.Task);
 
     internal static ElectraConfig ToConfig(ConfigReader json)
     {
@@ -89,6 +89,8 @@ internal static class ElectraWeights
             InitializerRange = json.Number("initializer_range", 0.02),
             PaddingId = json.Whole("pad_token_id", 0),
             LabelCount = json.Labels(),
+            Labels = json.LabelNames(),
+            Task = json.Task(),
         };
         json.Finish(config.Validate);
         return config;

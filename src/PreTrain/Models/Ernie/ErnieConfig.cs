@@ -1,3 +1,4 @@
+using PreTrain.Data;
 using PreTrain.Modules;
 
 namespace PreTrain.Models.Ernie;
@@ -61,6 +62,14 @@ public sealed record ErnieConfig
     /// <value>The default is 2.</value>
     public int LabelCount { get; init; } = 2;
 
+    /// <summary>The names of the classes, <see cref="LabelCount"/> of them; null for none.</summary>
+    /// <value>The default is null.</value>
+    public LabelSet? Labels { get; init; }
+
+    /// <summary>What a head of <see cref="ModelHead.SequenceClassification"/> tells; null where nobody said it.</summary>
+    /// <value>The default is null.</value>
+    public ClassificationTask? Task { get; init; }
+
     /// <summary>The token that fills short sequences; its embedding starts at zero.</summary>
     /// <value>The default is 0.</value>
     public int PaddingId { get; init; }
@@ -104,6 +113,7 @@ public sealed record ErnieConfig
         rules.Probability((nameof(Dropout), Dropout), (nameof(AttentionDropout), AttentionDropout));
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));
         rules.Require(PaddingId >= 0 && PaddingId < VocabSize, $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
+        rules.Labels(LabelCount, Labels);
         rules.Finish();
     }
 }

@@ -26,15 +26,14 @@ internal static class ErnieWeights
             rest = EncoderWeights.Map("pooler", "pooler.dense", c, c).Select(row => row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] });
         }
         if (head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining) rest = rest.Concat(EncoderWeights.Vocabulary("prediction", config.EmbeddingDim, config.VocabSize));
-        var (ours, theirs, classes) = head switch
+        IEnumerable<WeightRow> classes = head switch
         {
-            ModelHead.NextSentence or ModelHead.PreTraining => ("next_sentence", "cls.seq_relationship", 2),
-            ModelHead.SequenceClassification or ModelHead.TokenClassification => ("classifier", "classifier", config.LabelCount),
-            ModelHead.QuestionAnswering => ("classifier", "qa_outputs", 2),
-            _ => ("", "", 0),
+            ModelHead.NextSentence or ModelHead.PreTraining => EncoderWeights.Map("next_sentence", "cls.seq_relationship", 2, c),
+            ModelHead.SequenceClassification or ModelHead.TokenClassification => EncoderWeights.Labels("classifier", "classifier", config.LabelCount, c),
+            ModelHead.QuestionAnswering => EncoderWeights.Map("classifier", "qa_outputs", 2, c),
+            _ => [],
         };
-        if (classes > 0) rest = rest.Concat(EncoderWeights.Map(ours, theirs, classes, c));
-        foreach (WeightRow row in rest) yield return row;
+        foreach (WeightRow row in rest.Concat(classes)) yield return row;
     }
 
     /// <summary>The tensors of a checkpoint that a model may leave: those of other heads, and what older versions wrote.</summary>
@@ -45,7 +44,7 @@ internal static class ErnieWeights
     /// <summary>Whether a row may be missing: those of a head that is to be trained on top of a pre-trained encoder.</summary>
     internal static bool IsOfHead(WeightRow row) => !row.Ours.StartsWith("encoder.", StringComparison.Ordinal) && !row.Ours.StartsWith("prediction.", StringComparison.Ordinal);
 
-    internal static JsonObject ToConfigJson(ErnieConfig config, ModelHead head) => new()
+    internal static JsonObject ToConfigJson(ErnieConfig config, ModelHead head) => new JsonObject
     {
         ["model_type"] = "ernie",
         ["architectures"] = new JsonArray(Architectures.First(a => a.Head == head).Architecture),
@@ -67,7 +66,7 @@ internal static class ErnieWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    };
+    }.WithLabels(config.Labels, config.Task);
 
     internal static ErnieConfig ToConfig(ConfigReader json)
     {
@@ -92,6 +91,8 @@ internal static class ErnieWeights
             InitializerRange = json.Number("initializer_range", 0.02),
             PaddingId = json.Whole("pad_token_id", 0),
             LabelCount = json.Labels(),
+            Labels = json.LabelNames(),
+            Task = json.Task(),
         };
         json.Finish(config.Validate);
         return config;

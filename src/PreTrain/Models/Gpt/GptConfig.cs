@@ -1,3 +1,5 @@
+using PreTrain.Data;
+
 namespace PreTrain.Models.Gpt;
 
 /// <summary>The architecture of a GPT-2 model (Radford et al. 2019).</summary>
@@ -50,6 +52,14 @@ public sealed record GptConfig
     /// <value>The default is 2.</value>
     public int LabelCount { get; init; } = 2;
 
+    /// <summary>The names of the classes, <see cref="LabelCount"/> of them; null for none.</summary>
+    /// <value>The default is null.</value>
+    public LabelSet? Labels { get; init; }
+
+    /// <summary>What a head of <see cref="ModelHead.SequenceClassification"/> tells; null where nobody said it.</summary>
+    /// <value>The default is null.</value>
+    public ClassificationTask? Task { get; init; }
+
     /// <summary>The token that fills short sequences; null if there is none.</summary>
     /// <value>The default is null, as in GPT-2.</value>
     public int? PaddingId { get; init; }
@@ -74,6 +84,7 @@ public sealed record GptConfig
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));
         rules.Positive((nameof(LabelCount), LabelCount));
         rules.Require(PaddingId is null || (PaddingId >= 0 && PaddingId < VocabSize), $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
+        rules.Labels(LabelCount, Labels);
         rules.Finish();
     }
 }

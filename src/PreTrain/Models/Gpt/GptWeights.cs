@@ -17,7 +17,7 @@ internal static class GptWeights
         // The bare model leaves the prefix out.
         string prefix = head == ModelHead.None ? "" : "transformer.", other = head == ModelHead.None ? "transformer." : "";
         foreach (WeightRow row in Decoder(config)) yield return row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] };
-        if (head == ModelHead.SequenceClassification) yield return new("classifier.weight", "score.weight", config.LabelCount, config.EmbeddingDim);
+        if (head == ModelHead.SequenceClassification) yield return new("classifier.weight", "score.weight", config.LabelCount, config.EmbeddingDim) { IsOfLabels = true };
     }
 
     /// <summary>The tensors of a checkpoint that a model may leave: other heads, and what older versions saved, the tied head once more and the causal mask.</summary>
@@ -52,8 +52,9 @@ internal static class GptWeights
         };
         if (config.HeadDim * config.HeadCount != config.EmbeddingDim) json["head_dim"] = config.HeadDim;
         if (config.PaddingId is { } padding) json["pad_token_id"] = padding;
-        if (head == ModelHead.SequenceClassification) json["num_labels"] = config.LabelCount;
-        return json;
+        if (head != ModelHead.SequenceClassification) return json;
+        json["num_labels"] = config.LabelCount;
+        return json.WithLabels(config.Labels, config.Task);
     }
 
     /// <exception cref="Checkpoints.CheckpointException">The file describes no model that a <see cref="GptModel"/> computes; the message names each reason.</exception>
@@ -79,6 +80,8 @@ internal static class GptWeights
             NormEpsilon = json.Number("layer_norm_epsilon", 1e-5),
             InitializerRange = json.Number("initializer_range", 0.02),
             LabelCount = json.Labels(),
+            Labels = json.LabelNames(),
+            Task = json.Task(),
             PaddingId = json.Has("pad_token_id") && json.Whole("pad_token_id", 0) is var padding and >= 0 ? padding : null,
         };
         json.Finish(config.Validate);

@@ -1,3 +1,4 @@
+using PreTrain.Data;
 using PreTrain.Modules;
 
 namespace PreTrain.Models.Llama;
@@ -77,6 +78,14 @@ public sealed record LlamaConfig
     /// <value>The default is 2.</value>
     public int LabelCount { get; init; } = 2;
 
+    /// <summary>The names of the classes, <see cref="LabelCount"/> of them; null for none.</summary>
+    /// <value>The default is null.</value>
+    public LabelSet? Labels { get; init; }
+
+    /// <summary>What a head of <see cref="ModelHead.SequenceClassification"/> tells; null where nobody said it.</summary>
+    /// <value>The default is null.</value>
+    public ClassificationTask? Task { get; init; }
+
     /// <summary>The token that fills short sequences; null if there is none.</summary>
     /// <value>The default is null.</value>
     public int? PaddingId { get; init; }
@@ -113,6 +122,7 @@ public sealed record LlamaConfig
         rules.Require(SlidingWindow >= 0, $"{nameof(SlidingWindow)} ({SlidingWindow}) must be positive, or 0 for none.");
         rules.Probability((nameof(AttentionDropout), AttentionDropout));
         rules.Require(PaddingId is null || (PaddingId >= 0 && PaddingId < VocabSize), $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
+        rules.Labels(LabelCount, Labels);
         rules.Finish();
     }
 }

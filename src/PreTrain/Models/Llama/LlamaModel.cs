@@ -78,13 +78,14 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
     /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
+    /// <param name="options">What the head is to tell; null for what the folder says. A classifier of other labels is initialized.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static LlamaModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    public static LlamaModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null, HeadOptions? options = null)
     {
-        ConfigReader json = ConfigReader.OfFolder(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder, options);
         LlamaConfig config = LlamaWeights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(LlamaWeights.Architectures(config.Variant), ModelHead.CausalLanguageModel);
-        return PretrainedFolder.Load(folder, [.. LlamaWeights.Table(config, chosen)], LlamaWeights.IsIgnored, missing =>
+        return PretrainedFolder.Load(folder, json, [.. LlamaWeights.Table(config, chosen)], LlamaWeights.IsIgnored, missing =>
         {
             var model = new LlamaModel(config, chosen, initialize: false);
             model.Initialize(missing.Contains, generator);

@@ -25,7 +25,7 @@ internal static class LlamaWeights
         string prefix = head == ModelHead.None ? "" : "model.", other = head == ModelHead.None ? "model." : "";
         foreach (WeightRow row in Decoder(config)) yield return row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] };
         if (head == ModelHead.CausalLanguageModel && !config.IsHeadTied) yield return new("head.weight", "lm_head.weight", config.VocabSize, config.EmbeddingDim);
-        if (head == ModelHead.SequenceClassification) yield return new("head.weight", "score.weight", config.LabelCount, config.EmbeddingDim);
+        if (head == ModelHead.SequenceClassification) yield return new("head.weight", "score.weight", config.LabelCount, config.EmbeddingDim) { IsOfLabels = true };
     }
 
     /// <summary>The tensors of a checkpoint that a model may leave: another head, a tied head once more, and what older versions wrote.</summary>
@@ -87,7 +87,7 @@ internal static class LlamaWeights
             json["use_sliding_window"] = config.SlidingWindow > 0;
             json["max_window_layers"] = 0;
         }
-        return json;
+        return json.WithLabels(config.Labels, config.Task);
     }
 
     internal static LlamaConfig ToConfig(ConfigReader json)
@@ -121,6 +121,8 @@ internal static class LlamaWeights
             IsHeadTied = json.Flag("tie_word_embeddings", false),
             PaddingId = json.Has("pad_token_id") && json.Whole("pad_token_id", 0) is var padding and >= 0 ? padding : null,
             LabelCount = json.Labels(),
+            Labels = json.LabelNames(),
+            Task = json.Task(),
         };
         json.Finish(config.Validate);
         return config;

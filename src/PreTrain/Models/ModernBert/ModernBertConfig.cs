@@ -1,3 +1,5 @@
+using PreTrain.Data;
+
 namespace PreTrain.Models.ModernBert;
 
 /// <summary>The architecture of a ModernBERT model (Warner et al. 2024, section 2.1).</summary>
@@ -75,6 +77,14 @@ public sealed record ModernBertConfig
     /// <value>The default is 2.</value>
     public int LabelCount { get; init; } = 2;
 
+    /// <summary>The names of the classes, <see cref="LabelCount"/> of them; null for none.</summary>
+    /// <value>The default is null.</value>
+    public LabelSet? Labels { get; init; }
+
+    /// <summary>What a head of <see cref="ModelHead.SequenceClassification"/> tells; null where nobody said it.</summary>
+    /// <value>The default is null.</value>
+    public ClassificationTask? Task { get; init; }
+
     /// <summary>The token that fills short sequences; its embedding starts at zero.</summary>
     /// <value>The default is 50283.</value>
     public int PaddingId { get; init; } = 50283;
@@ -98,6 +108,7 @@ public sealed record ModernBertConfig
         rules.Probability((nameof(EmbeddingDropout), EmbeddingDropout), (nameof(AttentionDropout), AttentionDropout), (nameof(FeedForwardDropout), FeedForwardDropout),
             (nameof(ClassifierDropout), ClassifierDropout));
         rules.Require(PaddingId >= 0 && PaddingId < VocabSize, $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
+        rules.Labels(LabelCount, Labels);
         rules.Finish();
     }
 }

@@ -124,18 +124,19 @@ public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel, IWeightNa
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classifier that the folder lacks is initialized.</param>
     /// <param name="generator">Where the initial values of a missing classifier are drawn from.</param>
+    /// <param name="options">What the head is to tell; null for what the folder says. A classifier of other labels is initialized.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static ModernBertModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    public static ModernBertModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null, HeadOptions? options = null)
     {
-        ConfigReader json = ConfigReader.OfFolder(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder, options);
         ModernBertConfig config = ModernBertWeights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(ModernBertWeights.Architectures, ModelHead.None);
-        return PretrainedFolder.Load(folder, [.. ModernBertWeights.Table(config, chosen)], ModernBertWeights.IsIgnored, missing =>
+        return PretrainedFolder.Load(folder, json, [.. ModernBertWeights.Table(config, chosen)], ModernBertWeights.IsIgnored, missing =>
         {
             var model = new ModernBertModel(config, chosen, initialize: false);
             model.Initialize(missing.Contains, generator);
             return model;
-        }, ModernBertWeights.IsOfHead);
+        }, row => ModernBertWeights.IsOfHead(row, chosen));
     }
 
     IEnumerable<WeightRow> IWeightNames.Weights => Weights;

@@ -27,9 +27,9 @@ internal static class ModernBertWeights
             yield return new("prediction_bias", "decoder.bias", config.VocabSize);
             yield break;
         }
-        int classes = head == ModelHead.QuestionAnswering ? 2 : config.LabelCount;
-        yield return new("classifier.weight", "classifier.weight", classes, c);
-        yield return new("classifier.bias", "classifier.bias", classes);
+        IEnumerable<WeightRow> classifier = head == ModelHead.QuestionAnswering
+            ? EncoderWeights.Map("classifier", "classifier", 2, c) : EncoderWeights.Labels("classifier", "classifier", config.LabelCount, c);
+        foreach (WeightRow row in classifier) yield return row;
     }
 
     /// <summary>The tensors of a checkpoint that a model may leave: those of other heads.</summary>
@@ -37,9 +37,10 @@ internal static class ModernBertWeights
         name.StartsWith("decoder.", StringComparison.Ordinal) || name.StartsWith("head.", StringComparison.Ordinal) || name.StartsWith("classifier.", StringComparison.Ordinal);
 
     /// <summary>Whether a row may be missing: those of a head that is to be trained on top of a pre-trained encoder.</summary>
-    internal static bool IsOfHead(WeightRow row) => row.Ours.StartsWith("classifier.", StringComparison.Ordinal);
+    internal static bool IsOfHead(WeightRow row, ModelHead head) =>
+        row.Ours.StartsWith("classifier.", StringComparison.Ordinal) || (head != ModelHead.MaskedLanguageModel && row.Ours.StartsWith("transform", StringComparison.Ordinal));
 
-    internal static JsonObject ToConfigJson(ModernBertConfig config, ModelHead head) => new()
+    internal static JsonObject ToConfigJson(ModernBertConfig config, ModelHead head) => new JsonObject
     {
         ["model_type"] = "modernbert",
         ["architectures"] = new JsonArray(Architectures.First(a => a.Head == head).Architecture),
@@ -78,7 +79,7 @@ internal static class ModernBertWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    };
+    }.WithLabels(config.Labels, config.Task);
 
     internal static ModernBertConfig ToConfig(ConfigReader json)
     {
@@ -113,6 +114,8 @@ internal static class ModernBertWeights
             InitializerRange = json.Number("initializer_range", 0.02),
             PaddingId = json.Whole("pad_token_id", 50283),
             LabelCount = json.Labels(),
+            Labels = json.LabelNames(),
+            Task = json.Task(),
         };
         if (types is not null && every > 0 && !types.SequenceEqual(Enumerable.Range(0, config.LayerCount).Select(layer => config.IsGlobal(layer) ? "full_attention" : "sliding_attention")))
             json.Fault($"layer_types ({string.Join(", ", types)}) is not global attention in every {every}th of {config.LayerCount} layers from the first on, which a ModernBertModel computes.");

@@ -75,13 +75,14 @@ public sealed class RobertaModel : nn.Module, IMaskedLanguageModel, IWeightNames
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
     /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
+    /// <param name="options">What the head is to tell; null for what the folder says. A classifier of other labels is initialized.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static RobertaModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    public static RobertaModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null, HeadOptions? options = null)
     {
-        ConfigReader json = ConfigReader.OfFolder(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder, options);
         RobertaConfig config = RobertaWeights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(RobertaWeights.Architectures, ModelHead.None);
-        return PretrainedFolder.Load(folder, [.. RobertaWeights.Table(config, chosen)], RobertaWeights.IsIgnored, missing =>
+        return PretrainedFolder.Load(folder, json, [.. RobertaWeights.Table(config, chosen)], RobertaWeights.IsIgnored, missing =>
         {
             var model = new RobertaModel(config, chosen, initialize: false);
             model.Initialize(missing.Contains, generator);

@@ -25,8 +25,8 @@ internal static class RobertaWeights
                 new("prediction.bias", "lm_head.bias", config.VocabSize) { Aliases = ["lm_head.decoder.bias"] },
             ],
             ModelHead.SequenceClassification =>
-                [.. EncoderWeights.Map("sequence_classifier.hidden", "classifier.dense", c, c), .. EncoderWeights.Map("sequence_classifier.output", "classifier.out_proj", config.LabelCount, c)],
-            ModelHead.TokenClassification => EncoderWeights.Map("classifier", "classifier", config.LabelCount, c),
+                [.. EncoderWeights.Map("sequence_classifier.hidden", "classifier.dense", c, c), .. EncoderWeights.Labels("sequence_classifier.output", "classifier.out_proj", config.LabelCount, c)],
+            ModelHead.TokenClassification => EncoderWeights.Labels("classifier", "classifier", config.LabelCount, c),
             ModelHead.QuestionAnswering => EncoderWeights.Map("classifier", "qa_outputs", 2, c),
             _ => EncoderWeights.Map("pooler", "pooler.dense", c, c).Select(row => row with { Aliases = ["roberta." + row.Theirs] }),
         });
@@ -40,7 +40,7 @@ internal static class RobertaWeights
     /// <summary>Whether a row may be missing: those of a head that is to be trained on top of a pre-trained encoder.</summary>
     internal static bool IsOfHead(WeightRow row) => !row.Ours.StartsWith("encoder.", StringComparison.Ordinal) && !row.Ours.StartsWith("prediction.", StringComparison.Ordinal);
 
-    internal static JsonObject ToConfigJson(RobertaConfig config, ModelHead head) => new()
+    internal static JsonObject ToConfigJson(RobertaConfig config, ModelHead head) => new JsonObject
     {
         ["model_type"] = ModelType(config),
         ["architectures"] = new JsonArray((config.IsMultilingual ? "XLM" : "") + Architectures.First(a => a.Head == head).Architecture),
@@ -60,7 +60,7 @@ internal static class RobertaWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    };
+    }.WithLabels(config.Labels, config.Task);
 
     internal static string ModelType(RobertaConfig config) => config.IsMultilingual ? "xlm-roberta" : "roberta";
 
@@ -87,6 +87,8 @@ internal static class RobertaWeights
             InitializerRange = json.Number("initializer_range", 0.02),
             PaddingId = padding,
             LabelCount = json.Labels(),
+            Labels = json.LabelNames(),
+            Task = json.Task(),
             IsMultilingual = json.ModelType == "xlm-roberta",
         };
         json.Finish(config.Validate);

@@ -113,7 +113,7 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
             using CheckpointTensors file = CheckpointTensors.Open(folder);
             config = config with { IsHeadTied = !file.Contains(T5Weights.HeadName) };
         }
-        return PretrainedFolder.Load(folder, [.. T5Weights.Table(config, chosen)], name => T5Weights.IsIgnored(name, chosen), _ => new T5Model(config, chosen, initialize: false), _ => false);
+        return PretrainedFolder.Load(folder, json, [.. T5Weights.Table(config, chosen)], name => T5Weights.IsIgnored(name, chosen), _ => new T5Model(config, chosen, initialize: false), _ => false);
     }
 
     IEnumerable<WeightRow> IWeightNames.Weights => Weights;

@@ -96,7 +96,7 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
         ConfigReader json = ConfigReader.OfFolder(folder);
         TransformerConfig config = TransformerWeights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(TransformerWeights.Architectures, ModelHead.SequenceToSequence);
-        return PretrainedFolder.Load(folder, [.. TransformerWeights.Table(config)], TransformerWeights.IsIgnored, _ => new TransformerModel(config, chosen, initialize: false), row => row.IsBuffer);
+        return PretrainedFolder.Load(folder, json, [.. TransformerWeights.Table(config)], TransformerWeights.IsIgnored, _ => new TransformerModel(config, chosen, initialize: false), row => row.IsBuffer);
     }
 
     IEnumerable<WeightRow> IWeightNames.Weights => Weights;

@@ -77,7 +77,7 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
         ConfigReader json = ConfigReader.OfFolder(folder);
         UniLmConfig config = UniLmWeights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(UniLmWeights.Architectures, ModelHead.MaskedLanguageModel);
-        return PretrainedFolder.Load(folder, [.. UniLmWeights.Table(config)], UniLmWeights.IsIgnored, _ => new UniLmModel(config, chosen, initialize: false), _ => false);
+        return PretrainedFolder.Load(folder, json, [.. UniLmWeights.Table(config)], UniLmWeights.IsIgnored, _ => new UniLmModel(config, chosen, initialize: false), _ => false);
     }
 
     IEnumerable<WeightRow> IWeightNames.Weights => Weights;

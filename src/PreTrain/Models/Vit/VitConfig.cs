@@ -1,3 +1,4 @@
+using PreTrain.Data;
 using PreTrain.Modules;
 
 namespace PreTrain.Models.Vit;
@@ -64,6 +65,14 @@ public sealed record VitConfig
     /// <summary>The classes of the classification head.</summary>
     /// <value>The default is 2.</value>
     public int LabelCount { get; init; } = 2;
+
+    /// <summary>The names of the classes, <see cref="LabelCount"/> of them; null for none.</summary>
+    /// <value>The default is null.</value>
+    public LabelSet? Labels { get; init; }
+
+    /// <summary>What a head of <see cref="ModelHead.ImageClassification"/> tells; null where nobody said it.</summary>
+    /// <value>The default is null.</value>
+    public ClassificationTask? Task { get; init; }
 
     /// <summary>The part of the patches that a masked autoencoder hides.</summary>
     /// <value>The default is 0.75.</value>
@@ -138,6 +147,7 @@ public sealed record VitConfig
                     $"{nameof(MaskRatio)} ({MaskRatio}) must leave some of the {PatchCount} patches and hide some.");
             }
         }
+        rules.Labels(LabelCount, Labels);
         rules.Finish();
     }
 }

@@ -95,13 +95,14 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. What the head needs and the folder lacks is initialized.</param>
     /// <param name="generator">Where the initial values of what is missing are drawn from.</param>
+    /// <param name="options">What the head is to tell; null for what the folder says. A classifier of other labels is initialized.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static VitModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null)
+    public static VitModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null, HeadOptions? options = null)
     {
-        ConfigReader json = ConfigReader.OfFolder(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder, options);
         ModelHead chosen = head ?? json.HeadOf(VitWeights.Architectures, ModelHead.None);
         VitConfig config = VitWeights.ToConfig(json, chosen);
-        return PretrainedFolder.Load(folder, [.. VitWeights.Table(config, chosen)], VitWeights.IsIgnored, missing =>
+        return PretrainedFolder.Load(folder, json, [.. VitWeights.Table(config, chosen)], VitWeights.IsIgnored, missing =>
         {
             var model = new VitModel(config, chosen, initialize: false);
             model.Initialize(missing.Contains, generator);

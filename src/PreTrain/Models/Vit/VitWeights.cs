@@ -24,7 +24,7 @@ internal static class VitWeights
         {
             ModelHead.None when !pools => [],
             ModelHead.None => EncoderWeights.Map("pooler", "pooler.dense", config.EmbeddingDim, config.EmbeddingDim),
-            ModelHead.ImageClassification => EncoderWeights.Map("classifier", "classifier", config.LabelCount, config.EmbeddingDim),
+            ModelHead.ImageClassification => EncoderWeights.Labels("classifier", "classifier", config.LabelCount, config.EmbeddingDim),
             _ => Decoder(config),
         };
         foreach (WeightRow row in rest) yield return row;
@@ -74,6 +74,7 @@ internal static class VitWeights
         {
             json["num_labels"] = config.LabelCount;
             json["pooler_act"] = "tanh";
+            json.WithLabels(config.Labels, config.Task);
         }
         return json;
     }
@@ -104,6 +105,8 @@ internal static class VitWeights
             NormEpsilon = json.Number("layer_norm_eps", 1e-12),
             InitializerRange = json.Number("initializer_range", 0.02),
             LabelCount = json.Labels(),
+            Labels = json.LabelNames(),
+            Task = json.Task(),
             MaskRatio = json.Number("mask_ratio", 0.75),
             NormalizesPixels = json.Flag("norm_pix_loss", false),
             DecoderLayerCount = json.Whole("decoder_num_hidden_layers", 8),

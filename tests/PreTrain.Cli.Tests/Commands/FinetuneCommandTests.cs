@@ -1,0 +1,138 @@
+using System.Text.Json;
+using PreTrain.Data;
+using PreTrain.FineTuning;
+using PreTrain.Models;
+
+namespace PreTrain.Cli.Tests.Commands;
+
+public sealed class FinetuneCommandTests : IDisposable
+{
+    private readonly TemporaryFolder folder = new();
+
+    public FinetuneCommandTests() => TinyModel.SaveBert(folder["bert"]);
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData("classify", "accuracy macroF1 weightedF1 matthews", "classifier.weight")]
+    [InlineData("tokens", "precision recall f1 macroF1 accuracy", "classifier.weight")]
+    [InlineData("qa", "exactMatch f1", "qa_outputs.weight")]
+    public void Finetune_EachTask_TrainsMeasuresAndIsRead(string task, string measures, string fresh)
+    {
+        string data = TinyTasks.Write(folder, task);
+
+        ToolResult result = Finetune(task, data, "run", "--json");
+
+        JsonElement json = result.Json();
+        Assert.Equal(8, json.GetProperty("steps").GetInt32());
+        Assert.Equal(measures.Split(' '), json.GetProperty("metrics").EnumerateObject().Select(m => m.Name));
+        Assert.All(json.GetProperty("metrics").EnumerateObject(), m => Assert.InRange(m.Value.GetDouble(), -1, 1));
+        Assert.Contains("New, and to be trained: ", result.Error);
+        Assert.Contains(fresh, result.Error);
+        Assert.Contains("Left out of the folder: cls.predictions.", result.Error);
+        ToolResult evaluated = ToolRunner.Run("evaluate", task, "--model", folder["run"], "--data", data, "--validation-fraction", "0.25", "--json");
+        Assert.Equal(json.GetProperty("metrics").GetRawText(), evaluated.Json().GetProperty("metrics").GetRawText());
+        // run.json repeats the run.
+        ToolResult again = ToolRunner.Run("finetune", task, "--config", folder["run/run.json"], "--output", folder["again"]);
+        Assert.True(again.ExitCode == 0, again.Error);
+        Assert.Equal(File.ReadAllBytes(folder["run/model/model.safetensors"]), File.ReadAllBytes(folder["again/model/model.safetensors"]));
+    }
+
+    [Fact]
+    public void Predict_EachHead_SaysWhatTheLibrarySays()
+    {
+        foreach (string task in new[] { "classify", "tokens", "qa" }) Assert.Equal(0, Finetune(task, TinyTasks.Write(folder, task), task, "--quiet").ExitCode);
+        const string text = "The method returns an empty string.";
+
+        JsonElement said = ToolRunner.Run("predict", "--model", folder["classify"], "--text", text, "--text", "A stream reads two keys.", "--json").Json().GetProperty("predictions");
+        using TextClassifier classifier = TextClassifier.FromPretrained(folder["classify/model"]);
+        ClassifiedText expected = classifier.Predict([text])[0];
+        Assert.Equal(2, said.GetArrayLength());
+        Assert.Equal(expected.Labels[0], said[0].GetProperty("labels")[0].GetString());
+        Assert.Equal(expected.Probabilities[0], said[0].GetProperty("probabilities").GetProperty(classifier.Labels[0]).GetDouble(), 1e-5);
+
+        using NameFinder finder = NameFinder.FromPretrained(folder["tokens/model"]);
+        JsonElement names = ToolRunner.Run("predict", "--model", folder["tokens"], "--file", folder.Write("lines.txt", text + "\n"), "--json").Json().GetProperty("predictions")[0].GetProperty("names");
+        Assert.Equal(finder.Predict([text])[0].Names.Select(n => (n.Type, n.Start, n.End)), names.EnumerateArray().Select(n => (n.GetProperty("type").GetString()!, n.GetProperty("start").GetInt32(), n.GetProperty("end").GetInt32())));
+
+        using AnswerFinder answers = AnswerFinder.FromPretrained(folder["qa/model"]);
+        JsonElement found = ToolRunner.Run("predict", "--model", folder["qa"], "--question", "What reads?", "--text", text, "--count", "3", "--json").Json().GetProperty("predictions");
+        Assert.Equal(answers.Predict("What reads?", text, new() { Count = 3 }).Select(a => a.Text), found.EnumerateArray().Select(a => a.GetProperty("answer").GetString()!));
+        Assert.Contains(found[0].GetProperty("answer").GetString()!, ToolRunner.Run("predict", "--model", folder["qa"], "--question", "What reads?", "--text", text).Output);
+    }
+
+    [Theory]
+    [InlineData("predict --model bert --text a", "has the head MaskedLanguageModel, and says nothing of texts. Fine-tune it first: pretrain finetune.")]
+    [InlineData("predict --model bert", "Either --text or --file must be given.")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --steps 3 --epochs 2", "--steps and --epochs exclude each other")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --lora-alpha 2", "--lora-alpha and --lora-dropout belong to --lora-rank")]
+    [InlineData("finetune qa --model bert --data a.json --output run --labels a", "--labels is of no effect with questions")]
+    [InlineData("finetune classify --model bert --data sdk-docs --output run --task multi", "--task must be single with --data sdk-docs")]
+    [InlineData("finetune tokens --model bert --data a.conll --output bert/config.json", "is a file; it must be a folder")]
+    public void Tool_OptionsThatDoNotFit_AreRefused(string command, string message)
+    {
+        ToolResult result = ToolRunner.Run([.. command.Split(' ').Select(word => word is "bert" or "run" or "bert/config.json" ? folder[word] : word)]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(message, result.Error);
+        Assert.False(Directory.Exists(folder["run"]));
+    }
+
+    [Theory]
+    [InlineData("classify", "a.csv", "text,label\none,x\ntwo,z\n", "Line 3 of the file", "its label ('z') is not one of x, y")]
+    [InlineData("classify", "a.csv", "text,label\none,x\n\"two,y\nthree,y\n", "Line 3 of the file", "a quote opens a field, and none closes it")]
+    [InlineData("tokens", "a.jsonl", "{\"text\":\"one\",\"spans\":[{\"start\":0,\"end\":9,\"label\":\"A\"}]}", "Line 1 of the file", "lies beyond the text of 3 characters")]
+    [InlineData("tokens", "a.conll", "one B-Z\n", "Line 1 of the file", "its tag ('B-Z') is not one of x, y")]
+    [InlineData("qa", "a.json", """{"data":[{"paragraphs":[{"context":"Bob slept.","qas":[{"id":"q7","question":"Who?","answers":[{"text":"Ada","answer_start":0}]}]}]}]}""", "the question 'q7'", "does not occur in it")]
+    public void Finetune_BrokenData_IsRefusedBeforeAnythingIsWritten(string task, string name, string content, string place, string message)
+    {
+        string[] labels = task == "qa" || name == "a.jsonl" ? [] : ["--labels", "x", "y"];
+        ToolResult result = ToolRunner.Run(["finetune", task, "--model", folder["bert"], "--data", folder.Write(name, content), "--output", folder["run"], .. labels]);
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains(place, result.Error);
+        Assert.Contains(message, result.Error);
+        Assert.False(Directory.Exists(folder["run"]));
+    }
+
+    [Fact]
+    public void Evaluate_LabelThatTheModelLacks_NamesTheLine()
+    {
+        Assert.Equal(0, Finetune("classify", TinyTasks.Write(folder, "classify"), "run").ExitCode);
+        ToolResult result = ToolRunner.Run("evaluate", "classify", "--model", folder["run"], "--data", folder.Write("other.csv", "text,label\nA stream,returns\nA stream,flies\n"));
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains("Line 3 of the file", result.Error);
+        Assert.Contains("its label ('flies') is not one of compares, holds, reads, represents, returns, writes", result.Error);
+    }
+
+    [Fact]
+    public void Finetune_Lora_SavesTheAdapterAndAModelThatIsRead()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        JsonElement json = Finetune("classify", data, "run", "--lora-rank", "2", "--json").Json();
+        Assert.True(File.Exists(folder["run/model/adapter_model.safetensors"]));
+        Assert.False(File.Exists(folder["run/model/model.safetensors"]));
+        JsonElement merged = ToolRunner.Run("evaluate", "classify", "--model", folder["run"], "--data", data, "--validation-fraction", "0.25", "--json").Json();
+        Assert.Equal(json.GetProperty("metrics").GetProperty("accuracy").GetDouble(), merged.GetProperty("metrics").GetProperty("accuracy").GetDouble(), 1e-9);
+        using TextClassifier classifier = TextClassifier.FromPretrained(folder["run/merged"]);
+        Assert.Equal(6, classifier.Labels.Count);
+    }
+
+    [Fact]
+    public void Finetune_ResumedWithFrozenBlocks_EndsAsTheUninterrupted()
+    {
+        string data = TinyTasks.Write(folder, "tokens");
+        string[] options = ["--freeze", "encoder.blocks.0.*", "--layer-decay", "0.8", "--checkpoint-every", "4"];
+        foreach (string run in new[] { "a", "b" }) Assert.Equal(0, Finetune("tokens", data, run, options).ExitCode);
+        Directory.Delete(folder["b/checkpoints/step-000008"], recursive: true);
+        Directory.Delete(folder["b/model"], recursive: true);
+        ToolResult resumed = Finetune("tokens", data, "b", [.. options, "--resume"]);
+        Assert.True(resumed.ExitCode == 0, resumed.Error);
+        Assert.Equal(File.ReadAllBytes(folder["a/model/model.safetensors"]), File.ReadAllBytes(folder["b/model/model.safetensors"]));
+        Assert.Equal(TinyRun.Metrics(folder["a"]), TinyRun.Metrics(folder["b"]));
+    }
+
+    private ToolResult Finetune(string task, string data, string output, params string[] more) => ToolRunner.Run(
+    [
+        "finetune", task, "--model", folder["bert"], "--data", data, "--output", folder[output], "--steps", "8", "--batch", "5", "--validation-fraction", "0.25", "--evaluate-every", "0", "--log-every", "1",
+        "--report", "none", "--device", "cpu", .. more,
+    ]);
+}

@@ -1,0 +1,121 @@
+using PreTrain.Checkpoints;
+using PreTrain.Data;
+using PreTrain.FineTuning;
+using PreTrain.Models;
+using PreTrain.Models.Bert;
+using PreTrain.Tests.Checkpoints;
+using PreTrain.Tests.Data.Masking;
+using TorchSharp;
+using static PreTrain.Tests.Modules.Values;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.FineTuning;
+
+[Collection(nameof(RunsAlone))]
+public sealed class TextClassifierTests
+{
+    private static readonly LabelSet s_labels = new(["no", "yes", "maybe"]);
+    private static readonly string[] s_texts = [.. MaskingFixture.Documents[..7].Select((text, i) => text[..(20 + 9 * i)])];
+
+    [Theory]
+    [InlineData(ClassificationTask.SingleLabel)]
+    [InlineData(ClassificationTask.MultiLabel)]
+    [InlineData(ClassificationTask.Regression)]
+    public void Predict_AnyTask_IsWhatTheScoresSay_AfterSavingToo(ClassificationTask task)
+    {
+        using var folder = new TemporaryFolder();
+        using var classifier = new TextClassifier(Model(task), MaskingFixture.WordPiece);
+        classifier.SavePretrained(folder.Root);
+        using TextClassifier loaded = TextClassifier.FromPretrained(folder.Root);
+        Assert.Equal(task, loaded.Task);
+        if (task != ClassificationTask.Regression) Assert.Equal(s_labels, loaded.Labels);
+
+        IReadOnlyList<ClassifiedText> said = loaded.Predict(s_texts, batchSize: 3);
+
+        Assert.Equal(s_texts.Length, said.Count);
+        for (int i = 0; i < s_texts.Length; i++)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            using IDisposable mode = no_grad();
+            long[] ids = [.. MaskingFixture.WordPiece.Tokenize(s_texts[i]).Ids.ToArray().Select(id => (long)id)];
+            ((nn.Module)classifier.Model).eval();
+            double[] z = Doubles(classifier.Model.Forward(new() { Ids = tensor(ids, [1, ids.Length]) }).Logits);
+            double sum = z.Sum(Math.Exp);
+            switch (task)
+            {
+                case ClassificationTask.SingleLabel:
+                    Assert.Equal(z.Select(v => Math.Exp(v) / sum), said[i].Probabilities, (a, b) => Math.Abs(a - b) < 1e-5);
+                    Assert.Equal([s_labels[Array.IndexOf(z, z.Max())]], said[i].Labels);
+                    break;
+                case ClassificationTask.MultiLabel:
+                    Assert.Equal(z.Select(v => 1 / (1 + Math.Exp(-v))), said[i].Probabilities, (a, b) => Math.Abs(a - b) < 1e-5);
+                    Assert.Equal(s_labels.Names.Where((_, l) => z[l] >= 0), said[i].Labels);
+                    break;
+                default:
+                    Assert.Equal(z[0], said[i].Value!.Value, 1e-5);
+                    break;
+            }
+        }
+    }
+
+    [Fact]
+    public void Evaluate_EachTask_IsCountedByHand()
+    {
+        foreach (ClassificationTask task in Enum.GetValues<ClassificationTask>())
+        {
+            using var classifier = new TextClassifier(Model(task), MaskingFixture.WordPiece);
+            IReadOnlyList<ClassifiedText> said = classifier.Predict(s_texts);
+            LabelledText[] examples = [.. s_texts.Select((text, i) => new LabelledText { Text = text, Labels = task switch { ClassificationTask.SingleLabel => [i % 3], ClassificationTask.MultiLabel => [.. Enumerable.Range(0, i % 3)], _ => [] }, Value = task == ClassificationTask.Regression ? i : 0 })];
+
+            IReadOnlyDictionary<string, double> scores = classifier.Evaluate(new(examples, task == ClassificationTask.Regression ? null : s_labels, task));
+
+            switch (task)
+            {
+                case ClassificationTask.SingleLabel:
+                    Assert.Equal(said.Where((s, i) => s.Labels[0] == s_labels[i % 3]).Count() / 7.0, scores["accuracy"], 1e-12);
+                    break;
+                case ClassificationTask.MultiLabel:
+                    int right = said.Select((s, i) => s.Labels.Count(label => s_labels.Find(label) < i % 3)).Sum();
+                    Assert.Equal((double)right / Math.Max(1, said.Sum(s => s.Labels.Count)), scores["microPrecision"], 1e-12);
+                    Assert.Equal((double)right / Enumerable.Range(0, 7).Sum(i => i % 3), scores["microRecall"], 1e-12);
+                    Assert.Equal(said.Where((s, i) => s.Labels.SequenceEqual(s_labels.Names.Take(i % 3))).Count() / 7.0, scores["exactMatch"], 1e-12);
+                    break;
+                default:
+                    Assert.Equal(said.Select((s, i) => (s.Value!.Value - i) * (s.Value!.Value - i)).Average(), scores["meanSquaredError"], 1e-9);
+                    Assert.Equal(said.Select((s, i) => Math.Abs(s.Value!.Value - i)).Average(), scores["meanAbsoluteError"], 1e-9);
+                    break;
+            }
+        }
+    }
+
+    [Fact]
+    public void Evaluate_OtherLabelsOrTask_IsRefused()
+    {
+        using var classifier = new TextClassifier(Model(ClassificationTask.SingleLabel), MaskingFixture.WordPiece);
+        Assert.StartsWith("The labels of the texts (yes, no, maybe) are not those of the classifier (no, yes, maybe), in their order.",
+            Assert.Throws<ArgumentException>(() => classifier.Evaluate(new([new() { Text = "a", Labels = [0] }], new(["yes", "no", "maybe"])))).Message);
+        Assert.StartsWith("The texts are labelled for MultiLabel, and the classifier is for SingleLabel.",
+            Assert.Throws<ArgumentException>(() => classifier.Evaluate(new([new() { Text = "a", Labels = [0] }], s_labels, ClassificationTask.MultiLabel))).Message);
+        Assert.StartsWith("There are 2 texts, but 1 second ones; give as many.", Assert.Throws<ArgumentException>(() => classifier.Predict(["a", "b"], ["c"])).Message);
+    }
+
+    [Fact]
+    public void FromPretrained_FolderWithoutATrainedHead_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        using (var model = new BertModel(Config(3), ModelHead.MaskedLanguageModel)) model.SavePretrained(folder.Root);
+        MaskingFixture.WordPiece.Save(folder.Root);
+        Assert.Contains("it was saved with the head MaskedLanguageModel, and SequenceClassification is needed. Fine-tune it first.", Assert.Throws<CheckpointException>(() => TextClassifier.FromPretrained(folder.Root)).Message);
+        Assert.Contains("TokenClassification is needed", Assert.Throws<CheckpointException>(() => NameFinder.FromPretrained(folder.Root)).Message);
+        Assert.Contains("QuestionAnswering is needed", Assert.Throws<CheckpointException>(() => AnswerFinder.FromPretrained(folder.Root)).Message);
+    }
+
+    private static BertConfig Config(int labels) => new() { VocabSize = MaskingFixture.WordPiece.VocabSize, ContextLength = 61, LayerCount = 2, HeadCount = 2, EmbeddingDim = 12, FeedForwardDim = 19, InitializerRange = 0.5, LabelCount = labels };
+
+    private static BertModel Model(ClassificationTask task)
+    {
+        using var generator = new Generator(3);
+        bool isNumber = task == ClassificationTask.Regression;
+        return new(Config(isNumber ? 1 : 3) with { Labels = isNumber ? null : s_labels, Task = task }, ModelHead.SequenceClassification, generator);
+    }
+}
