@@ -1,14 +1,8 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text;
-
 namespace PreTrain.Data;
 
 /// <summary>Texts with labels, to learn a classification from or to measure one with.</summary>
 public sealed class LabelledTexts
 {
-    // What is held out does not depend on a run's seed.
-    private const ulong SplitKey = 0x6C6162656C73;
     private const int LeastOfNamespace = 100;
 
     private readonly Lazy<string> _fingerprint;
@@ -63,29 +57,13 @@ public sealed class LabelledTexts
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        IReadOnlyList<string> files = FileSelection.Resolve(filesOrGlobs);
-        var read = new List<LabelledTextReader.Example>();
-        foreach (string path in files)
-        {
-            using var file = new SourceFile(path);
-            foreach (var (_, example, fault) in LabelledTextReader.Read(file, options))
-            {
-                if (fault is not null)
-                {
-                    file.CheckUnchanged();
-                    throw fault;
-                }
-                read.Add(example!);
-            }
-            file.CheckUnchanged();
-        }
-        if (read.Count == 0) throw new CorpusException($"The file '{files[0]}' holds no labelled text.", files[0]);
+        List<LabelledTextReader.Example> read = ExampleFiles.Read(filesOrGlobs, file => LabelledTextReader.Read(file, options), "labelled text");
         LabelSet? labels = options.Labels;
         if (labels is null && options.Task != ClassificationTask.Regression)
         {
             string[] names = [.. read.SelectMany(example => example.Labels).Distinct()];
             if (names.Length < (options.Task == ClassificationTask.SingleLabel ? 2 : 1))
-                throw new CorpusException($"The file '{files[0]}' holds {(names.Length == 0 ? "no label" : $"one label only, '{names[0]}'")}; there is nothing to tell apart. Use more examples, or give the labels that may occur.", files[0]);
+                throw new CorpusException($"The file '{FileSelection.Resolve(filesOrGlobs)[0]}' holds {(names.Length == 0 ? "no label" : $"one label only, '{names[0]}'")}; there is nothing to tell apart. Use more examples, or give the labels that may occur.", FileSelection.Resolve(filesOrGlobs)[0]);
             labels = LabelSet.Of(names);
         }
         return new([.. read.Select(example => new LabelledText { Text = example.Text, Pair = example.Pair, Labels = [.. example.Labels.Select(name => labels!.Find(name)!.Value)], Value = example.Value })], labels, options.Task);
@@ -118,42 +96,20 @@ public sealed class LabelledTexts
     /// <exception cref="CorpusException">Nothing would be left to learn from.</exception>
     public (LabelledTexts Train, LabelledTexts? Validation) Split(double validationFraction)
     {
-        if (!(validationFraction >= 0 && validationFraction < 1)) throw new ArgumentOutOfRangeException(nameof(validationFraction), validationFraction, "The held-out share must be at least 0 and below 1.");
-        int wanted = (int)Math.Round(Count * validationFraction);
-        if (wanted == 0) return (this, null);
-        int[][] groups = [.. Enumerable.Range(0, Count).GroupBy(i => Examples[i].Group ?? $"\0{i}").Select(group => group.ToArray())];
-        var order = new IndexPermutation(groups.Length, SplitKey);
-        var held = new HashSet<int>();
-        for (long place = 0; place < groups.Length && held.Count < wanted; place++) held.UnionWith(groups[order[place]]);
-        if (held.Count == Count) throw new CorpusException(FormattableString.Invariant($"Of {Count} labelled texts in {groups.Length} groups, a held-out share of {validationFraction} leaves none to learn from. Use more texts, or a smaller share."));
-        LabelledTexts Part(bool isHeld) => new([.. Examples.Where((_, i) => held.Contains(i) == isHeld)], Labels, Task);
-        return (Part(false), Part(true));
+        var (train, held) = HeldOut.Split(Examples, example => example.Group, validationFraction, "labelled texts");
+        return held.Count == 0 ? (this, null) : (new(train, Labels, Task), new(held, Labels, Task));
     }
 
-    private string Hash()
+    private string Hash() => ContentHash.Of((text, number) =>
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        void Text(string? text)
-        {
-            byte[] bytes = Encoding.UTF8.GetBytes(text ?? "");
-            Number(text is null ? -1 : bytes.Length);
-            hash.AppendData(bytes);
-        }
-        void Number(long number)
-        {
-            Span<byte> bytes = stackalloc byte[sizeof(long)];
-            BinaryPrimitives.WriteInt64LittleEndian(bytes, number);
-            hash.AppendData(bytes);
-        }
-        foreach (string name in Labels?.Names ?? []) Text(name);
+        foreach (string name in Labels?.Names ?? []) text(name);
         foreach (LabelledText example in Examples)
         {
-            Text(example.Text);
-            Text(example.Pair);
-            Number(example.Labels.Count);
-            foreach (int label in example.Labels) Number(label);
-            Number(BitConverter.DoubleToInt64Bits(example.Value));
+            text(example.Text);
+            text(example.Pair);
+            number(example.Labels.Count);
+            foreach (int label in example.Labels) number(label);
+            number(BitConverter.DoubleToInt64Bits(example.Value));
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
+    });
 }
