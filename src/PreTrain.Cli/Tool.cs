@@ -34,11 +34,13 @@ internal static class Tool
         DataCommand.AddTo(root, Add);
         PretrainCommand.AddTo(root, Add);
         VitCommand.AddTo(root, Add);
+        FinetuneCommand.AddTo(root, Add);
         ScheduleCommand.AddTo(root, Add);
         GenerateCommand.AddTo(root, Add);
         var evaluate = new Command("evaluate", "Measures a model.");
         root.Subcommands.Add(evaluate);
         PerplexityCommand.AddTo(evaluate, Add);
+        EvaluateSeq2SeqCommand.AddTo(evaluate, Add);
         LogitsCommand.AddTo(root, Add);
         EmbedCommand.AddTo(root, Add);
         FillMaskCommand.AddTo(root, Add);

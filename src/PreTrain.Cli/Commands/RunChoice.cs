@@ -17,7 +17,8 @@ internal sealed class RunChoice
     private readonly Option<int?> _batch;
     private readonly Option<int?> _accumulate = Options.Positive("--accumulate", $"Micro-batches of a step. The default is {s_defaults.AccumulationSteps}.");
     private readonly Option<int?> _steps = Options.Positive("--steps", $"Updates of the weights. The default is {s_defaults.Steps}.");
-    private readonly Option<double?> _learningRate = Options.Number("--learning-rate", "The highest learning rate. The default depends on the optimizer and the width: of adamw 1e-3 below 768, 6e-4 to 2e-4 from there on.", rate => rate > 0, "must be a positive number");
+    private readonly Option<double?> _learningRate;
+    private readonly double? _usualLearningRate;
     private readonly ScheduleChoice _schedule = new();
     private readonly OptimizerChoice _optimizer = new();
     private readonly ReliabilityChoice _reliability = new();
@@ -32,8 +33,13 @@ internal sealed class RunChoice
 
     /// <param name="output">What <c>--output</c> is.</param>
     /// <param name="rows">What a micro-batch is made of.</param>
-    public RunChoice(string output, string rows)
+    /// <param name="learningRate">The usual learning rate of AdamW; null for one that depends on the model's width.</param>
+    public RunChoice(string output, string rows, double? learningRate = null)
     {
+        _usualLearningRate = learningRate;
+        _learningRate = Options.Number("--learning-rate", learningRate is { } known
+            ? FormattableString.Invariant($"The highest learning rate. The default depends on the optimizer: of adamw {known}.")
+            : "The highest learning rate. The default depends on the optimizer and the width: of adamw 1e-3 below 768, 6e-4 to 2e-4 from there on.", rate => rate > 0, "must be a positive number");
         Output = Options.Text("--output", "DIR", output, required: true);
         _batch = Options.Positive("--batch", $"{rows} of a micro-batch: what is in memory at once. The default is {s_defaults.BatchSize}.");
     }
@@ -61,7 +67,7 @@ internal sealed class RunChoice
             Steps = parsed.GetValue(_steps) ?? s_defaults.Steps,
             BatchSize = parsed.GetValue(_batch) ?? s_defaults.BatchSize,
             AccumulationSteps = parsed.GetValue(_accumulate) ?? s_defaults.AccumulationSteps,
-            LearningRate = parsed.GetValue(_learningRate) ?? _optimizer.DefaultLearningRate(parsed, DefaultLearningRate(embeddingDim)),
+            LearningRate = parsed.GetValue(_learningRate) ?? _optimizer.DefaultLearningRate(parsed, _usualLearningRate ?? DefaultLearningRate(embeddingDim)),
             Precision = parsed.GetValue(_precision) ?? s_defaults.Precision,
             Seed = session.Seed,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? s_defaults.CheckpointEvery,
