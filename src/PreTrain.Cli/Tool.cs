@@ -42,6 +42,7 @@ internal static class Tool
         root.Subcommands.Add(evaluate);
         PerplexityCommand.AddTo(evaluate, Add);
         EvaluateCommand.AddTo(evaluate, Add);
+        EvaluateSeq2SeqCommand.AddTo(evaluate, Add);
         LogitsCommand.AddTo(root, Add);
         EmbedCommand.AddTo(root, Add);
         FillMaskCommand.AddTo(root, Add);

@@ -44,7 +44,7 @@ internal sealed class FinetuneCommand
 
     public static void AddTo(Command root, Action<Command, Command, Action<ParseResult, Session>> add)
     {
-        var parent = new Command("finetune", "Trains a pre-trained model for a task, on labelled examples.");
+        var parent = new Command("finetune", "Trains a pre-trained model for a task.");
         root.Subcommands.Add(parent);
         foreach (IHeadTask task in Tasks)
         {
@@ -56,6 +56,8 @@ internal sealed class FinetuneCommand
             foreach (Option option in task.Reading.Concat(task.Learning).Concat(options._run.All).Concat(options._reports.WithoutText)) command.Options.Add(option);
             add(parent, command, options.Run);
         }
+        FinetuneChatCommand.AddTo(parent, add);
+        FinetuneSeq2SeqCommand.AddTo(parent, add);
     }
 
     private void Run(ParseResult parsed, Session session)

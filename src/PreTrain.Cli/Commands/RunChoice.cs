@@ -69,15 +69,15 @@ internal sealed class RunChoice
     /// <summary>The options of a training.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="session">The call of the tool.</param>
-    /// <param name="usualSteps">The steps where none are given.</param>
+    /// <param name="usualSteps">The steps where none are given; null for those of a pre-training.</param>
     /// <param name="usualRate">The learning rate of AdamW where none is given.</param>
     /// <exception cref="UsageException">Options do not fit together.</exception>
-    public TrainingOptions Training(ParseResult parsed, Session session, int usualSteps, double usualRate)
+    public TrainingOptions Training(ParseResult parsed, Session session, int? usualSteps, double usualRate)
     {
         var options = new TrainingOptions
         {
             Output = Path.GetFullPath(parsed.GetRequiredValue(Output)!),
-            Steps = parsed.GetValue(_steps) ?? usualSteps,
+            Steps = parsed.GetValue(_steps) ?? usualSteps ?? s_defaults.Steps,
             BatchSize = parsed.GetValue(_batch) ?? s_defaults.BatchSize,
             AccumulationSteps = parsed.GetValue(_accumulate) ?? s_defaults.AccumulationSteps,
             LearningRate = parsed.GetValue(_learningRate) ?? _optimizer.DefaultLearningRate(parsed, usualRate),

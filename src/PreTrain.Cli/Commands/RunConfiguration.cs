@@ -25,8 +25,9 @@ internal static class RunConfiguration
     [
         ("", ["data", "tokens", "mix", "pack", "curriculum", "output"]),
         ("tokenizer", ["tokenizer", "vocab-size"]),
-        ("model", ["preset", "image-size", "patch-size", "layers", "heads", "embedding", "context", "decoder-layers", "decoder-heads", "decoder-embedding"]),
+        ("model", ["model", "preset", "image-size", "patch-size", "layers", "heads", "embedding", "context", "decoder-layers", "decoder-heads", "decoder-embedding"]),
         ("objective", ["objective", "mask-rate", "mask-unit", "whole-word", "lexicon", "mean-span", "temperature", "encoder-momentum", "projection", "projection-hidden", "train-patch-map"]),
+        ("task", ["template", "system", "source-field", "target-field", "source-prefix", "max-source", "max-target", "loss", "anchor-field", "positive-field", "negative-field", "pooling", "normalize", "similarity-temperature", "symmetric"]),
         ("images", ["min-crop-area", "flip", "brightness", "contrast"]),
         (OtherGroup, ["steps", "batch", "accumulate", "precision"]),
         ("schedule", ["schedule", "minimum-learning-rate", "warmup-steps", "cycle-steps", "cycle-factor", "power", "timescale-steps", "decay-steps", "final-decay", "rise-share", "start-divisor", "step-size", "step-factor"]),
@@ -60,7 +61,7 @@ internal static class RunConfiguration
         Dictionary<Option, JsonNode?> known = effective.ToDictionary(value => value.Option, value => value.Value);
         Command command = parsed.CommandResult.Command;
         List<(string Group, Option Option)> options = [.. OptionsOf(command).Select(option => (GroupOf(option), option))];
-        var configuration = new JsonObject { [CommandKey] = string.Join(' ', PathOf(command)) };
+        var configuration = new JsonObject { [CommandKey] = NameOf(command) };
         foreach (var (name, names) in s_groups)
         {
             IEnumerable<Option> members = options.Where(o => o.Group == name).Select(o => o.Option).OrderBy(option => Array.IndexOf(names, Key(option)) is var at && at < 0 ? names.Length : at);
@@ -88,7 +89,7 @@ internal static class RunConfiguration
         {
             if (value.ValueKind == JsonValueKind.Null || value.ValueKind == JsonValueKind.False && target.ValueType == typeof(bool)) continue;
             string? rule = Arguments(target, value, out string[] written);
-            rule ??= root.Parse([.. PathOf(command), .. written], parser).Errors.Select(error => error.Message)
+            rule ??= root.Parse([.. NameOf(command).Split(' '), .. written], parser).Errors.Select(error => error.Message)
                 .FirstOrDefault(message => message.StartsWith(target.Name + " ", StringComparison.Ordinal) || message.Contains($"'{target.Name}'", StringComparison.Ordinal));
             if (rule is not null) faults.Add($"The file '{file}': {place}{(rule.StartsWith(target.Name, StringComparison.Ordinal) ? rule[target.Name.Length..] : $" ({Short(value)}): {rule}")}");
             else if (!IsSetAside(given, target, values)) added.AddRange(written);
@@ -123,8 +124,8 @@ internal static class RunConfiguration
         {
             if (member.Name == CommandKey)
             {
-                if (member.Value.ValueKind != JsonValueKind.String || member.Value.GetString() != string.Join(' ', PathOf(command)))
-                    faults.Add($"The file '{file}': {CommandKey} ({Short(member.Value)}) must be \"{string.Join(' ', PathOf(command))}\", the command that is called.");
+                if (member.Value.ValueKind != JsonValueKind.String || member.Value.GetString() != NameOf(command))
+                    faults.Add($"The file '{file}': {CommandKey} ({Short(member.Value)}) must be \"{NameOf(command)}\", the command that is called.");
             }
             else if (groups.Contains(member.Name))
             {
@@ -226,9 +227,8 @@ internal static class RunConfiguration
         }
     }
 
-    /// <summary>The words of a command, those before its own included.</summary>
-    private static IEnumerable<string> PathOf(Command command) =>
-        command is RootCommand ? [] : [.. command.Parents.OfType<Command>().Take(1).SelectMany(PathOf), command.Name];
+    /// <summary>A command as it is called: of one within another both.</summary>
+    private static string NameOf(Command command) => command.Parents.OfType<Command>().FirstOrDefault() is { } parent and not RootCommand ? $"{NameOf(parent)} {command.Name}" : command.Name;
 
     private static string Key(Option option) => option.Name.TrimStart('-');
 

@@ -93,9 +93,8 @@ public sealed class AnsweredQuestions
     /// <exception cref="CorpusException">Nothing would be left to learn from.</exception>
     public (AnsweredQuestions Train, AnsweredQuestions? Validation) Split(double validationFraction)
     {
-        HashSet<int> held = HeldOutExamples.Choose(Count, validationFraction, i => Examples[i].Group, "questions");
-        AnsweredQuestions Part(bool isHeld) => new([.. Examples.Where((_, i) => held.Contains(i) == isHeld)]);
-        return held.Count == 0 ? (this, null) : (Part(false), Part(true));
+        var (train, held) = HeldOut.Split(Examples, example => example.Group, validationFraction, "questions");
+        return held.Count == 0 ? (this, null) : (new(train), new(held));
     }
 
     private string Hash()

@@ -13,9 +13,7 @@ internal static class LabelledTextReader
     /// <exception cref="CorpusException">The file is no file of labelled texts.</exception>
     public static IEnumerable<ReadLine<Example>> Read(SourceFile file, LabelledTextOptions options)
     {
-        CorpusFormat format = options.Format == CorpusFormat.Auto ? CorpusFiles.FormatOf(file.Path) : options.Format;
-        if (format == CorpusFormat.JsonLines) return JsonLinesReader.ReadLines(file, line => Parse(line, options), replaceInvalid: false);
-        if (format != CorpusFormat.Csv) throw new CorpusException($"The name of '{file.Path}' does not say that it holds labelled texts; it must end in .jsonl, .ndjson, .csv or .tsv. Set Format otherwise.", file.Path);
+        if (ExampleFiles.FormatOf(file, options.Format, "labelled texts") == CorpusFormat.JsonLines) return JsonLinesReader.ReadLines(file, line => Parse(line, options), replaceInvalid: false);
         string[] columns = [options.TextField, options.LabelField, .. options.PairField is { } pair ? [pair] : Array.Empty<string>()];
         return CsvReader.ReadRows(file, columns, options.Separator ?? CorpusFiles.SeparatorOf(file.Path), replaceInvalid: false).Select(row =>
         {

@@ -57,29 +57,13 @@ public sealed class LabelledTexts
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        IReadOnlyList<string> files = FileSelection.Resolve(filesOrGlobs);
-        var read = new List<LabelledTextReader.Example>();
-        foreach (string path in files)
-        {
-            using var file = new SourceFile(path);
-            foreach (var (_, example, fault) in LabelledTextReader.Read(file, options))
-            {
-                if (fault is not null)
-                {
-                    file.CheckUnchanged();
-                    throw fault;
-                }
-                read.Add(example!);
-            }
-            file.CheckUnchanged();
-        }
-        if (read.Count == 0) throw new CorpusException($"The file '{files[0]}' holds no labelled text.", files[0]);
+        List<LabelledTextReader.Example> read = ExampleFiles.Read(filesOrGlobs, file => LabelledTextReader.Read(file, options), "labelled text");
         LabelSet? labels = options.Labels;
         if (labels is null && options.Task != ClassificationTask.Regression)
         {
             string[] names = [.. read.SelectMany(example => example.Labels).Distinct()];
             if (names.Length < (options.Task == ClassificationTask.SingleLabel ? 2 : 1))
-                throw new CorpusException($"The file '{files[0]}' holds {(names.Length == 0 ? "no label" : $"one label only, '{names[0]}'")}; there is nothing to tell apart. Use more examples, or give the labels that may occur.", files[0]);
+                throw new CorpusException($"The file '{FileSelection.Resolve(filesOrGlobs)[0]}' holds {(names.Length == 0 ? "no label" : $"one label only, '{names[0]}'")}; there is nothing to tell apart. Use more examples, or give the labels that may occur.", FileSelection.Resolve(filesOrGlobs)[0]);
             labels = LabelSet.Of(names);
         }
         return new([.. read.Select(example => new LabelledText { Text = example.Text, Pair = example.Pair, Labels = [.. example.Labels.Select(name => labels!.Find(name)!.Value)], Value = example.Value })], labels, options.Task);
@@ -112,10 +96,8 @@ public sealed class LabelledTexts
     /// <exception cref="CorpusException">Nothing would be left to learn from.</exception>
     public (LabelledTexts Train, LabelledTexts? Validation) Split(double validationFraction)
     {
-        HashSet<int> held = HeldOutExamples.Choose(Count, validationFraction, i => Examples[i].Group, "labelled texts");
-        if (held.Count == 0) return (this, null);
-        LabelledTexts Part(bool isHeld) => new([.. Examples.Where((_, i) => held.Contains(i) == isHeld)], Labels, Task);
-        return (Part(false), Part(true));
+        var (train, held) = HeldOut.Split(Examples, example => example.Group, validationFraction, "labelled texts");
+        return held.Count == 0 ? (this, null) : (new(train, Labels, Task), new(held, Labels, Task));
     }
 
     private string Hash()

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace PreTrain.Data;
 
 /// <summary>
@@ -115,14 +113,14 @@ public sealed class PackedContexts
         private readonly int contextLength = options.ContextLength;
         private readonly List<long> starts = [];
         private readonly List<int> lengths = [];
-        private readonly List<int> contextOf = [];
-        private readonly List<int> room = [];
+        private List<int> contextOf = [];
+        private List<int> room = [];
         private int cuts;
 
         public PackedContexts Pack()
         {
             Collect();
-            BestFit();
+            (contextOf, room) = BestFit.Place(lengths, contextLength, options.Seed);
             var count = TakeApart();
             var first = new int[count + 1];
             foreach (var context in contextOf)
@@ -187,66 +185,6 @@ public sealed class PackedContexts
                     high = middle - 1;
             }
             return low;
-        }
-
-        private void BestFit()
-        {
-            var byRoom = new Stack<int>?[contextLength + 1];
-            var occupied = new ulong[contextLength / 64 + 1];
-            contextOf.AddRange(Enumerable.Repeat(-1, starts.Count));
-            foreach (var piece in LongestFirst())
-            {
-                var found = FindRoom(occupied, lengths[piece]);
-                int context;
-                if (found < 0)
-                {
-                    context = room.Count;
-                    room.Add(contextLength);
-                }
-                else
-                {
-                    context = byRoom[found]!.Pop();
-                    if (byRoom[found]!.Count == 0)
-                        occupied[found / 64] &= ~(1UL << (found % 64));
-                }
-                contextOf[piece] = context;
-                var left = room[context] -= lengths[piece];
-                if (left == 0)
-                    continue;
-                (byRoom[left] ??= new Stack<int>()).Push(context);
-                occupied[left / 64] |= 1UL << (left % 64);
-            }
-        }
-
-        // By length, and for one length in the order of the seed.
-        private int[] LongestFirst()
-        {
-            var first = new int[contextLength + 2];
-            foreach (var length in lengths)
-                first[contextLength - length + 1]++;
-            for (var i = 0; i <= contextLength; i++)
-                first[i + 1] += first[i];
-            var order = new IndexPermutation(lengths.Count, SplitMix.Mix(options.Seed, 0, 3));
-            var sorted = new int[lengths.Count];
-            for (var i = 0; i < lengths.Count; i++)
-            {
-                var piece = (int)order[i];
-                sorted[first[contextLength - lengths[piece]]++] = piece;
-            }
-            return sorted;
-        }
-
-        private static int FindRoom(ulong[] occupied, int least)
-        {
-            var word = least / 64;
-            var bits = occupied[word] & (ulong.MaxValue << (least % 64));
-            while (bits == 0)
-            {
-                if (++word == occupied.Length)
-                    return -1;
-                bits = occupied[word];
-            }
-            return word * 64 + BitOperations.TrailingZeroCount(bits);
         }
 
         // Returns the number of contexts that are left; they are numbered anew.

@@ -119,9 +119,8 @@ public sealed class TaggedTexts
     /// <exception cref="CorpusException">Nothing would be left to learn from.</exception>
     public (TaggedTexts Train, TaggedTexts? Validation) Split(double validationFraction)
     {
-        HashSet<int> held = HeldOutExamples.Choose(Count, validationFraction, i => Examples[i].Group, "tagged texts");
-        TaggedTexts Part(bool isHeld) => new([.. Examples.Where((_, i) => held.Contains(i) == isHeld)], Tags);
-        return held.Count == 0 ? (this, null) : (Part(false), Part(true));
+        var (train, held) = HeldOut.Split(Examples, example => example.Group, validationFraction, "tagged texts");
+        return held.Count == 0 ? (this, null) : (new(train, Tags), new(held, Tags));
     }
 
     private static IEnumerable<string> TypesOf(TaggedTextReader.Example example) =>

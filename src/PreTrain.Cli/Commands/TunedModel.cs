@@ -1,0 +1,74 @@
+using System.CommandLine;
+using PreTrain.Cli.Hosting;
+using PreTrain.Data;
+using PreTrain.Models;
+using PreTrain.Models.Bart;
+using PreTrain.Models.Gpt;
+using PreTrain.Models.Llama;
+using PreTrain.Models.T5;
+using PreTrain.Models.Transformer;
+using PreTrain.Models.UniLm;
+using PreTrain.Objectives;
+using PreTrain.Reports;
+using PreTrain.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Cli.Commands;
+
+/// <summary>What the commands that go on with a model have in common.</summary>
+internal static class TunedModel
+{
+    /// <summary>The usual learning rate of a model that knows its language already (Devlin et al. 2019, appendix A.3).</summary>
+    public const double LearningRate = 5e-5;
+
+    /// <summary>How the help writes it.</summary>
+    public const string LearningRateText = "5e-5";
+
+    public const double ValidationFraction = 0.05;
+
+    /// <summary>The option that names the model.</summary>
+    public static Option<string?> CreateOption() => Options.Text("--model", "DIR", ModelFolder.Description, required: true);
+
+    /// <summary>The option for what is held out.</summary>
+    public static Option<double?> CreateFraction(string what) => Options.Number("--validation-fraction", FormattableString.Invariant($"The share of the {what} that is held out. The default is {ValidationFraction}."),
+        share => share is >= 0 and < 1, "must be a number from 0 to below 1");
+
+    /// <summary>Requires the output to be free, and no folder that the model is read from.</summary>
+    public static void CheckFolders(string model, TrainingOptions training)
+    {
+        if (Path.GetFullPath(model) == training.Output) throw new UsageException($"--output ({training.Output}) is the folder of --model too; the tuned model needs another one.");
+        RunChoice.CheckFolder(training);
+    }
+
+    /// <summary>What a model computes for a token; the number of its layers and its width are those of what it says of one.</summary>
+    public static TransformerCost CostOf(ITransformerModel model, int length)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable mode = no_grad();
+        bool writes = model is ISequenceToSequenceModel && model.Head == ModelHead.SequenceToSequence;
+        Tensor one = zeros([1, 1], dtype: ScalarType.Int64, device: model.Device);
+        IReadOnlyList<Tensor> states = model.Forward(new ModelInput { Ids = one, DecoderIds = writes ? one : null, WantHiddenStates = true }).HiddenStates!;
+        return new() { LayerCount = Math.Max(1, states.Count - 1), AttentionDim = (int)states[^1].size(-1), ContextLength = length, ParameterShare = writes ? 0.5 : 1 };
+    }
+
+    /// <summary>Trains a model of any family that goes on from a text.</summary>
+    public static TrainingResult Train(ITransformerModel model, TrainingOptions options, ChatTuning objective, CancellationToken cancellation) => model switch
+    {
+        GptModel gpt => new Trainer(options).Run(gpt, objective, cancellation),
+        LlamaModel llama => new Trainer(options).Run(llama, objective, cancellation),
+        UniLmModel bert => new Trainer(options).Run(bert, objective, cancellation),
+        _ => throw Unknown(model),
+    };
+
+    /// <summary>Trains a model of any family that reads and writes.</summary>
+    public static TrainingResult Train(ITransformerModel model, TrainingOptions options, SequenceToSequenceTuning objective, CancellationToken cancellation) => model switch
+    {
+        T5Model t5 => new Trainer(options).Run(t5, objective, cancellation),
+        BartModel bart => new Trainer(options).Run(bart, objective, cancellation),
+        TransformerModel marian => new Trainer(options).Run(marian, objective, cancellation),
+        _ => throw Unknown(model),
+    };
+
+    private static UsageException Unknown(ITransformerModel model) => new($"--model holds a {model.ModelType} model, which cannot be trained for this task.");
+}

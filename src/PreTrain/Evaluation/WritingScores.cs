@@ -1,0 +1,80 @@
+using PreTrain.Data;
+using PreTrain.Generation;
+using PreTrain.Models;
+using PreTrain.Tokenization;
+using PreTrain.Tokenization.Chat;
+using TorchSharp;
+
+namespace PreTrain.Evaluation;
+
+/// <summary>How near what a model writes comes to what it should have written.</summary>
+public sealed class WritingScores
+{
+    private WritingScores(TextPairs pairs, IReadOnlyList<string> predictions)
+    {
+        string[][] references = [.. pairs.Examples.Select(pair => new[] { pair.Target })];
+        (Predictions, Bleu, Rouge) = (predictions, new BleuScore(references, predictions), new RougeScore(references, predictions));
+        ExactMatch = pairs.Examples.Zip(predictions).Count(pair => pair.First.Target.Trim() == pair.Second) / (double)pairs.Count;
+    }
+
+    /// <summary>What was written for each source, without white space around it.</summary>
+    public IReadOnlyList<string> Predictions { get; }
+
+    /// <summary>BLEU of all texts.</summary>
+    public BleuScore Bleu { get; }
+
+    /// <summary>ROUGE of all texts.</summary>
+    public RougeScore Rouge { get; }
+
+    /// <summary>The share of texts that are as they should be, letter for letter but for white space around them.</summary>
+    public double ExactMatch { get; }
+
+    /// <summary>Lets a model that reads and writes answer all sources.</summary>
+    /// <param name="model">The model; it is left in the mode that it is in, and writes without dropout.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="pairs">The sources, and what should be written.</param>
+    /// <param name="options">How to write.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the tokenizer is not the model's.</exception>
+    public static WritingScores Measure(ISequenceToSequenceModel model, TextTokenizer tokenizer, TextPairs pairs, WritingScoreOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return Measure(model, pairs, options ?? new(), (sources, generation) => model.GenerateAll(tokenizer, sources, generation, cancellationToken));
+    }
+
+    /// <summary>Lets a model that goes on from a text answer all sources, each as the message of a user.</summary>
+    /// <param name="model">The model; it is left in the mode that it is in, and writes without dropout.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="template">How the model is shown a conversation.</param>
+    /// <param name="pairs">The sources, and what should be written.</param>
+    /// <param name="options">How to write.</param>
+    /// <param name="cancellationToken">Ends the writing.</param>
+    /// <exception cref="ArgumentException">An option is out of range, the tokenizer is not the model's, or the template refuses a source.</exception>
+    public static WritingScores Measure(ICausalLanguageModel model, TextTokenizer tokenizer, ChatTemplate template, TextPairs pairs, WritingScoreOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(template);
+        return Measure(model, pairs, options ?? new(), (sources, generation) =>
+            model.GenerateAll(tokenizer, [.. sources.Select(source => template.Render([new(ChatMessage.User, source)], addGenerationPrompt: true))], generation, cancellationToken));
+    }
+
+    private static WritingScores Measure(ITokenPredictor model, TextPairs pairs, WritingScoreOptions options, Func<string[], GenerationOptions, IReadOnlyList<IReadOnlyList<GeneratedSequence>>> write)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        if (options.BatchSize < 1) throw new ArgumentException($"{nameof(options.BatchSize)} ({options.BatchSize}) must be at least 1.", nameof(options));
+        var module = model as torch.nn.Module;
+        bool training = module?.training ?? false;
+        module?.eval();
+        try
+        {
+            var predictions = new List<string>();
+            foreach (TextPair[] some in pairs.Examples.Chunk(options.BatchSize))
+                predictions.AddRange(write([.. some.Select(pair => options.SourcePrefix + pair.Source)], options.Generation with { SequenceCount = 1 }).Select(texts => texts[0].Text.Trim()));
+            return new(pairs, predictions);
+        }
+        finally
+        {
+            module?.train(training);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using System.Text.Json;
+using PreTrain.Models.T5;
+using PreTrain.Tokenization;
+using PreTrain.Tokenization.Chat;
+
+namespace PreTrain.Cli.Tests.Commands;
+
+public class FinetuneSeq2SeqCommandTests
+{
+    private static readonly string[] s_small = ["--steps", "3", "--batch", "2", "--device", "cpu", "--report", "none"];
+
+    private static void Prepare(TemporaryFolder folder)
+    {
+        PipelineTokenizer tokenizer = PipelineTokenizer.TrainUnigram([TinyModel.Text(50)], new() { VocabSize = 97, SpecialTokens = ["<pad>", "</s>", "<unk>"] });
+        using var model = new T5Model(new() { VocabSize = tokenizer.VocabSize, LayerCount = 1, HeadCount = 2, EmbeddingDim = 16, HeadDim = 8, FeedForwardDim = 24 });
+        model.SavePretrained(folder["t5"]);
+        tokenizer.Save(folder["t5"]);
+        TinyModel.Save(folder["gpt"]);
+        folder.Write("pairs.tsv", "de\ten\n" + string.Concat(TinyModel.Text(20).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => $"{line}\t{line.Split(' ')[1]}\n")));
+    }
+
+    private static string[] Data(TemporaryFolder folder) => ["--data", folder["pairs.tsv"], "--source-field", "de", "--target-field", "en"];
+
+    [Fact]
+    public void Seq2Seq_ModelThatReadsAndWrites_IsTunedAndMeasured()
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        ToolResult tuned = ToolRunner.Run(["finetune", "seq2seq", "--model", folder["t5"], .. Data(folder), "--output", folder["run"], "--source-prefix", "verb: ", "--max-source", "24", "--max-target", "9", .. s_small, "--json"]);
+        Assert.Equal(3, tuned.Json().GetProperty("steps").GetInt32());
+        Assert.False(File.Exists(folder["run/model/chat_template.jinja"]));
+        ToolResult measured = ToolRunner.Run(["evaluate", "seq2seq", "--model", folder["run"], .. Data(folder), "--source-prefix", "verb: ", "--validation-fraction", "0.25", "--limit", "4", "--max-new-tokens", "5", "--predictions", folder["p.jsonl"], "--json"]);
+        Assert.Equal(["pairs", "bleu", "rouge1", "rouge2", "rougeL", "exactMatch"], measured.Keys());
+        Assert.Equal(4, measured.Json().GetProperty("pairs").GetInt32());
+        string[] lines = File.ReadAllLines(folder["p.jsonl"]);
+        Assert.Equal(4, lines.Length);
+        Assert.All(lines, line => Assert.Equal(JsonDocument.Parse(line).RootElement.GetProperty("source").GetString()!.Split(' ')[1], JsonDocument.Parse(line).RootElement.GetProperty("target").GetString()));
+    }
+
+    [Fact]
+    public void Seq2Seq_ModelThatGoesOn_IsTunedAndMeasuredByItsTemplate()
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        folder.Write("pairs.tsv", "source\ttarget\n" + string.Concat(Enumerable.Range(0, 20).Select(i => $"{i}\tab\n")));
+        ToolResult tuned = ToolRunner.Run(["finetune", "seq2seq", "--model", folder["gpt"], "--data", folder["pairs.tsv"], "--output", folder["run"], .. s_small, "--json"]);
+        Assert.Equal(3, tuned.Json().GetProperty("steps").GetInt32());
+        Assert.Equal(ChatTemplate.Plain, File.ReadAllText(folder["run/model/chat_template.jinja"]));
+        ToolResult measured = ToolRunner.Run("evaluate", "seq2seq", "--model", folder["run"], "--data", folder["pairs.tsv"], "--max-new-tokens", "3", "--beams", "2");
+        Assert.True(measured.ExitCode == 0, measured.Error);
+        Assert.Contains("pairs        20", measured.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Seq2Seq_WrongInput_SaysWhat()
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        Said(2, "--template is for models that go on from a text", "t5", [.. Data(folder), "--template", "plain"]);
+        Said(2, "--max-source and --max-target go together for a gpt2 model", "gpt", [.. Data(folder), "--max-source", "5"]);
+        Said(2, "MaxTargetLength (1) must be at least 2", "t5", [.. Data(folder), "--max-target", "1"]);
+        Said(2, "--source-field is for files", "t5", ["--data", "sdk-docs", "--source-field", "x"]);
+        Said(3, "'source' is not among them", "t5", ["--data", folder["pairs.tsv"]]);
+
+        void Said(int code, string message, string model, string[] options)
+        {
+            ToolResult result = ToolRunner.Run(["finetune", "seq2seq", "--model", folder[model], "--output", folder["run"], .. s_small, .. options]);
+            Assert.Equal(code, result.ExitCode);
+            Assert.Contains(message, result.Error, StringComparison.Ordinal);
+        }
+    }
+}
