@@ -17,12 +17,11 @@ namespace PreTrain.FineTuning;
 /// <para>While it has an adapter, the model's own parameters are frozen, but for those that <see cref="LoraOptions.Trained"/> names and those that the model's folder lacked
 /// (<see cref="LoadedWeights.New"/>), such as a new head and its pooler. To train, give the adapter as <see cref="Training.TrainingOptions.Weights"/>: checkpoints hold it alone then.</para>
 /// </remarks>
-public sealed class LoraAdapter : IPretrainedModel, IDisposable
+public sealed class LoraAdapter : IAdapter
 {
     private readonly nn.Module _model;
     private readonly List<(string Name, Projection Projection)> _projections = [];
-    private readonly Dictionary<string, Parameter> _trained = [];
-    private readonly List<Parameter> _frozen = [];
+    private readonly FrozenBase _base;
     private readonly Dictionary<string, IDisposable> _unmerged = [];
     private bool _disposed;
 
@@ -40,37 +39,16 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
         options.Validate();
         if (name.Contains('.')) throw new ArgumentException($"The name of an adapter ('{name}') must not contain a point.", nameof(name));
         (Model, _model, Options, Name) = (model, model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model)), options, name);
-        var patterns = new NamePatterns(options.Targets);
-        foreach (var (path, module) in _model.named_modules())
-        {
-            if (module is not Projection projection || !patterns.Fits(path)) continue;
-            if (projection.Transform is not (null or LowRankTransform or QuantizedProjection { IsWeightOnly: true }))
-                throw new ArgumentException($"The linear map '{path}' computes with a {projection.Transform!.GetType().Name}, beside which there can be no adapter{(projection.Transform is QuantizedProjection ? ", since it rounds its inputs: quantize weights alone" : "")}; leave it out of {nameof(options.Targets)}.", nameof(model));
-            if (projection.Transform is LowRankTransform { Updates: var updates } && updates.ContainsKey(name)) throw new ArgumentException($"The model has an adapter '{name}' already; give this one another name.", nameof(name));
-            _projections.Add((path, projection));
-        }
-        patterns.RequireAll(nameof(options.Targets), "linear map", _model.named_modules().Where(m => m.module is Projection).Select(m => m.name));
-
         foreach (QuantizedProjection quantized in _model.modules().OfType<QuantizedProjection>())
         {
             if (!quantized.IsWeightOnly) throw new ArgumentException($"A linear map of the model rounds its inputs ({quantized.Scheme}), so that no gradient passes it; quantize weights alone ({nameof(QuantizationScheme.NormalFloat4)}, {nameof(QuantizationScheme.Int4Weights)}, {nameof(QuantizationScheme.Int8Weights)}).", nameof(model));
         }
-
-        var trained = new NamePatterns(options.Trained);
-        IReadOnlySet<string> fresh = LoadedWeights.Of(model)?.Parameters ?? new HashSet<string>();
-        foreach (var (path, parameter) in _model.named_parameters())
+        foreach (var (path, projection) in AdapterTargets.Select(_model, nameof(options.Targets), options.Targets, transform => transform is LowRankTransform or QuantizedProjection))
         {
-            if (path.Contains(".transform.", StringComparison.Ordinal)) continue;
-            if ((trained.Fits(path) || fresh.Contains(path)) && !_projections.Exists(p => path.StartsWith(p.Name + ".", StringComparison.Ordinal)))
-            {
-                _trained.Add(path, parameter);
-            }
-            else if (parameter.requires_grad)
-            {
-                parameter.requires_grad = false;
-                _frozen.Add(parameter);
-            }
+            if (projection.Transform is LowRankTransform { Updates: var updates } && updates.ContainsKey(name)) throw new ArgumentException($"The model has an adapter '{name}' already; give this one another name.", nameof(name));
+            _projections.Add((path, projection));
         }
+        _base = new FrozenBase(_model, options.Trained, path => _projections.Exists(p => path.StartsWith(p.Name + ".", StringComparison.Ordinal)));
         foreach (var (_, projection) in _projections)
         {
             if (projection.Transform is not LowRankTransform transform)
@@ -88,6 +66,12 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
 
     /// <summary>The model.</summary>
     public ITransformerModel Model { get; }
+
+    /// <inheritdoc/>
+    public AdapterKind Kind => AdapterKind.Lora;
+
+    /// <inheritdoc/>
+    public bool CanMerge => true;
 
     /// <summary>Rank, scale, and which maps are adapted.</summary>
     public LoraOptions Options { get; }
@@ -113,7 +97,7 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
     public IReadOnlyList<string> Targets => [.. _projections.Select(p => p.Name)];
 
     /// <summary>The number of trained values: those of the updates, and of the parameters beside them.</summary>
-    public long ParameterCount => Updates.Sum(u => u.a.numel() + u.b.numel() + (u.magnitude?.numel() ?? 0)) + _trained.Values.Sum(p => p.numel());
+    public long ParameterCount => Updates.Sum(u => u.a.numel() + u.b.numel() + (u.magnitude?.numel() ?? 0)) + _base.Trained.Values.Sum(p => p.numel());
 
     private IEnumerable<LowRankUpdate> Updates => _projections.Select(p => Update(p.Projection));
 
@@ -126,17 +110,7 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         LoraOptions options = LoraFolder.ReadOptions(folder, model);
-        var adapter = new LoraAdapter(model, options, name);
-        try
-        {
-            adapter.LoadPretrained(folder);
-            return adapter;
-        }
-        catch
-        {
-            adapter.Dispose();
-            throw;
-        }
+        return AdapterFolder.Load(new LoraAdapter(model, options, name), folder);
     }
 
     /// <summary>
@@ -197,10 +171,10 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
     public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["adapter"] = LoraFolder.ConfigOf(this) };
 
     /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => LoraFolder.Write(this, folder, weights);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => AdapterFiles.Write(folder, LoraFolder.ConfigOf(this), Tensors(), weights);
 
     /// <inheritdoc/>
-    public void LoadPretrained(string folder) => LoraFolder.Read(this, folder);
+    public void LoadPretrained(string folder) => AdapterFiles.Read(folder, Tensors());
 
     /// <summary>Takes the adapter away, leaving the weights as they are: merged, if it was, and then for good. The model's parameters can be trained again.</summary>
     public void Dispose()
@@ -217,22 +191,25 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
             transform.Dispose();
         }
         if (!_model.modules().Any(module => module is LowRankTransform)) SetBase(false);
-        foreach (Parameter parameter in _frozen.Where(p => !p.IsInvalid)) parameter.requires_grad = true;
+        _base.Dispose();
     }
+
+    /// <summary>The names of the parameters that are trained as a whole.</summary>
+    internal IEnumerable<string> Trained => _base.Trained.Keys;
 
     /// <summary>Each trained value: its name in the model, the name that PEFT gives it, and the value.</summary>
     internal IEnumerable<(string Ours, string Theirs, Parameter Value)> Parameters()
     {
-        Dictionary<string, string> theirs = LoraFolder.NamesOf(Model);
+        Dictionary<string, string> theirs = AdapterFiles.NamesOf(Model);
         foreach (var (path, projection) in _projections)
         {
-            string ours = $"{path}.transform.{Name}.", module = LoraFolder.ModuleOf(theirs, path);
+            string ours = $"{path}.transform.{Name}.", module = AdapterFiles.Prefix + AdapterFiles.ModuleOf(theirs, path);
             LowRankUpdate update = Update(projection);
             yield return (ours + "a", $"{module}.lora_A.weight", update.a);
             yield return (ours + "b", $"{module}.lora_B.weight", update.b);
             if (update.magnitude is { } magnitude) yield return (ours + "magnitude", $"{module}.lora_magnitude_vector", magnitude);
         }
-        foreach (var (path, parameter) in _trained) yield return (path, LoraFolder.Prefix + theirs.GetValueOrDefault(path, path), parameter);
+        foreach (var (path, parameter) in _base.Trained) yield return (path, AdapterFiles.Prefix + theirs.GetValueOrDefault(path, path), parameter);
     }
 
     /// <summary>Gradients pass the maps of few bits, those without an update too.</summary>
@@ -240,6 +217,8 @@ public sealed class LoraAdapter : IPretrainedModel, IDisposable
     {
         foreach (QuantizedProjection quantized in _model.modules().OfType<QuantizedProjection>()) quantized.IsBase = value;
     }
+
+    private IEnumerable<AdapterTensor> Tensors() => Parameters().Select(p => AdapterTensor.Of(p.Ours, p.Theirs, p.Value));
 
     private LowRankUpdate Update(Projection projection) => ((LowRankTransform)projection.Transform!).Updates[Name];
 }

@@ -12,23 +12,11 @@ namespace PreTrain.FineTuning;
 /// <summary>An adapter on disk, in the format of the library PEFT: names of Hugging Face's modules with a prefix, and the options as PEFT calls them.</summary>
 internal static class LoraFolder
 {
-    internal const string Prefix = "base_model.model.";
-    private const string ConfigFile = "adapter_config.json", WeightsFile = "adapter_model.safetensors";
     private static readonly TimeSpan s_patternTime = TimeSpan.FromSeconds(1);   // an expression may backtrack for ever
-
-    /// <summary>The checkpoint's name of each parameter of a model.</summary>
-    internal static Dictionary<string, string> NamesOf(ITransformerModel model) => model is IWeightNames known ? known.Weights.ToDictionary(row => row.Ours, row => row.Theirs) : [];
-
-    /// <summary>PEFT's name of a linear map.</summary>
-    internal static string ModuleOf(Dictionary<string, string> names, string path)
-    {
-        string theirs = names.GetValueOrDefault(path + ".weight", path + ".weight");
-        return Prefix + theirs[..^".weight".Length];
-    }
 
     internal static JsonObject ConfigOf(LoraAdapter adapter)
     {
-        Dictionary<string, string> names = NamesOf(adapter.Model);
+        Dictionary<string, string> names = AdapterFiles.NamesOf(adapter.Model);
         LoraOptions options = adapter.Options;
         return new JsonObject
         {
@@ -43,55 +31,17 @@ internal static class LoraFolder
             ["use_dora"] = options.IsWeightDecomposed,
             ["fan_in_fan_out"] = adapter.Model is IWeightNames known && known.Weights.Any(row => row.Transposed),
             ["bias"] = "none",
-            ["target_modules"] = new JsonArray([.. adapter.Targets.Select(path => JsonValue.Create(ModuleOf(names, path)[Prefix.Length..]))]),
-            ["modules_to_save"] = ModulesToSave(adapter),
+            ["target_modules"] = new JsonArray([.. adapter.Targets.Select(path => JsonValue.Create(AdapterFiles.ModuleOf(names, path)))]),
+            ["modules_to_save"] = AdapterFiles.ModulesToSave(names, adapter.Trained),
         };
-    }
-
-    internal static void Write(LoraAdapter adapter, string folder, IReadOnlyDictionary<string, Tensor>? weights)
-    {
-        Directory.CreateDirectory(folder);
-        using DisposeScope scope = NewDisposeScope();
-        using IDisposable mode = no_grad();
-        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile),
-            adapter.Parameters().Select(p => (p.Theirs, (weights?.GetValueOrDefault(p.Ours) ?? p.Value).to(ScalarType.Float32))), new Dictionary<string, string> { ["format"] = "pt" });
-        AtomicFile.WriteAllText(Path.Combine(folder, ConfigFile), ConfigOf(adapter).ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
-    }
-
-    internal static void Read(LoraAdapter adapter, string folder)
-    {
-        string path = Path.Combine(folder, WeightsFile);
-        using CheckpointTensors file = CheckpointTensors.Open(path);
-        using DisposeScope scope = NewDisposeScope();
-        using IDisposable mode = no_grad();
-        var rows = adapter.Parameters().ToDictionary(p => p.Theirs);
-        List<string> faults = [.. rows.Keys.Where(name => !file.Contains(name)).Select(name => $"{name} is missing"), .. file.Names.Where(name => !rows.ContainsKey(name)).Select(name => $"{name} is not expected")];
-        foreach (var (name, row) in rows)
-        {
-            if (!file.Contains(name) || file.Info(name).Shape.SequenceEqual(row.Value.shape)) continue;
-            faults.Add($"{name} has shape ({string.Join(", ", file.Info(name).Shape.ToArray())}), and the model's is ({string.Join(", ", row.Value.shape)})");
-        }
-        if (faults.Count > 0) throw new CheckpointException(path, $"the adapter does not fit the model: {string.Join("; ", faults)}.");
-        foreach (var (name, row) in rows) file.ReadInto(name, row.Value);
     }
 
     internal static LoraOptions ReadOptions(string folder, ITransformerModel model)
     {
-        string path = Path.Combine(folder, ConfigFile);
-        if (!File.Exists(path)) throw new CheckpointException(path, $"missing; the folder of an adapter holds {ConfigFile} and {WeightsFile}.");
-        JsonObject json;
-        try
-        {
-            json = JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new CheckpointException(path, "its top level is not an object.");
-        }
-        catch (JsonException e)
-        {
-            throw new CheckpointException(path, $"it is not valid JSON: {e.Message}", e);
-        }
-        var reader = new ConfigReader(json, path);
+        var (json, reader, path) = AdapterFiles.ReadConfig(folder);
         reader.Require("peft_type", "LORA", "a LoraAdapter", "LORA");
         reader.Require("bias", "none", "a LoraAdapter", "none");
-        Dictionary<string, string> names = NamesOf(model);
+        Dictionary<string, string> names = AdapterFiles.NamesOf(model);
         string[] saved = reader.Texts("modules_to_save") ?? [];
         bool IsSaved(string theirs) => saved.Any(module => $".{theirs}.".Contains($".{module}.", StringComparison.Ordinal));
         string[] wanted = Targets(json, reader, path, model, names, IsSaved);
@@ -115,7 +65,7 @@ internal static class LoraFolder
     {
         (string Ours, string Theirs)[] maps = [.. names.Where(n => n.Key.EndsWith(".weight", StringComparison.Ordinal)).Select(n => (n.Key[..^7], n.Value[..^Math.Min(7, n.Value.Length)]))];
         if (json["target_modules"] is not JsonValue one || !one.TryGetValue(out string? pattern))
-            return [.. reader.Texts("target_modules")?.SelectMany(end => maps.Where(m => m.Theirs == end || m.Theirs.EndsWith("." + end, StringComparison.Ordinal)).Select(m => m.Ours)) ?? []];
+            return AdapterFiles.MapsOf(names, reader.Texts("target_modules"));
         if (pattern == "all-linear")
         {
             HashSet<string> linear = [.. ((nn.Module)model).named_modules().Where(m => m.module is Projection).Select(m => m.name)];
@@ -130,12 +80,5 @@ internal static class LoraFolder
         {
             throw new CheckpointException(path, $"target_modules ('{pattern}') is no regular expression that can be used: {e.Message}", e);
         }
-    }
-
-    /// <summary>The modules whose parameters are saved as a whole.</summary>
-    private static JsonArray? ModulesToSave(LoraAdapter adapter)
-    {
-        string[] modules = [.. adapter.Parameters().Where(p => !p.Ours.Contains(".transform.", StringComparison.Ordinal)).Select(p => p.Theirs[Prefix.Length..p.Theirs.LastIndexOf('.')]).Distinct()];
-        return modules.Length == 0 ? null : new JsonArray([.. modules.Select(m => JsonValue.Create(m))]);
     }
 }

@@ -26,7 +26,7 @@ public static class Attention
         Check(query, key, value, queries, keys, options);
         long head = query.size(1) / options.HeadCount;
         double scale = options.Scale ?? 1 / Math.Sqrt(head);
-        bool kernel = options.Dropout == 0 && options.Bias is null && !options.WantWeights && head % 16 == 0
+        bool kernel = options.Dropout == 0 && options.Bias is null && options.Prefix is null && !options.WantWeights && head % 16 == 0
             && TensorMemory.HasKernelsFor(query) && key.dtype == query.dtype && value.dtype == query.dtype
             && !(query.dtype == ScalarType.BFloat16 && Processor.HasBFloat16Matrices && queries.IsFull && keys.IsFull);
         if (!kernel) return Composed(query, key, value, queries, keys, mask, options, scale);
@@ -54,11 +54,18 @@ public static class Attention
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor q = Spread(query, queries, options.HeadCount), k = Spread(key, keys, options.KeyValueHeads), v = Spread(value, keys, options.KeyValueHeads);
+        int own = options.Prefix?.Length ?? 0;
+        if (options.Prefix is { } prefix)
+        {
+            var (firstKeys, firstValues) = prefix.Of(keys.Count, options.KeyValueHeads);
+            (k, v) = (cat([firstKeys, k], 2), cat([firstValues, v], 2));
+        }
         int group = options.HeadCount / options.KeyValueHeads;
         if (group > 1) (k, v) = (k.repeat_interleave(group, 1), v.repeat_interleave(group, 1));   // (B, H, S, D)
         Tensor scores = matmul(q * scale, k.transpose(-2, -1));                                   // (B, H, T, S)
         if (options.Bias is { } bias) scores += bias;
         Tensor? seen = mask.IsNone && keys.IsFull ? null : mask.ToTensor(queries, keys, query.device);
+        if (seen is not null && own > 0) seen = cat([ones([seen.size(0), 1, seen.size(2), own], dtype: ScalarType.Bool, device: seen.device), seen], 3);
         if (seen is not null) scores = scores.masked_fill(seen.logical_not(), double.NegativeInfinity);
         Tensor weights = nn.functional.softmax(scores.to(ScalarType.Float32), -1);
         if (seen is not null) weights = weights.masked_fill(seen.logical_not(), 0);               // a query that sees nothing

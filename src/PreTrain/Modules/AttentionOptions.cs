@@ -28,6 +28,9 @@ public sealed record AttentionOptions
     /// <value>The default is false.</value>
     public bool WantWeights { get; init; }
 
+    /// <summary>Keys and values that all queries see besides; null for none.</summary>
+    internal AttentionPrefix? Prefix { get; init; }
+
     /// <summary>The key-value heads.</summary>
     internal int KeyValueHeads => KeyValueHeadCount == 0 ? HeadCount : KeyValueHeadCount;
 }

@@ -13,7 +13,9 @@ public sealed class KeyValueCache : IDisposable
 {
     private readonly Tensor[] _keys;     // per layer (B, H, capacity, D)
     private readonly Tensor[] _values;
+    private readonly int _room;
     private int[]? _empty;               // places before each sequence's first token
+    private int _kept;                   // columns before all others, which are the model's own
 
     /// <summary>Creates an empty cache.</summary>
     /// <param name="layers">The decoder's layers.</param>
@@ -32,7 +34,7 @@ public sealed class KeyValueCache : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         if (source is not null && source.Count != batch) throw new ArgumentException($"The source has {source.Count} sequences, and the cache {batch}.", nameof(source));
         ProcessHeap.KeepFreedMemory();   // each token's tensors go to where those of the token before were
-        Capacity = capacity;
+        _room = capacity;
         Source = source;
         _keys = Create();
         _values = Create();
@@ -45,7 +47,7 @@ public sealed class KeyValueCache : IDisposable
     public int Length { get; private set; }
 
     /// <summary>The most tokens that it can hold.</summary>
-    public int Capacity { get; }
+    public int Capacity => _room - _kept;
 
     /// <summary>What the decoder remembers of the source; null where there is none.</summary>
     public SourceMemory? Source { get; }
@@ -72,20 +74,26 @@ public sealed class KeyValueCache : IDisposable
     /// <param name="layer">The layer's number.</param>
     /// <param name="keys">(B, H, T, D).</param>
     /// <param name="values">(B, H, T, D).</param>
-    /// <returns>All keys and values up to the new ones, (B, H, Length + T, D); views of the cache.</returns>
+    /// <returns>All keys and values up to the new ones, (B, H, Length + T, D), those of virtual tokens first; views of the cache.</returns>
     /// <exception cref="InvalidOperationException">The cache is full.</exception>
     public (Tensor Keys, Tensor Values) Append(int layer, Tensor keys, Tensor values)
     {
         long added = keys.size(2);
         if (Length + added > Capacity)
             throw new InvalidOperationException($"The cache holds {Length} of {Capacity} tokens and cannot take {added} more. Create it with a larger capacity, or clear it.");
-        _keys[layer].narrow(2, Length, added).copy_(keys);
-        _values[layer].narrow(2, Length, added).copy_(values);
-        return (_keys[layer].narrow(2, 0, Length + added), _values[layer].narrow(2, 0, Length + added));
+        _keys[layer].narrow(2, _kept + Length, added).copy_(keys);
+        _values[layer].narrow(2, _kept + Length, added).copy_(values);
+        return (_keys[layer].narrow(2, 0, _kept + Length + added), _values[layer].narrow(2, 0, _kept + Length + added));
     }
 
     /// <summary>Counts tokens that every layer has appended.</summary>
     public void Advance(int tokens) => Length += tokens;
+
+    /// <summary>The position of the token that follows where no place is empty: the tokens held, virtual ones included.</summary>
+    internal int NextPosition => _kept + Length;
+
+    /// <summary>Makes what the cache holds a model's virtual tokens, which stay before all that follows, also when it is cleared, and are not counted.</summary>
+    internal void Keep() => (_kept, Length) = (_kept + Length, 0);
 
     /// <summary>Takes other sequences in the place of these, with their sources, as beams do that go on from the best ones.</summary>
     /// <param name="rows">For each sequence the one that it goes on from, (B) of 64-bit integers.</param>
@@ -101,7 +109,7 @@ public sealed class KeyValueCache : IDisposable
             foreach (Tensor held in all)
             {
                 using DisposeScope scope = NewDisposeScope();
-                Tensor used = held.narrow(2, 0, Length);
+                Tensor used = held.narrow(2, 0, _kept + Length);
                 used.copy_(used.index_select(0, rows));
             }
         }
@@ -114,7 +122,7 @@ public sealed class KeyValueCache : IDisposable
     {
         long batch = _keys[0].size(0);
         long[] positions = new long[batch * length];
-        for (long i = 0; i < positions.Length; i++) positions[i] = Math.Max(0, Length + i % length - (_empty?[i / length] ?? 0));
+        for (long i = 0; i < positions.Length; i++) positions[i] = _kept + Math.Max(0, Length + i % length - (_empty?[i / length] ?? 0));
         return tensor(positions, device: _keys[0].device);
     }
 
@@ -123,21 +131,21 @@ public sealed class KeyValueCache : IDisposable
     internal Tensor? Hidden(long length)
     {
         if (_empty is null) return null;
-        long all = Length + length;
+        long all = _kept + Length + length;
         bool[] hidden = new bool[_empty.Length * length * all];
         for (int b = 0; b < _empty.Length; b++)
         {
             for (long t = 0; t < length; t++)
             {
                 Span<bool> row = hidden.AsSpan((int)((b * length + t) * all), (int)all);
-                row[..(int)Math.Min(_empty[b], all)].Fill(true);
-                row[(int)(Length + t)] = false;
+                row[_kept..(int)Math.Min(_kept + _empty[b], all)].Fill(true);
+                row[(int)(_kept + Length + t)] = false;
             }
         }
         return tensor(hidden, [_empty.Length, 1, length, all], device: _keys[0].device);
     }
 
-    /// <summary>Forgets all tokens and empty places, and keeps the memory and the source.</summary>
+    /// <summary>Forgets all tokens but virtual ones, and empty places, and keeps the memory and the source.</summary>
     public void Clear()
     {
         Length = 0;

@@ -8,7 +8,7 @@ namespace PreTrain.Modules;
 /// A block of an encoder with the norms behind its sub-layers (Vaswani et al. 2017, section 3.1), as in BERT and what came of it:
 /// x = Norm(x + Attention(x)), x = Norm(x + FeedForward(x)).
 /// </summary>
-public sealed class PostNormBlock : nn.Module
+public sealed class PostNormBlock : nn.Module, IPrefixedBlock
 {
     /// <summary>(H·D, C), and the last one (C, H·D), with bias.</summary>
     public readonly Projection query, key, value, attention_output;
@@ -23,6 +23,7 @@ public sealed class PostNormBlock : nn.Module
     public readonly Norm feed_forward_norm;
 
     private readonly PostNormBlockOptions _options;
+    private AttentionPrefix? _prefix;
 
     /// <summary>Creates the block with undefined weights.</summary>
     public PostNormBlock(PostNormBlockOptions options) : base(nameof(PostNormBlock))
@@ -36,6 +37,17 @@ public sealed class PostNormBlock : nn.Module
         RegisterComponents();
 
         Projection ToHeads() => new(options.Width, options.HeadsWidth);
+    }
+
+    AttentionPrefix? IPrefixedBlock.Prefix
+    {
+        get => _prefix;
+        set
+        {
+            if (_prefix is not null) register_module("prefix", null!);
+            if (value is not null) register_module("prefix", value);
+            _prefix = value;
+        }
     }
 
     /// <summary>Computes.</summary>
@@ -53,6 +65,7 @@ public sealed class PostNormBlock : nn.Module
             HeadCount = _options.HeadCount,
             Dropout = training ? _options.AttentionDropout : 0,
             WantWeights = trace.WantsAttentions,
+            Prefix = _prefix,
         };
         var (attended, weights) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, mask, attention);
         trace.Attention(weights);

@@ -46,6 +46,18 @@ public sealed class PostNormEncoder : nn.Module
         RegisterComponents();
     }
 
+    /// <summary>Virtual tokens, which are the first ones of each sequence; null for none. A submodule, and disposed with the encoder.</summary>
+    internal SoftPrompt? Prompt
+    {
+        get;
+        set
+        {
+            if (field is not null) register_module("prompt", null!);
+            if (value is not null) register_module("prompt", value);
+            field = value;
+        }
+    }
+
     private static Parameter Table(Parameter? shared, string what, long rows, long width)
     {
         if (shared is null) return new Parameter(empty([rows, width], dtype: ScalarType.Float32));
@@ -64,7 +76,8 @@ public sealed class PostNormEncoder : nn.Module
     /// <returns>(N, C).</returns>
     public Tensor Forward(Tensor ids, Tensor positions, Tensor? types, PackedSequences sequences, AttentionMask mask, LayerTrace trace, bool recompute)
     {
-        Tensor x = Embed(ids, positions, types);
+        if (((IPrefixedBlock)blocks[0]).Prefix is { } prefix) positions += prefix.Length;
+        Tensor x = Embed(SoftPrompt.Embed(Prompt, token_embedding, ids, sequences), positions, types);
         trace.Hidden(x, sequences);
         foreach (PostNormBlock block in blocks)
         {
@@ -86,18 +99,18 @@ public sealed class PostNormEncoder : nn.Module
     {
         using DisposeScope scope = NewDisposeScope();
         var (batch, length) = (ids.size(0), ids.size(1));
-        Tensor x = Embed(ids.reshape(-1), cache.Positions(length), types?.reshape(-1));   // (B·T, C)
+        Tensor x = Embed(token_embedding.index_select(0, ids.reshape(-1)), cache.Positions(length), types?.reshape(-1));   // (B·T, C)
         Tensor? hidden = cache.Hidden(length);
         for (int layer = 0; layer < blocks.Count; layer++) x = blocks[layer].Forward(x, batch, mask, cache, layer, hidden);
         cache.Advance((int)length);
         return scope.MoveToOuter(x);
     }
 
-    /// <summary>(N) → (N, C).</summary>
-    private Tensor Embed(Tensor ids, Tensor positions, Tensor? types)
+    /// <summary>The tokens' (N, E) → (N, C).</summary>
+    private Tensor Embed(Tensor tokens, Tensor positions, Tensor? types)
     {
         // One segment or task for all is one row, which broadcasts.
-        Tensor x = token_embedding.index_select(0, ids) + position_embedding.index_select(0, positions);
+        Tensor x = tokens + position_embedding.index_select(0, positions);
         if (type_embedding is not null) x += types is null ? type_embedding.narrow(0, 0, 1) : type_embedding.index_select(0, types);
         if (task_embedding is not null) x += task_embedding.narrow(0, 0, 1);
         x = embedding_norm.forward(x);   // (N, E)

@@ -14,7 +14,7 @@ namespace PreTrain.Models.Bert;
 /// A BERT encoder with one of its heads. Padding is not computed: the tokens of a batch are packed at the entry and spread out at the exit, where
 /// positions without a token are zero.
 /// </summary>
-public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames
+public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames, IVirtualTokens
 {
     internal readonly PostNormEncoder encoder;
     internal readonly Projection? pooler, next_sentence, classifier;
@@ -59,7 +59,7 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames
     public int VocabSize => Config.VocabSize;
 
     /// <inheritdoc/>
-    public int ContextLength => Config.ContextLength;
+    public int ContextLength => Config.ContextLength - VirtualTokens.Count(encoder.Prompt, PrefixedBlocks[0].Prefix);
 
     /// <inheritdoc/>
     public Device Device => encoder.token_embedding.device;
@@ -91,6 +91,20 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames
 
     IEnumerable<WeightRow> IWeightNames.Weights => Weights;
 
+    SoftPrompt? IVirtualTokens.Prompt { get => encoder.Prompt; set => encoder.Prompt = value; }
+
+    IReadOnlyList<IPrefixedBlock> IVirtualTokens.PrefixedBlocks => PrefixedBlocks;
+
+    TorchSharp.Modules.Parameter IVirtualTokens.TokenTable => encoder.token_embedding;
+
+    int IVirtualTokens.KeyValueHeadCount => Config.HeadCount;
+
+    int IVirtualTokens.KeyValueHeadDim => Config.HeadDim;
+
+    bool IVirtualTokens.HasWindow => false;
+
+    private IReadOnlyList<IPrefixedBlock> PrefixedBlocks => [.. encoder.blocks];
+
     private IEnumerable<WeightRow> Weights => BertWeights.Table(Config, Head);
 
     /// <inheritdoc/>
@@ -112,15 +126,17 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames
         Tensor? pooled = pooler is null ? null : tanh(pooler.forward(rows.index_select(0, sequences.FirstRows(rows.device))));   // (B, C)
         Tensor logits = Head switch
         {
-            ModelHead.MaskedLanguageModel or ModelHead.PreTraining => sequences.Unpack(Predict(rows)),                            // (B, T, V)
+            ModelHead.MaskedLanguageModel or ModelHead.PreTraining => Tokens(Predict(rows)),                            // (B, T, V)
             ModelHead.NextSentence => next_sentence!.forward(pooled!),                                                           // (B, 2)
             ModelHead.SequenceClassification => classifier!.forward(Drop(pooled!)),                                              // (B, labels)
-            ModelHead.TokenClassification => sequences.Unpack(classifier!.forward(Drop(rows))),                                  // (B, T, labels)
-            ModelHead.QuestionAnswering => sequences.Unpack(classifier!.forward(rows)),                                          // (B, T, 2): start, end
-            _ => sequences.Unpack(rows),                                                                                          // (B, T, C)
+            ModelHead.TokenClassification => Tokens(classifier!.forward(Drop(rows))),                                  // (B, T, labels)
+            ModelHead.QuestionAnswering => Tokens(classifier!.forward(rows)),                                          // (B, T, 2): start, end
+            _ => Tokens(rows),                                                                                          // (B, T, C)
         };
         Tensor? second = Head == ModelHead.PreTraining ? next_sentence!.forward(pooled!) : null;
         return ModelOutput.Leave(scope, new() { Logits = logits, SecondLogits = second, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+
+        Tensor Tokens(Tensor all) => VirtualTokens.Drop(encoder.Prompt, sequences.Unpack(all));
     }
 
     /// <inheritdoc/>
@@ -130,7 +146,7 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames
         if (prediction is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Encode(input, new LayerTrace(false, false));
-        var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
+        var (places, classes) = MaskedTargets.Select(sequences.Pack(VirtualTokens.Targets(encoder.Prompt, targets)));
         return scope.MoveToOuter(prediction.Loss(rows.index_select(0, places), encoder.token_embedding, classes, normalizer, MaxScoreBytes));
     }
 
@@ -140,7 +156,7 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames
         if (Head != ModelHead.PreTraining) throw new InvalidOperationException($"A model with the head {Head} does not predict tokens and pairs; create it with {nameof(ModelHead.PreTraining)}.");
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Encode(input, new LayerTrace(false, false));
-        var (places, classes) = MaskedTargets.Select(sequences.Pack(targets));
+        var (places, classes) = MaskedTargets.Select(sequences.Pack(VirtualTokens.Targets(encoder.Prompt, targets)));
         Tensor pooled = tanh(pooler!.forward(rows.index_select(0, sequences.FirstRows(rows.device))));   // (B, C)
         Tensor tokens = prediction!.Loss(rows.index_select(0, places), encoder.token_embedding, classes, normalizer, MaxScoreBytes);
         return scope.MoveToOuter(tokens + CrossEntropy.Apply(next_sentence!.forward(pooled), pairTargets, pairNormalizer));
@@ -153,7 +169,7 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames
         if (prediction is null) throw new InvalidOperationException($"A model with the head {Head} predicts no tokens.");
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Encode(input, new LayerTrace(false, false));
-        var (places, _) = MaskedTargets.Select(sequences.Pack(targets));
+        var (places, _) = MaskedTargets.Select(sequences.Pack(VirtualTokens.Targets(encoder.Prompt, targets)));
         return scope.MoveToOuter(Predict(rows.index_select(0, places)));
     }
 
@@ -163,10 +179,13 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames
     /// <summary>The last hidden states of the tokens that are there, (N, C).</summary>
     private (Tensor Rows, PackedSequences Sequences) Encode(ModelInput input, LayerTrace trace)
     {
-        Tensor ids = InputRules.Ids(input, ModelType, Config.VocabSize, Config.ContextLength, knowsTypes: true);
+        Tensor given = InputRules.Ids(input, ModelType, Config.VocabSize, ContextLength, knowsTypes: true);
+        if (input.TokenTypeIds is { } types) InputRules.Types(types, given, Config.TokenTypeCount);
+        input = VirtualTokens.Extend(encoder.Prompt, input);
+        Tensor ids = input.Ids!;
         PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
-        Tensor? types = input.TokenTypeIds is { } given ? sequences.Pack(InputRules.Types(given, ids, Config.TokenTypeCount)) : null;
-        return (encoder.Forward(sequences.Pack(ids), sequences.Columns(ids.device), types, sequences, AttentionMask.None, trace, RecomputeActivations), sequences);
+        Tensor? segments = input.TokenTypeIds is { } all ? sequences.Pack(all) : null;
+        return (encoder.Forward(sequences.Pack(ids), sequences.Columns(ids.device), segments, sequences, AttentionMask.None, trace, RecomputeActivations), sequences);
     }
 
     /// <summary>(N, C) → (N, V).</summary>

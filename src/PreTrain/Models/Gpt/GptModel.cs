@@ -16,7 +16,7 @@ namespace PreTrain.Models.Gpt;
 /// One block: attention and feed-forward, each on the normalized residual stream. Adding a sub-layer's output and the norm that comes
 /// next are one operation, so a block takes the stream together with its normalized form, and gives both on.
 /// </summary>
-internal sealed class GptBlock : nn.Module
+internal sealed class GptBlock : nn.Module, IPrefixedBlock
 {
     internal readonly Norm attention_norm;
     internal readonly Projection qkv;
@@ -40,13 +40,25 @@ internal sealed class GptBlock : nn.Module
         RegisterComponents();
     }
 
+    /// <inheritdoc/>
+    public AttentionPrefix? Prefix
+    {
+        get;
+        set
+        {
+            if (field is not null) register_module("prefix", null!);
+            if (value is not null) register_module("prefix", value);
+            field = value;
+        }
+    }
+
     private double Dropout => training ? _dropout : 0;
 
     /// <summary>(N, C) twice → (N, C) twice. The last block's stream ends in the final norm, so it is not given on.</summary>
     internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
     {
         using DisposeScope scope = NewDisposeScope();   // what the backward pass needs, autograd keeps
-        Tensor attended = sequences.IsFull && mask.IsCausal && !trace.WantsAttentions
+        Tensor attended = sequences.IsFull && mask.IsCausal && !trace.WantsAttentions && Prefix is null
             ? CausalAttention.Apply(qkv.Product(normed), qkv.bias!, sequences.Count, _heads, Dropout)
             : Attend(qkv.forward(normed), sequences, mask, trace);
         (Tensor? after, normed) = FeedForward(x, attended, next, last);
@@ -70,7 +82,7 @@ internal sealed class GptBlock : nn.Module
     private Tensor Attend(Tensor projected, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
     {
         Tensor[] parts = projected.chunk(3, dim: 1);   // (N, C) each
-        var options = new AttentionOptions { HeadCount = _heads, Dropout = Dropout, WantWeights = trace.WantsAttentions };
+        var options = new AttentionOptions { HeadCount = _heads, Dropout = Dropout, WantWeights = trace.WantsAttentions, Prefix = Prefix };
         var (attended, weights) = Attention.Apply(parts[0], parts[1], parts[2], sequences, sequences, mask, options);
         trace.Attention(weights);
         return attended;
@@ -85,7 +97,7 @@ internal sealed class GptBlock : nn.Module
 }
 
 /// <summary>GPT-2: pre-norm blocks, learned positions, and for language a head that shares the token embedding's weight. Padding is not computed.</summary>
-public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, ITransformerModel, IWeightNames, IGgufSource
+public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, ITransformerModel, IWeightNames, IGgufSource, IVirtualTokens
 {
     internal readonly Parameter token_embedding;
     internal readonly Parameter position_embedding;
@@ -93,6 +105,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     internal readonly Norm final_norm;
     internal readonly TiedHead? token_head;
     internal readonly Projection? classifier;
+    private SoftPrompt? _prompt;
 
     /// <summary>Creates a model with GPT-2's initial values.</summary>
     /// <param name="config">The architecture.</param>
@@ -132,7 +145,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public int VocabSize => Config.VocabSize;
 
     /// <inheritdoc/>
-    public int ContextLength => Config.ContextLength;
+    public int ContextLength => Config.ContextLength - VirtualTokens.Count(_prompt, blocks[0].Prefix);
 
     /// <inheritdoc cref="ITransformerModel.Device"/>
     public Device Device => token_embedding.device;
@@ -166,6 +179,27 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
 
     GgufContent IGgufSource.ToGguf() => GptGguf.Of(Config);
 
+    SoftPrompt? IVirtualTokens.Prompt
+    {
+        get => _prompt;
+        set
+        {
+            if (_prompt is not null) register_module("prompt", null!);
+            if (value is not null) register_module("prompt", value);
+            _prompt = value;
+        }
+    }
+
+    IReadOnlyList<IPrefixedBlock> IVirtualTokens.PrefixedBlocks => [.. blocks];
+
+    Parameter IVirtualTokens.TokenTable => token_embedding;
+
+    int IVirtualTokens.KeyValueHeadCount => Config.HeadCount;
+
+    int IVirtualTokens.KeyValueHeadDim => Config.HeadDim;
+
+    bool IVirtualTokens.HasWindow => false;
+
     private IEnumerable<WeightRow> Weights => GptWeights.Table(Config, Head);
 
     /// <inheritdoc/>
@@ -186,9 +220,9 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         var (rows, sequences) = Hidden(input, trace);
         Tensor logits = Head switch
         {
-            ModelHead.CausalLanguageModel => sequences.Unpack(token_head!.Forward(rows)),                                                      // (B, T, V)
+            ModelHead.CausalLanguageModel => VirtualTokens.Drop(_prompt, sequences.Unpack(token_head!.Forward(rows))),                                                      // (B, T, V)
             ModelHead.SequenceClassification => classifier!.forward(rows.index_select(0, sequences.LastRows(rows.device))),       // (B, labels)
-            _ => sequences.Unpack(rows),                                                                                          // (B, T, C)
+            _ => VirtualTokens.Drop(_prompt, sequences.Unpack(rows)),                                                                                          // (B, T, C)
         };
         return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
     }
@@ -201,7 +235,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     {
         RequireTokens();
         var (rows, _) = Hidden(new ModelInput { Ids = ids }, new LayerTrace(false, false));
-        return token_head!.Forward(rows).view(ids.size(0), ids.size(1), VocabSize);   // (B, T, V)
+        return VirtualTokens.Drop(_prompt, token_head!.Forward(rows).view(ids.size(0), -1, VocabSize));   // (B, T, V)
     }
 
     /// <inheritdoc/>
@@ -213,7 +247,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         RequireTokens();
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Hidden(input, new LayerTrace(false, false));
-        return scope.MoveToOuter(token_head!.Loss(rows, sequences.Pack(targets), normalizer, MaxScoreBytes));
+        return scope.MoveToOuter(token_head!.Loss(rows, sequences.Pack(VirtualTokens.Targets(_prompt, targets)), normalizer, MaxScoreBytes));
     }
 
     /// <inheritdoc/>
@@ -221,12 +255,8 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     {
         RequireTokens();
         var (batch, length) = (ids.size(0), ids.size(1));
-        Tensor? x = cache.EmptyPlaces is null ? TokenEmbedding.Apply(ids, token_embedding, position_embedding, cache.Length) : Embed(ids, cache);   // (B·T, C)
-        Tensor? hidden = cache.Hidden(length);
-        Tensor normed = blocks[0].attention_norm.forward(x);
-        for (int layer = 0; layer < blocks.Count; layer++)
-            (x, normed) = blocks[layer].Forward(x!, normed, NormAfter(layer), IsLast(layer), batch, cache, layer, hidden);
-        cache.Advance((int)length);
+        Tensor x = cache.EmptyPlaces is null ? TokenEmbedding.Apply(ids, token_embedding, position_embedding, cache.NextPosition) : Embed(ids, cache);   // (B·T, C)
+        Tensor normed = Read(x, batch, cache);
         return token_head!.Forward(normed.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32);   // (B, V)
     }
 
@@ -234,7 +264,21 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public KeyValueCache CreateCache(long batch, int capacity)
     {
         if (capacity > ContextLength) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"The capacity must be at most the context length ({ContextLength}).");
-        return new KeyValueCache(Config.LayerCount, batch, Config.HeadCount, Config.HeadDim, capacity, token_embedding.dtype, Device);
+        int first = VirtualTokens.Count(_prompt, blocks[0].Prefix);
+        var cache = new KeyValueCache(Config.LayerCount, batch, Config.HeadCount, Config.HeadDim, capacity + first, token_embedding.dtype, Device);
+        if (first > 0) VirtualTokens.Read(this, cache, batch, x => Read(x + position_embedding.index_select(0, cache.Positions(x.size(0) / batch)), batch, cache));
+        return cache;
+    }
+
+    /// <summary>The normalized residual stream behind the last block, of tokens that follow those in a cache, (B·T, C) → (B·T, C).</summary>
+    private Tensor Read(Tensor embedded, long batch, KeyValueCache cache)
+    {
+        Tensor? x = embedded, hidden = cache.Hidden(embedded.size(0) / batch);
+        Tensor normed = blocks[0].attention_norm.forward(x);
+        for (int layer = 0; layer < blocks.Count; layer++)
+            (x, normed) = blocks[layer].Forward(x!, normed, NormAfter(layer), IsLast(layer), batch, cache, layer, hidden);
+        cache.Advance((int)(embedded.size(0) / batch));
+        return normed;
     }
 
     private Tensor Embed(Tensor ids, KeyValueCache cache)
@@ -245,7 +289,9 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
 
     private (Tensor Rows, PackedSequences Sequences) Hidden(ModelInput input, LayerTrace trace)
     {
-        Tensor ids = InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false, knowsPrefixes: true);
+        InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false, knowsPrefixes: true);
+        input = VirtualTokens.Extend(_prompt, input);
+        Tensor ids = input.Ids!;
         PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
         return (Hidden(ids, sequences, InputRules.Mask(input, sequences, AttentionMask.Causal), trace), sequences);
     }
@@ -253,9 +299,10 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     /// <summary>(B, T) → the normalized residual stream behind the last block, of the tokens that are there, (N, C).</summary>
     private Tensor Hidden(Tensor ids, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
     {
-        Tensor? x = sequences.IsFull
-            ? TokenEmbedding.Apply(ids, token_embedding, position_embedding)
-            : token_embedding.index_select(0, sequences.Pack(ids)) + position_embedding.index_select(0, sequences.Positions(ids.device));
+        int first = blocks[0].Prefix?.Length ?? 0;
+        Tensor? x = sequences.IsFull && _prompt is null
+            ? TokenEmbedding.Apply(ids, token_embedding, position_embedding, first)
+            : SoftPrompt.Embed(_prompt, token_embedding, sequences.Pack(ids), sequences) + position_embedding.index_select(0, sequences.Positions(ids.device) + first);
         if (training && Config.Dropout > 0) x = nn.functional.dropout(x, Config.Dropout, training: true);
         trace.Hidden(x, sequences);
         Tensor normed = blocks[0].attention_norm.forward(x);

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Models.Llama;
 
 /// <summary>One block: attention and a gated feed-forward layer, each on the normalized residual stream.</summary>
-internal sealed class LlamaBlock : nn.Module
+internal sealed class LlamaBlock : nn.Module, IPrefixedBlock
 {
     internal readonly RmsNorm attention_norm, feed_forward_norm;
     internal readonly RmsNorm? query_norm, key_norm;
@@ -30,6 +30,18 @@ internal sealed class LlamaBlock : nn.Module
         RegisterComponents();
     }
 
+    /// <inheritdoc/>
+    public AttentionPrefix? Prefix
+    {
+        get;
+        set
+        {
+            if (field is not null) register_module("prefix", null!);
+            if (value is not null) register_module("prefix", value);
+            field = value;
+        }
+    }
+
     /// <summary>(N, C) → (N, C).</summary>
     internal Tensor Forward(Tensor x, Tensor positions, RotaryTable rotary, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
     {
@@ -41,6 +53,7 @@ internal sealed class LlamaBlock : nn.Module
             KeyValueHeadCount = _config.SharedHeadCount,
             Dropout = training ? _config.AttentionDropout : 0,
             WantWeights = trace.WantsAttentions,
+            Prefix = Prefix,
         });
         trace.Attention(weights);
         return scope.MoveToOuter(FeedForward(x, attended));

@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Models.Llama;
 
 /// <summary>A decoder with rotary positions, shared key-value heads and gated feed-forward layers. Padding is not computed.</summary>
-public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerModel, IWeightNames, IGgufSource
+public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerModel, IWeightNames, IGgufSource, IVirtualTokens
 {
     internal readonly Parameter token_embedding;
     internal readonly ModuleList<LlamaBlock> blocks;
@@ -22,6 +22,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     internal readonly TiedHead? token_head;
     private readonly RotaryTable _rotary;
     private readonly AttentionMask _mask;
+    private SoftPrompt? _prompt;
 
     /// <summary>Creates a model with initial values.</summary>
     /// <param name="config">The architecture.</param>
@@ -63,7 +64,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     public int VocabSize => Config.VocabSize;
 
     /// <inheritdoc/>
-    public int ContextLength => Config.ContextLength;
+    public int ContextLength => Config.ContextLength - VirtualTokens.Count(_prompt, blocks[0].Prefix);
 
     /// <inheritdoc cref="ITransformerModel.Device"/>
     public Device Device => token_embedding.device;
@@ -97,6 +98,27 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
 
     GgufContent IGgufSource.ToGguf() => LlamaGguf.Of(Config);
 
+    SoftPrompt? IVirtualTokens.Prompt
+    {
+        get => _prompt;
+        set
+        {
+            if (_prompt is not null) register_module("prompt", null!);
+            if (value is not null) register_module("prompt", value);
+            _prompt = value;
+        }
+    }
+
+    IReadOnlyList<IPrefixedBlock> IVirtualTokens.PrefixedBlocks => [.. blocks];
+
+    Parameter IVirtualTokens.TokenTable => token_embedding;
+
+    int IVirtualTokens.KeyValueHeadCount => Config.SharedHeadCount;
+
+    int IVirtualTokens.KeyValueHeadDim => Config.HeadDim;
+
+    bool IVirtualTokens.HasWindow => Config.SlidingWindow > 0;
+
     private IEnumerable<WeightRow> Weights => LlamaWeights.Table(Config, Head);
 
     /// <inheritdoc/>
@@ -117,9 +139,9 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         var (rows, sequences) = Decode(input, trace);
         Tensor logits = Head switch
         {
-            ModelHead.CausalLanguageModel => sequences.Unpack(Scores(rows)),                                                      // (B, T, V)
+            ModelHead.CausalLanguageModel => VirtualTokens.Drop(_prompt, sequences.Unpack(Scores(rows))),                                                      // (B, T, V)
             ModelHead.SequenceClassification => head!.forward(rows.index_select(0, sequences.LastRows(rows.device))),             // (B, labels)
-            _ => sequences.Unpack(rows),                                                                                          // (B, T, C)
+            _ => VirtualTokens.Drop(_prompt, sequences.Unpack(rows)),                                                                                          // (B, T, C)
         };
         return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
     }
@@ -143,7 +165,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         RequireTokens();
         using DisposeScope scope = NewDisposeScope();
         var (rows, sequences) = Decode(input, new LayerTrace(false, false));
-        targets = sequences.Pack(targets);
+        targets = sequences.Pack(VirtualTokens.Targets(_prompt, targets));
         return scope.MoveToOuter(token_head?.Loss(rows, targets, normalizer, MaxScoreBytes) ?? ChunkedCrossEntropy.Apply(rows, head!, targets, normalizer, MaxScoreBytes, VocabSize));
     }
 
@@ -153,13 +175,8 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         RequireTokens();
         InputRules.Tokens(ids, VocabSize, ContextLength);
         using DisposeScope scope = NewDisposeScope();
-        var (batch, length) = (ids.size(0), ids.size(1));
-        Tensor positions = cache.Positions(length);   // (B·T)
-        Tensor? hidden = cache.Hidden(length);
-        Tensor x = token_embedding.index_select(0, ids.reshape(-1));
-        for (int layer = 0; layer < blocks.Count; layer++) x = blocks[layer].Forward(x, positions, _rotary, batch, _mask, cache, layer, hidden);
-        cache.Advance((int)length);
-        Tensor last = x.view(batch, length, -1)[.., ^1];   // (B, C)
+        Tensor x = Read(token_embedding.index_select(0, ids.reshape(-1)), ids.size(0), cache);
+        Tensor last = x.view(ids.size(0), ids.size(1), -1)[.., ^1];   // (B, C)
         return scope.MoveToOuter(Scores(final_norm.forward(last)).to(ScalarType.Float32));
     }
 
@@ -167,7 +184,21 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     public KeyValueCache CreateCache(long batch, int capacity)
     {
         if (capacity > ContextLength) throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"The capacity must be at most the context length ({ContextLength}).");
-        return new KeyValueCache(Config.LayerCount, batch, Config.SharedHeadCount, Config.HeadDim, capacity, token_embedding.dtype, Device);
+        int first = VirtualTokens.Count(_prompt, blocks[0].Prefix);
+        var cache = new KeyValueCache(Config.LayerCount, batch, Config.SharedHeadCount, Config.HeadDim, capacity + first, token_embedding.dtype, Device);
+        if (first > 0) VirtualTokens.Read(this, cache, batch, x => Read(x, batch, cache));
+        return cache;
+    }
+
+    /// <summary>The last hidden states of tokens that follow those in a cache, (B·T, C) → (B·T, C).</summary>
+    private Tensor Read(Tensor x, long batch, KeyValueCache cache)
+    {
+        long length = x.size(0) / batch;
+        Tensor positions = cache.Positions(length);   // (B·T)
+        Tensor? hidden = cache.Hidden(length);
+        for (int layer = 0; layer < blocks.Count; layer++) x = blocks[layer].Forward(x, positions, _rotary, batch, _mask, cache, layer, hidden);
+        cache.Advance((int)length);
+        return x;
     }
 
     /// <inheritdoc/>
@@ -180,11 +211,13 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     /// <summary>The last hidden states of the tokens that are there, normalized, (N, C).</summary>
     private (Tensor Rows, PackedSequences Sequences) Decode(ModelInput input, LayerTrace trace)
     {
-        Tensor ids = InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false, knowsPrefixes: Config.SlidingWindow == 0);
+        InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false, knowsPrefixes: Config.SlidingWindow == 0);
+        input = VirtualTokens.Extend(_prompt, input);
+        Tensor ids = input.Ids!;
         PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
         AttentionMask mask = InputRules.Mask(input, sequences, _mask);
-        Tensor positions = sequences.Positions(ids.device);
-        Tensor x = token_embedding.index_select(0, sequences.Pack(ids));   // (N, C)
+        Tensor positions = sequences.Positions(ids.device) + (blocks[0].Prefix?.Length ?? 0);
+        Tensor x = SoftPrompt.Embed(_prompt, token_embedding, sequences.Pack(ids), sequences);   // (N, C)
         trace.Hidden(x, sequences);
         for (int layer = 0; layer < blocks.Count; layer++)
         {

@@ -1,0 +1,100 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
+using PreTrain.Models;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PreTrain.FineTuning;
+
+/// <summary>The two files of an adapter, as the library PEFT names them.</summary>
+internal static class AdapterFiles
+{
+    /// <summary>What PEFT puts before the names of an adapter's tensors, and of those of virtual tokens.</summary>
+    internal const string Prefix = "base_model.model.", PromptPrefix = "base_model.";
+    private const string ConfigFile = "adapter_config.json", WeightsFile = "adapter_model.safetensors";
+
+    /// <summary>The checkpoint's name of each parameter of a model.</summary>
+    internal static Dictionary<string, string> NamesOf(ITransformerModel model) => model is IWeightNames known ? known.Weights.ToDictionary(row => row.Ours, row => row.Theirs) : [];
+
+    /// <summary>The checkpoint's name of a linear map.</summary>
+    internal static string ModuleOf(Dictionary<string, string> names, string path)
+    {
+        string theirs = names.GetValueOrDefault(path + ".weight", path + ".weight");
+        return theirs[..^".weight".Length];
+    }
+
+    /// <summary>The linear maps that a list of module names means: each by its end, as PEFT reads it.</summary>
+    internal static string[] MapsOf(Dictionary<string, string> names, IEnumerable<string>? modules) =>
+        [.. (modules ?? []).SelectMany(end => names.Where(n => n.Key.EndsWith(".weight", StringComparison.Ordinal)).Select(n => (Ours: n.Key[..^7], Theirs: n.Value[..^Math.Min(7, n.Value.Length)]))
+            .Where(m => m.Theirs == end || m.Theirs.EndsWith("." + end, StringComparison.Ordinal)).Select(m => m.Ours)).Distinct()];
+
+    /// <summary>The parameters, by our names, that <c>modules_to_save</c> means.</summary>
+    internal static string[] SavedOf(Dictionary<string, string> names, ConfigReader reader)
+    {
+        string[] saved = reader.Texts("modules_to_save") ?? [];
+        return [.. names.Where(n => saved.Any(module => $".{n.Value}.".Contains($".{module}.", StringComparison.Ordinal))).Select(n => n.Key)];
+    }
+
+    /// <summary>What <c>modules_to_save</c> says of parameters that are trained as a whole; null where none are.</summary>
+    internal static JsonArray? ModulesToSave(Dictionary<string, string> names, IEnumerable<string> trained)
+    {
+        string[] modules = [.. trained.Select(path => names.GetValueOrDefault(path, path)).Select(theirs => theirs[..Math.Max(0, theirs.LastIndexOf('.'))]).Distinct()];
+        return modules.Length == 0 ? null : new JsonArray([.. modules.Select(m => JsonValue.Create(m))]);
+    }
+
+    /// <summary>The tensors of parameters that are trained as a whole.</summary>
+    internal static IEnumerable<AdapterTensor> Whole(Dictionary<string, string> names, IReadOnlyDictionary<string, Parameter> trained, string prefix) =>
+        trained.Select(t => AdapterTensor.Of(t.Key, prefix + names.GetValueOrDefault(t.Key, t.Key), t.Value));
+
+    internal static void Write(string folder, JsonObject config, IEnumerable<AdapterTensor> tensors, IReadOnlyDictionary<string, Tensor>? weights)
+    {
+        Directory.CreateDirectory(folder);
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable mode = no_grad();
+        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile), tensors.Select(t => (t.Name, t.Get(weights).to(ScalarType.Float32))), new Dictionary<string, string> { ["format"] = "pt" });
+        AtomicFile.WriteAllText(Path.Combine(folder, ConfigFile), config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+    }
+
+    /// <exception cref="CheckpointException">The file is missing or damaged, or does not fit; all misfits are named together.</exception>
+    internal static void Read(string folder, IEnumerable<AdapterTensor> tensors)
+    {
+        string path = Path.Combine(folder, WeightsFile);
+        using CheckpointTensors file = CheckpointTensors.Open(path);
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable mode = no_grad();
+        var rows = tensors.ToDictionary(t => t.Name);
+        List<string> faults = [.. rows.Keys.Where(name => !file.Contains(name)).Select(name => $"{name} is missing"), .. file.Names.Where(name => !rows.ContainsKey(name)).Select(name => $"{name} is not expected")];
+        foreach (var (name, row) in rows)
+        {
+            if (!file.Contains(name) || file.Info(name).Shape.SequenceEqual(row.Shape)) continue;
+            faults.Add($"{name} has shape ({string.Join(", ", file.Info(name).Shape.ToArray())}), and the model's is ({string.Join(", ", row.Shape)})");
+        }
+        if (faults.Count > 0) throw new CheckpointException(path, $"the adapter does not fit the model: {string.Join("; ", faults)}.");
+        foreach (var (name, row) in rows)
+        {
+            using Tensor value = empty(row.Shape, dtype: ScalarType.Float32);
+            file.ReadInto(name, value);
+            row.Set(value);
+        }
+    }
+
+    /// <summary>The configuration of a folder, and where it stands.</summary>
+    /// <exception cref="CheckpointException">It is missing or no JSON.</exception>
+    internal static (JsonObject Json, ConfigReader Reader, string Path) ReadConfig(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        string path = Path.Combine(folder, ConfigFile);
+        if (!File.Exists(path)) throw new CheckpointException(path, $"missing; the folder of an adapter holds {ConfigFile} and {WeightsFile}.");
+        try
+        {
+            JsonObject json = JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new CheckpointException(path, "its top level is not an object.");
+            return (json, new ConfigReader(json, path), path);
+        }
+        catch (JsonException e)
+        {
+            throw new CheckpointException(path, $"it is not valid JSON: {e.Message}", e);
+        }
+    }
+}

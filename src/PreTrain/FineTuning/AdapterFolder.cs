@@ -1,0 +1,63 @@
+using PreTrain.Checkpoints;
+using PreTrain.Models;
+
+namespace PreTrain.FineTuning;
+
+/// <summary>Opens the folder of an adapter, of whatever kind it is.</summary>
+public static class AdapterFolder
+{
+    // A new kind is a line here.
+    private static readonly (string Name, AdapterKind Kind, Func<ITransformerModel, string, string, IAdapter> Open)[] s_kinds =
+    [
+        ("LORA", AdapterKind.Lora, LoraAdapter.FromPretrained),
+        ("IA3", AdapterKind.Ia3, (model, folder, _) => Ia3Adapter.FromPretrained(model, folder)),
+        ("BOTTLENECK", AdapterKind.Bottleneck, (model, folder, _) => BottleneckAdapter.FromPretrained(model, folder)),
+        ("PREFIX_TUNING", AdapterKind.Prefix, (model, folder, _) => PrefixTuning.FromPretrained(model, folder)),
+        ("PROMPT_TUNING", AdapterKind.Prompt, (model, folder, _) => PromptTuning.FromPretrained(model, folder)),
+        ("BITFIT", AdapterKind.Bias, (model, folder, _) => BitFit.FromPretrained(model, folder)),
+    ];
+
+    /// <summary>Which kind of adapter a folder holds.</summary>
+    /// <param name="folder">Holds <c>adapter_config.json</c>, whose <c>peft_type</c> says it.</param>
+    /// <exception cref="CheckpointException">The file is missing or damaged, or its kind is not known.</exception>
+    public static AdapterKind KindOf(string folder) => Find(folder).Kind;
+
+    /// <summary>Adapts a model by what a folder holds.</summary>
+    /// <param name="model">The model that the adapter was trained on.</param>
+    /// <param name="folder">Holds <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, as <see cref="IPretrainedModel.SavePretrained"/> or the library PEFT wrote them.</param>
+    /// <param name="name">Tells several <see cref="AdapterKind.Lora"/> of one model apart; of the other kinds a model has one.</param>
+    /// <exception cref="CheckpointException">A file is missing or damaged, its kind is not known, or the adapter is for another model; all misfits are named together.</exception>
+    /// <exception cref="ArgumentException">The model has an adapter that this one cannot be beside, or is quantized.</exception>
+    public static IAdapter Open(ITransformerModel model, string folder, string name = "default")
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return Find(folder).Open(model, folder, name);
+    }
+
+    /// <summary>Fills a new adapter, which is disposed where that fails.</summary>
+    internal static T Load<T>(T adapter, string folder) where T : IAdapter
+    {
+        try
+        {
+            adapter.LoadPretrained(folder);
+            return adapter;
+        }
+        catch
+        {
+            adapter.Dispose();
+            throw;
+        }
+    }
+
+    private static (AdapterKind Kind, Func<ITransformerModel, string, string, IAdapter> Open) Find(string folder)
+    {
+        var (_, reader, path) = AdapterFiles.ReadConfig(folder);
+        string type = reader.Text("peft_type", "");
+        reader.Finish(() => { });
+        foreach (var (name, kind, open) in s_kinds)
+        {
+            if (name == type) return (kind, open);
+        }
+        throw new CheckpointException(path, $"{(type.Length == 0 ? "peft_type is missing" : $"peft_type is '{type}', which is not known")}; it must be one of {string.Join(", ", s_kinds.Select(k => k.Name))}.");
+    }
+}

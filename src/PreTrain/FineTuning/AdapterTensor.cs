@@ -1,0 +1,20 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace PreTrain.FineTuning;
+
+/// <summary>A tensor of an adapter's file, which is one parameter or made of several.</summary>
+/// <param name="Name">Its name in the file.</param>
+/// <param name="Shape">Its shape.</param>
+/// <param name="Get">Its value, from values by parameter name where there are such.</param>
+/// <param name="Set">Takes a value over, in 32 bits.</param>
+internal sealed record AdapterTensor(string Name, long[] Shape, Func<IReadOnlyDictionary<string, Tensor>?, Tensor> Get, Action<Tensor> Set)
+{
+    /// <summary>One parameter.</summary>
+    /// <param name="ours">Its name in the model.</param>
+    /// <param name="theirs">Its name in the file.</param>
+    /// <param name="value">The parameter.</param>
+    /// <param name="shape">The shape in the file; null for the parameter's.</param>
+    internal static AdapterTensor Of(string ours, string theirs, Parameter value, long[]? shape = null) =>
+        new(theirs, shape ?? value.shape, weights => (weights?.GetValueOrDefault(ours) ?? value).reshape(shape ?? value.shape), given => value.copy_(given.view(value.shape)));
+}
