@@ -54,8 +54,8 @@ public sealed class PostNormBlock : nn.Module
             Dropout = training ? _options.AttentionDropout : 0,
             WantWeights = trace.WantsAttentions,
         };
-        var (attended, weights) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, mask, attention);
-        trace.Attention(weights);
+        var (attended, weights, values) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, mask, attention);
+        trace.Attention(weights, values);
         return scope.MoveToOuter(Finish(x, attended, dropout));
     }
 

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Training;
 
 /// <summary>Forward and backward over the batches of a step, in as many pieces as memory asks for. The loss is the same, whatever the pieces.</summary>
-internal sealed class GradientPass<TModel>(TModel model, IObjective<TModel> objective, TrainingWeights weights, RandomStreams streams, TrainingOptions options, ILogger log) where TModel : nn.Module
+internal sealed class GradientPass<TModel>(TModel model, IObjective<TModel> objective, TrainingWeights weights, RandomStreams streams, TrainingOptions options, ILogger log) where TModel : class
 {
     private const string Dropout = "dropout";
 

@@ -51,38 +51,51 @@ public sealed class Trainer
     /// <exception cref="InsufficientMemoryException">Not even one row of a batch fits into memory.</exception>
     public TrainingResult Run<TModel, TObjective>(TModel model, TObjective objective, CancellationToken cancellationToken = default)
         where TModel : nn.Module, IPretrainedModel
-        where TObjective : IObjective<TModel>
+        where TObjective : IObjective<TModel> => Run<TModel>(model, model, model, objective, cancellationToken);
+
+    /// <summary>The same for a model of whatever family.</summary>
+    /// <param name="model">The model, on the device where it is to be trained.</param>
+    /// <param name="objective">What it learns, such as an <see cref="AutoObjective"/>.</param>
+    /// <param name="cancellationToken">Ends the training after the current step: a checkpoint is written, and the result is marked as interrupted.</param>
+    /// <returns>What the training came to.</returns>
+    public TrainingResult Run(ITransformerModel model, IObjective<ITransformerModel> objective, CancellationToken cancellationToken = default)
     {
-        IObjective<TModel> goal = objective;
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(objective);
+        return Run(model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model)), model, model, objective, cancellationToken);
+    }
+
+    private TrainingResult Run<TModel>(nn.Module module, IPretrainedModel saved, TModel model, IObjective<TModel> goal, CancellationToken cancellationToken) where TModel : class
+    {
         if (!goal.CanSplit && _options.MicroBatchSize is > 0 and var rows && rows < _options.BatchSize)
         {
             throw new ArgumentException($"{nameof(_options.MicroBatchSize)} ({rows}) would cut batches of {_options.BatchSize} rows, and the objective '{goal.Name}' compares rows with each other. "
                 + $"Leave it out, or use a smaller {nameof(_options.BatchSize)}.");
         }
-        if (model.modules().Any(module => module is QuantizedProjection))
+        if (module.modules().Any(inner => inner is QuantizedProjection))
             throw new ArgumentException("The model is quantized, and has no weights that could be trained. Train it before it is quantized.", nameof(model));
         var streams = new RandomStreams(_options.Seed);
-        JsonObject identity = CheckpointState.IdentityOf(_options, (_options.Weights ?? model).ToConfigJson(), goal.Describe(), goal.ProcessCount);
+        JsonObject identity = CheckpointState.IdentityOf(_options, (_options.Weights ?? saved).ToConfigJson(), goal.Describe(), goal.ProcessCount);
 
         // Everything that can be refused is refused before the folder is touched.
         RunFolder folder = RunFolder.Check(_options);
         var checkpoints = new CheckpointStore(folder.Checkpoints, _log);
         var start = _options.Resume ? FindStart(checkpoints, folder, identity, goal.ProcessCount) : null;
         using IBatchSource source = goal.Open(streams, model, _options.BatchSize, start?.State.Data);
-        if (_options.Precision == Precision.Float16) HalfPrecision.Require(model.parameters().First().device);
+        if (_options.Precision == Precision.Float16) HalfPrecision.Require(module.parameters().First().device);
         using DeterministicAlgorithms? deterministic = _options.Deterministic ? DeterministicAlgorithms.Use() : null;
-        using IDisposable frozen = _options.Update.Freeze(model);
-        using var parameters = new FlatParameters(model, _options.Precision);
+        using IDisposable frozen = _options.Update.Freeze(module);
+        using var parameters = new FlatParameters(module, _options.Precision);
         using IOptimizer optimizer = _options.EffectiveOptimizer.Create(parameters, _options.Update);
         using WeightAverage? average = _options.Average is null ? null : new WeightAverage(parameters, _options.Average);
-        var weights = new TrainingWeights(_options.Weights ?? model, parameters, optimizer, average, _options.Tokenizer);
+        var weights = new TrainingWeights(_options.Weights ?? saved, parameters, optimizer, average, _options.Tokenizer);
         if (start is not null) weights.Load(start.Value.Folder);
         var pass = new GradientPass<TModel>(model, goal, weights, streams, _options, _log);
         folder.Prepare(_options.Overwrite);
-        using var run = new TrainingRun(_options, folder, checkpoints, identity, model, weights, start?.State, start?.State.Data ?? source.State,
+        using var run = new TrainingRun(_options, folder, checkpoints, identity, module, weights, start?.State, start?.State.Data ?? source.State,
             run => HeldOutEvaluation.Evaluate(goal, model, _options.BatchSize, _options.EvaluationBatches, batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch]));
 
-        model.train();
+        module.train();
         run.Start();
         while (run.Draw(source, cancellationToken) is { } batches)
         {
@@ -95,7 +108,7 @@ public sealed class Trainer
             run.Complete(gradient.Targets, gradient.Loss, gradient.Norm, learningRate);
         }
         TrainingResult result = run.End();
-        model.eval();
+        module.eval();
         return result;
     }
 

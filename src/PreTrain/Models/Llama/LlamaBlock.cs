@@ -35,14 +35,14 @@ internal sealed class LlamaBlock : nn.Module
     {
         using DisposeScope scope = NewDisposeScope();
         var (q, k, v) = Project(attention_norm.forward(x), positions, rotary);
-        var (attended, weights) = Attention.Apply(q, k, v, sequences, sequences, mask, new AttentionOptions
+        var (attended, weights, values) = Attention.Apply(q, k, v, sequences, sequences, mask, new AttentionOptions
         {
             HeadCount = _config.HeadCount,
             KeyValueHeadCount = _config.SharedHeadCount,
             Dropout = training ? _config.AttentionDropout : 0,
             WantWeights = trace.WantsAttentions,
         });
-        trace.Attention(weights);
+        trace.Attention(weights, values);
         return scope.MoveToOuter(FeedForward(x, attended));
     }
 
