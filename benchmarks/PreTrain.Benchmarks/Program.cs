@@ -9,6 +9,7 @@ if (args is ["checkpoint-memory", ..]) return CheckpointMemory.Run(args[1..]);
 if (args is ["kernel-times"]) return KernelTimes.Run();
 if (args is ["quantized-products", ..]) return QuantizedProducts.Run(args[1..]);
 if (args is ["pruned-models", ..]) return PrunedModels.Run(args[1..]);
+if (args is ["compression-quality", ..]) return CompressionQuality.Run(args[1..]);
 if (args is ["optimizer-steps", ..]) return OptimizerSteps.Run(args[1..]);
 if (args is ["kill", ..]) return KillTest.Run(args[1..]);
 if (args is ["near-deduplication", ..]) return NearDeduplicationBenchmark.Run(args[1..]);

@@ -34,6 +34,7 @@ internal static class Tool
         DataCommand.AddTo(root, Add);
         PretrainCommand.AddTo(root, Add);
         VitCommand.AddTo(root, Add);
+        DistillCommand.AddTo(root, Add);
         ScheduleCommand.AddTo(root, Add);
         GenerateCommand.AddTo(root, Add);
         var evaluate = new Command("evaluate", "Measures a model.");
@@ -46,6 +47,7 @@ internal static class Tool
         ConvertCommand.AddTo(root, Add);
         PruneCommand.AddTo(root, Add);
         QuantizeCommand.AddTo(root, Add);
+        CompressCommand.AddTo(root, Add);
 
         // A response file would make a prompt that starts with @ impossible.
         var parser = new ParserConfiguration { ResponseFileTokenReplacer = null };

@@ -33,6 +33,7 @@ public sealed class FloorsTests
         ["Distillation"] = ["Training"],
         ["Pruning"] = ["Training"],
         ["Quantization"] = ["Training"],
+        ["Compression"] = ["Distillation", "Pruning", "Quantization", "Reports"],
     };
 
     [Fact]
