@@ -11,6 +11,7 @@ if (args is ["quantization-quality", ..]) return QuantizationQuality.Run(args[1.
 if (args is ["quantized-products", ..]) return QuantizedProducts.Run(args[1..]);
 if (args is ["pruned-models", ..]) return PrunedModels.Run(args[1..]);
 if (args is ["deterministic", ..]) return DeterministicCost.Run(args[1..]);
+if (args is ["compression-quality", ..]) return CompressionQuality.Run(args[1..]);
 if (args is ["optimizer-steps", ..]) return OptimizerSteps.Run(args[1..]);
 if (args is ["finetuning", ..]) return FineTuning.Run(args[1..]);
 if (args is ["kill", ..]) return KillTest.Run(args[1..]);

@@ -36,6 +36,7 @@ internal static class Tool
         VitCommand.AddTo(root, Add);
         FinetuneCommand.AddTo(root, Add);
         PredictCommand.AddTo(root, Add);
+        DistillCommand.AddTo(root, Add);
         ScheduleCommand.AddTo(root, Add);
         GenerateCommand.AddTo(root, Add);
         var evaluate = new Command("evaluate", "Measures a model.");
@@ -51,6 +52,7 @@ internal static class Tool
         PruneCommand.AddTo(root, Add);
         QuantizeCommand.AddTo(root, Add);
         ExportCommand.AddTo(root, Add);
+        CompressCommand.AddTo(root, Add);
 
         // A response file would make a prompt that starts with @ impossible.
         var parser = new ParserConfiguration { ResponseFileTokenReplacer = null };

@@ -17,7 +17,7 @@ internal sealed class PruneCommand
     private static readonly string[] s_copied = [".json", ".txt", ".model"];
 
     private readonly Option<string?> _model = Options.Text("--model", "DIR", ModelFolder.Description, required: true);
-    private readonly Option<string?> _output = Options.Text("--output", "DIR", "The folder for the pruned model.", required: true);
+    private readonly Option<string?> _output = Options.Text("--output", "DIR", "The folder for the pruned model; not with --scan.");
     private readonly Option<PruningMethod?> _method = Options.Choice("--method", "How it is told which weights become zero. The default is magnitude; wanda and sparsegpt need --data.",
         ("magnitude", PruningMethod.Magnitude), ("wanda", PruningMethod.Wanda), ("sparsegpt", PruningMethod.SparseGpt));
     private readonly Option<double?> _sparsity = Part("--sparsity", "The part of the weights that becomes zero. The default is 0.5 with --method, and else 0.");
@@ -32,12 +32,14 @@ internal sealed class PruneCommand
     };
     private readonly Option<double?> _heads = Part("--heads", "The part of the attention heads that is taken out of each layer. The default is 0.");
     private readonly Option<double?> _neurons = Part("--neurons", "The part of the feed-forward neurons that is taken out of each layer. The default is 0.");
-    private readonly Option<int?> _layers = Options.NotNegative("--layers", "The number of layers that are taken out. The default is 0.");
+    private readonly Option<int?> _layers = Options.NotNegative("--layers", "The number of layers that are taken out, not of those that stay. The default is 0.");
     private readonly Option<int?> _decoderLayers = Options.NotNegative("--decoder-layers", "The number of the decoder's layers that are taken out of a model with an encoder too. The default is 0.");
     private readonly Option<UnitImportance?> _importance = Options.Choice("--importance", "How it is told which heads, neurons and layers. The default is magnitude; the others need --data.",
         ("magnitude", UnitImportance.Magnitude), ("activation", UnitImportance.Activation), ("taylor", UnitImportance.Taylor));
     private readonly Option<string[]> _data = CorpusOption.Create(required: false);
     private readonly Option<int?> _samples = Options.Positive("--samples", $"The texts of --data that are read, or pieces of them as long as the context. The default is {DefaultSamples}.");
+
+    private readonly SensitivityChoice _scan = new();
 
     public static void AddTo(Command root, Action<Command, Command, Action<ParseResult, Session>> add)
     {
@@ -47,6 +49,7 @@ internal sealed class PruneCommand
             options._model, options._output, options._method, options._sparsity, options._pattern, options._scope, options._targets, options._heads, options._neurons, options._layers, options._decoderLayers,
             options._importance, options._data, options._samples,
         };
+        foreach (Option option in options._scan.All) command.Options.Add(option);
         add(root, command, options.Run);
     }
 
@@ -54,7 +57,14 @@ internal sealed class PruneCommand
 
     private void Run(ParseResult parsed, Session session)
     {
-        string folder = parsed.GetRequiredValue(_model)!, output = parsed.GetRequiredValue(_output)!;
+        string folder = parsed.GetRequiredValue(_model)!;
+        if (_scan.IsWanted(parsed, [_output, _method, _sparsity, _pattern, _scope, _heads, _neurons, _layers, _decoderLayers, _importance]))
+        {
+            if (parsed.GetValue(_data) is not { Length: > 0 } text) throw new UsageException("--scan needs --data: the text on which the model's loss is measured.");
+            _scan.Run(parsed, session, folder, CorpusOption.Open(text), parsed.GetValue(_samples) ?? DefaultSamples, parsed.GetValue(_targets) is { Length: > 0 } maps ? maps : null);
+            return;
+        }
+        string output = parsed.GetValue(_output) ?? throw new UsageException("--output is missing: the folder for the pruned model.");
         PruningOptions? weights = WeightsOf(parsed);
         StructuredPruningOptions? structure = StructureOf(parsed);
         if (weights is null && structure is null) throw new UsageException("Nothing is to be pruned: give --method, --sparsity or --pattern, or one of --heads, --neurons, --layers and --decoder-layers.");

@@ -12,7 +12,7 @@ namespace PreTrain.Distillation;
 /// <summary>
 /// A teacher's knowledge on top of another objective (Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network"): the student learns the teacher's distribution at the
 /// positions that the objective predicts, and if wanted its hidden states and attention. Batches and hard targets are the other objective's. The models predict hidden tokens, the next
-/// token, or a second sequence.
+/// token, a second sequence, or the class of a text, of which several labels are learned one by one and a number by its squared error.
 /// </summary>
 /// <remarks>
 /// <para>The distribution's loss is the sum over the targets divided by the normalizer, that of layers the mean over tokens; both add up over micro-batches.</para>
@@ -22,7 +22,7 @@ namespace PreTrain.Distillation;
 /// <typeparam name="TModel">The kind of model that the other objective trains.</typeparam>
 public sealed class Distillation<TModel> : IObjective<TModel> where TModel : class
 {
-    private readonly ITransformerModel _teacher;
+    private readonly Lessons _lessons;
     private readonly IObjective<TModel> _inner;
     private readonly DistillationOptions _options;
 
@@ -32,12 +32,22 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     /// <param name="options">What the student takes from its teacher.</param>
     /// <exception cref="ArgumentException">An option is out of range.</exception>
     public Distillation(ITransformerModel teacher, IObjective<TModel> inner, DistillationOptions? options = null)
+        : this([new Teacher(teacher ?? throw new ArgumentNullException(nameof(teacher)))], inner, options)
     {
-        ArgumentNullException.ThrowIfNull(teacher);
+    }
+
+    /// <summary>Decorates an objective with several teachers, the weighted mean of whose probabilities at the temperature is learned (You et al. 2017, "Learning from Multiple Teacher Networks", section 3.1).</summary>
+    /// <param name="teachers">The teachers.</param>
+    /// <param name="inner">What batches are made of, and the hard targets' loss.</param>
+    /// <param name="options">What the student takes from them; of hidden states and attention nothing where there are several, or the scores are kept.</param>
+    /// <exception cref="ArgumentException">There is no teacher, a weight is not positive, or an option is out of range.</exception>
+    public Distillation(IReadOnlyList<Teacher> teachers, IObjective<TModel> inner, DistillationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(teachers);
         ArgumentNullException.ThrowIfNull(inner);
-        (_teacher, _inner, _options) = (teacher, inner, options ?? new());
+        (_inner, _options) = (inner, options ?? new());
         _options.Validate();
-        (teacher as nn.Module)?.eval();
+        _lessons = new Lessons(teachers, _options);
     }
 
     /// <inheritdoc/>
@@ -54,13 +64,14 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     {
         ["objective"] = Name,
         ["inner"] = _inner.Describe(),
-        ["teacher"] = _teacher.ToConfigJson(),
+        ["teachers"] = new JsonArray([.. _lessons.Teachers.Select(teacher => new JsonObject { ["config"] = teacher.Model.ToConfigJson(), ["weight"] = teacher.Weight, ["topK"] = teacher.Cache?.TopK })]),
         ["temperature"] = _options.Temperature,
         ["alpha"] = _options.Alpha,
         ["divergence"] = _options.Divergence.ToString(),
         ["hiddenWeight"] = _options.HiddenWeight,
         ["attentionWeight"] = _options.AttentionWeight,
         ["relationWeight"] = _options.RelationWeight,
+        ["valueRelationWeight"] = _options.ValueRelationWeight,
         ["cosineWeight"] = _options.CosineWeight,
         ["layerMap"] = _options.LayerMap is { } map ? new JsonArray([.. map.Select(layer => JsonValue.Create(layer))]) : null,
     };
@@ -70,10 +81,13 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     public IBatchSource Open(RandomStreams streams, TModel model, int batchSize, JsonObject? state = null)
     {
         ITransformerModel student = Transformer(model);
-        if (student.Head != _teacher.Head) throw new ArgumentException($"The student has the head {student.Head} and the teacher {_teacher.Head}; they must have the same.", nameof(model));
-        if (VocabularyOf(student) is { } own && VocabularyOf(_teacher) is { } theirs && own != theirs)
-            throw new ArgumentException($"The student has a vocabulary of {own} tokens and the teacher of {theirs}; they must have the same, from one tokenizer.", nameof(model));
-        if (student.Device.ToString() != _teacher.Device.ToString()) throw new ArgumentException($"The student is on {student.Device} and the teacher on {_teacher.Device}; move them to one device.", nameof(model));
+        foreach (ITransformerModel teacher in _lessons.Teachers.Select(t => t.Model))
+        {
+            if (student.Head != teacher.Head) throw new ArgumentException($"The student has the head {student.Head} and the teacher {teacher.Head}; they must have the same.", nameof(model));
+            if (VocabularyOf(student) is { } own && VocabularyOf(teacher) is { } theirs && own != theirs)
+                throw new ArgumentException($"The student has a vocabulary of {own} tokens and the teacher of {theirs}; they must have the same, from one tokenizer.", nameof(model));
+            if (student.Device.ToString() != teacher.Device.ToString()) throw new ArgumentException($"The student is on {student.Device} and the teacher on {teacher.Device}; move them to one device.", nameof(model));
+        }
         return _inner.Open(streams, model, batchSize, state);
     }
 
@@ -90,18 +104,20 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
         if (!is_grad_enabled()) return _inner.Loss(model, batch, normalizer);
         ITransformerModel student = Transformer(model);
         if (batch.Images is not null || batch.Labels is not null)
-            throw new ArgumentException("Distillation learns a teacher's distribution of tokens; batches of images or with a class for each sequence have none.", nameof(batch));
+            throw new ArgumentException("Distillation learns a teacher's distribution of tokens or of the classes of texts; batches of images or with a class beside the tokens have none.", nameof(batch));
+        if (batch.Values is not null && _lessons.Teachers.Any(teacher => teacher.Cache is not null)) throw new ArgumentException("A cache holds distributions, and the batch asks for numbers. Leave the cache out.", nameof(batch));
         using DisposeScope scope = NewDisposeScope();
         var (input, targets) = BatchTensors.Of(batch, student.Device);
-        if (model is ISequenceToSequenceModel decoder) input = DecoderInputs.Of(input, targets, decoder.DecoderStartId, decoder.PaddingId);
-        input = input with { WantHiddenStates = _options.WantsHiddenStates, WantAttentions = _options.WantsAttentions };
+        if (model is ISequenceToSequenceModel decoder && student.Head != ModelHead.SequenceClassification) input = DecoderInputs.Of(input, targets, decoder.DecoderStartId, decoder.PaddingId);
+        input = input with { WantHiddenStates = _options.WantsHiddenStates, WantAttentions = _options.WantsAttentions, WantValues = _options.WantsValues };
         var (places, classes) = MaskedTargets.Select(targets.reshape(-1));   // (M), (M)
-        (Tensor theirScores, ModelOutput? theirs) = Taught(input, targets, places);
-        (Tensor scores, ModelOutput? own) = Compute(student, input, targets, places);   // (M, V)
-        if (scores.size(1) != theirScores.size(1)) throw new ArgumentException($"The student scores {scores.size(1)} tokens and the teacher {theirScores.size(1)}; they must have the same vocabulary.", nameof(model));
+        (Tensor[] taught, ModelOutput? theirs) = _lessons.Read(batch, input, targets, places);
+        (Tensor scores, ModelOutput? own) = TargetScores.Of(student, input, targets, places);   // (M, V)
+        if (taught.FirstOrDefault(one => one.size(1) != scores.size(1) && one.size(0) > 0) is { } other)
+            throw new ArgumentException($"The student scores {scores.size(1)} {(student.Head == ModelHead.SequenceClassification ? "labels" : "tokens")} and the teacher {other.size(1)}; they must have the same {(student.Head == ModelHead.SequenceClassification ? "labels" : "vocabulary")}.", nameof(model));
 
         Tensor? sum = null;
-        if (_options.Alpha < 1) Add((DistillationLosses.Soft(scores, theirScores, _options.Temperature, _options.Divergence).sum() / normalizer) * (1 - _options.Alpha));
+        if (_options.Alpha < 1) Add((Soft(batch, scores, taught).sum() / normalizer) * (1 - _options.Alpha));
         if (own is not null) Add(Layers(batch, input, targets, normalizer, own, theirs!, maps));
         if (_options.Alpha > 0)
         {
@@ -115,36 +131,24 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
         void Add(Tensor part) => sum = sum is null ? part : sum + part;
     }
 
+    /// <summary>The loss of each row of scores.</summary>
+    private Tensor Soft(Batch batch, Tensor scores, Tensor[] taught) => batch.Values is null
+        ? DistillationLosses.Soft(scores, _lessons.Logs(taught, _options.Temperature), _options.Temperature, _options.Divergence)
+        : (DistillationLosses.Precise(scores) - _lessons.Mean(taught)).square();
+
     private Tensor Layers(Batch batch, ModelInput input, Tensor targets, double normalizer, ModelOutput own, ModelOutput theirs, HiddenMaps? maps)
     {
         Batch whole = batch.Whole ?? batch;
         double tokens = whole.AttentionMask?.Sum() ?? whole.Inputs.Length;
         Tensor present = input.AttentionMask ?? ones_like(input.Ids!);
         var main = new LayerStack("encoder", present, present.to(ScalarType.Float32) * (whole.ValidTargets / (tokens * normalizer)));
-        if (input.DecoderIds is null)
-            return main.Loss(_options, (own.HiddenStates, own.Attentions), (theirs.HiddenStates, theirs.Attentions), maps?.embedding, maps?.hidden)!;
+        if (input.DecoderIds is null) return main.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
         var decoder = new LayerStack("decoder", input.DecoderAttentionMask ?? ones_like(input.DecoderIds), targets.ne(CrossEntropy.Ignored).to(ScalarType.Float32) / normalizer);
-        return main.Loss(_options, (own.EncoderHiddenStates, own.EncoderAttentions), (theirs.EncoderHiddenStates, theirs.EncoderAttentions), maps?.encoder_embedding, maps?.encoder_hidden)!
-            + decoder.Loss(_options, (own.HiddenStates, own.Attentions), (theirs.HiddenStates, theirs.Attentions), maps?.embedding, maps?.hidden)!;
+        return main.Loss(_options, StackStates.OfEncoder(own), StackStates.OfEncoder(theirs), maps?.encoder_embedding, maps?.encoder_hidden)!
+            + decoder.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
     }
 
-    private (Tensor Scores, ModelOutput? Output) Taught(ModelInput input, Tensor targets, Tensor places)
-    {
-        using IDisposable mode = no_grad();
-        return Compute(_teacher, input, targets, places);
-    }
-
-    /// <summary>The scores at the positions with a target, (M, V), and all that the layers show where it is wanted.</summary>
-    private static (Tensor Scores, ModelOutput? Output) Compute(ITransformerModel model, ModelInput input, Tensor targets, Tensor places)
-    {
-        bool layers = input.WantHiddenStates || input.WantAttentions;
-        if (!layers && model is IMaskedLanguageModel masked and not ICausalLanguageModel) return (masked.Scores(input, targets), null);
-        ModelOutput output = model.Forward(input);
-        if (output.Logits.ndim != 3) throw new ArgumentException($"A {model.ModelType} model with the head {model.Head} does not score tokens; both models must.", nameof(model));
-        return (output.Logits.flatten(0, 1).index_select(0, places), layers ? output : null);
-    }
-
-    private static int? VocabularyOf(object model) => model switch { IMaskedLanguageModel masked => masked.VocabSize, ITokenPredictor predictor => predictor.VocabSize, _ => null };
+    private static int? VocabularyOf(ITransformerModel model) => model.Head == ModelHead.SequenceClassification ? null : model switch { IMaskedLanguageModel masked => masked.VocabSize, ITokenPredictor predictor => predictor.VocabSize, _ => null };
 
     private static ITransformerModel Transformer(TModel model) =>
         model as ITransformerModel ?? throw new ArgumentException($"A {model?.GetType().Name ?? "null"} shows neither scores nor layers; the student must be an {nameof(ITransformerModel)}.", nameof(model));

@@ -35,11 +35,17 @@ public sealed record DistillationOptions
     public double AttentionWeight { get; init; }
 
     /// <summary>
-    /// The weight of the last layer's attention as distributions: KL(teacher‖student), the mean over heads (Wang et al. 2020, "MiniLM", equation 6). Of MiniLM's relations it is the one
-    /// between queries and keys; that between values is not among what models show (<see cref="ModelOutput"/>). Both models must have as many heads.
+    /// The weight of the last layer's attention as distributions: KL(teacher‖student), the mean over heads (Wang et al. 2020, "MiniLM", equation 6). Both models must have as many heads.
     /// </summary>
     /// <value>The default is 0.</value>
     public double RelationWeight { get; init; }
+
+    /// <summary>
+    /// The weight of how like the values of the last layer's attention are, softmax(V·Vᵀ/√D): KL(teacher‖student), the mean over heads (MiniLM, equations 7 and 8). Both models must have as
+    /// many heads, whose widths may differ; MiniLM gives this and <see cref="RelationWeight"/> 1.
+    /// </summary>
+    /// <value>The default is 0.</value>
+    public double ValueRelationWeight { get; init; }
 
     /// <summary>The weight of the last hidden states' directions, 1 − cos (Sanh et al. 2019, "DistilBERT", section 3).</summary>
     /// <value>The default is 0.</value>
@@ -56,6 +62,10 @@ public sealed record DistillationOptions
 
     internal bool WantsAttentions => AttentionWeight > 0 || RelationWeight > 0;
 
+    internal bool WantsValues => ValueRelationWeight > 0;
+
+    internal bool WantsLayers => WantsHiddenStates || WantsAttentions || WantsValues;
+
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
     public void Validate()
@@ -64,7 +74,7 @@ public sealed record DistillationOptions
         rules.Positive((nameof(Temperature), Temperature));
         rules.Require(Alpha is >= 0 and <= 1, $"{nameof(Alpha)} ({Alpha}) must be from 0 to 1.");
         rules.Require(Enum.IsDefined(Divergence), $"{nameof(Divergence)} ({Divergence}) must be {string.Join(", ", Enum.GetNames<DistillationDivergence>())}.");
-        foreach (var (name, weight) in new[] { (nameof(HiddenWeight), HiddenWeight), (nameof(AttentionWeight), AttentionWeight), (nameof(RelationWeight), RelationWeight), (nameof(CosineWeight), CosineWeight) })
+        foreach (var (name, weight) in new[] { (nameof(HiddenWeight), HiddenWeight), (nameof(AttentionWeight), AttentionWeight), (nameof(RelationWeight), RelationWeight), (nameof(ValueRelationWeight), ValueRelationWeight), (nameof(CosineWeight), CosineWeight) })
             rules.Require(weight >= 0 && double.IsFinite(weight), $"{name} ({weight}) must be a number from 0.");
         rules.Finish();
     }

@@ -35,6 +35,15 @@ public sealed class LayerSelection
         return new($"the last {layers} layers", count => [.. Enumerable.Range(count - layers, layers)]);
     }
 
+    /// <summary>So many layers, evenly spread, the first among them and, of two or more, the last.</summary>
+    /// <param name="layers">How many.</param>
+    public static LayerSelection Spread(int layers)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(layers);
+        // More than there are would fall together; the last index then says what is missing.
+        return new($"{layers} layers", count => [.. Enumerable.Range(0, layers).Select(layer => layers > count ? layer : layers == 1 ? 0 : (int)((long)layer * (count - 1) / (layers - 1)))]);
+    }
+
     /// <summary>These layers.</summary>
     /// <param name="layers">Counted from 0, each larger than the one before.</param>
     /// <exception cref="ArgumentException">There is none, or they do not rise.</exception>

@@ -13,8 +13,7 @@ namespace PreTrain.Distillation;
 internal sealed record LayerStack(string What, Tensor Present, Tensor Weights)
 {
     /// <summary>The hidden states' and the attention's part of the loss, a 32-bit scalar; null for none.</summary>
-    internal Tensor? Loss(DistillationOptions options, (IReadOnlyList<Tensor>? Hidden, IReadOnlyList<Tensor>? Attentions) student,
-        (IReadOnlyList<Tensor>? Hidden, IReadOnlyList<Tensor>? Attentions) teacher, Projection? embeddingMap, Projection? hiddenMap)
+    internal Tensor? Loss(DistillationOptions options, StackStates student, StackStates teacher, Projection? embeddingMap, Projection? hiddenMap)
     {
         Tensor? sum = null;
         if (options.WantsHiddenStates)
@@ -35,13 +34,18 @@ internal sealed record LayerStack(string What, Tensor Present, Tensor Weights)
         if (options.WantsAttentions)
         {
             var (own, theirs) = (student.Attentions!, teacher.Attentions!);
-            if (own[0].size(1) != theirs[0].size(1))
-                throw new ArgumentException($"The student's {What} has {own[0].size(1)} heads and the teacher's {theirs[0].size(1)}; to compare attention they must have as many. Leave out the weights of attention and relation.");
+            RequireHeads(own[0], theirs[0]);
             IReadOnlyList<int> pairs = LayerPairs.Of(options.LayerMap, own.Count, theirs.Count);
             Tensor keys = Present.sum([1]), weights = Placed(own[0].size(2));   // (B), (B, L)
             for (int layer = 0; layer < pairs.Count && options.AttentionWeight > 0; layer++)
                 Add(options.AttentionWeight, DistillationLosses.Attention(own[layer], theirs[pairs[layer]], keys.clamp_min(1)), weights);
             if (options.RelationWeight > 0) Add(options.RelationWeight, DistillationLosses.Relation(own[^1], theirs[^1]), weights);
+        }
+        if (options.WantsValues)
+        {
+            var (own, theirs) = (student.Values![^1], teacher.Values![^1]);
+            RequireHeads(own, theirs);
+            Add(options.ValueRelationWeight, DistillationLosses.ValueRelation(own, theirs, IsRow(own.size(2))), Placed(own.size(2)));
         }
         return sum;
 
@@ -52,13 +56,21 @@ internal sealed record LayerStack(string What, Tensor Present, Tensor Weights)
         }
     }
 
-    /// <summary>The tokens' weights in the rows of attention: there the tokens of a sequence follow each other, and what is missing is behind them. (B, T) → (B, L)</summary>
+    private void RequireHeads(Tensor own, Tensor theirs)
+    {
+        if (own.size(1) != theirs.size(1))
+            throw new ArgumentException($"The student's {What} has {own.size(1)} heads and the teacher's {theirs.size(1)}; to compare attention they must have as many. Leave out the weights of attention and relations.");
+    }
+
+    /// <summary>The tokens' weights in the rows of attention. (B, T) → (B, L)</summary>
     private Tensor Placed(long longest)
     {
-        Tensor isPresent = Present.ne(0), columns = arange(longest, dtype: ScalarType.Int64, device: Present.device).unsqueeze(0);   // (B, T), (1, L)
-        Tensor isRow = columns.lt(isPresent.sum([1]).unsqueeze(1));   // (B, L)
-        return zeros(isRow.shape, dtype: Weights.dtype, device: Weights.device).masked_scatter(isRow, Weights.masked_select(isPresent));
+        Tensor isRow = IsRow(longest);
+        return zeros(isRow.shape, dtype: Weights.dtype, device: Weights.device).masked_scatter(isRow, Weights.masked_select(Present.ne(0)));
     }
+
+    /// <summary>Where attention has a token: there the tokens of a sequence follow each other, and what is missing is behind them. (B, L)</summary>
+    private Tensor IsRow(long longest) => arange(longest, dtype: ScalarType.Int64, device: Present.device).unsqueeze(0).lt(Present.ne(0).sum([1]).unsqueeze(1));
 
     private Tensor Mapped(Tensor own, Tensor theirs, Projection? map)
     {

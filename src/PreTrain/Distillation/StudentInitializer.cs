@@ -46,6 +46,19 @@ public static partial class StudentInitializer
         PretrainedFolder.Save(Module(teacher), rows.SelectMany(row => Places(rows, row, IsOfDecoder(row.Ours) ? keptByDecoder : kept)), config, folder, null);
     }
 
+    /// <summary>Creates a student of the teacher's family with sizes of its own. It begins with values that are drawn, since none of the teacher's would fit.</summary>
+    /// <param name="teacher">A model of any family but ViT and Marian.</param>
+    /// <param name="sizes">In what it differs from its teacher.</param>
+    /// <param name="generator">Where its initial values are drawn from.</param>
+    /// <returns>The student, on the CPU and with the teacher's head.</returns>
+    /// <exception cref="ArgumentException">The family has no such students, or the sizes do not fit together.</exception>
+    public static ITransformerModel Create(ITransformerModel teacher, StudentSizes sizes, Generator? generator = null)
+    {
+        ArgumentNullException.ThrowIfNull(teacher);
+        ArgumentNullException.ThrowIfNull(sizes);
+        return NewStudent.Create(teacher, sizes, generator);
+    }
+
     /// <summary>
     /// Writes a DistilBERT that has some layers of a BERT. It knows no segments: what BERT adds for the first is added to the positions. Its classifier of sequences begins with BERT's pooler.
     /// </summary>

@@ -38,4 +38,7 @@ public sealed record ModelInput
 
     /// <summary>Whether the attention weights of every layer are wanted.</summary>
     public bool WantAttentions { get; init; }
+
+    /// <summary>Whether the values that attention weighs are wanted of every layer.</summary>
+    public bool WantValues { get; init; }
 }

@@ -28,7 +28,10 @@ public sealed record ModelOutput
     /// <summary>Each layer's attention weights, (B, H, T, T); null unless asked for.</summary>
     public IReadOnlyList<Tensor>? Attentions { get; init; }
 
-    /// <summary>Each decoder layer's weights of the attention to the source, (B, H, T, S), of models with a source; null unless asked for. <see cref="HiddenStates"/> and <see cref="Attentions"/> are the decoder's there.</summary>
+    /// <summary>The values that each layer's attention weighs, (B, H, T, D), those of shared heads once for each that reads them; null unless asked for.</summary>
+    public IReadOnlyList<Tensor>? Values { get; init; }
+
+    /// <summary>Each decoder layer's weights of the attention to the source, (B, H, T, S), of models with a source; null unless asked for. <see cref="HiddenStates"/>, <see cref="Attentions"/> and <see cref="Values"/> are the decoder's there.</summary>
     public IReadOnlyList<Tensor>? CrossAttentions { get; init; }
 
     /// <summary>The encoder's embeddings and each of its layers' output, (B, S, C), of models with a decoder too; null unless asked for.</summary>
@@ -37,10 +40,13 @@ public sealed record ModelOutput
     /// <summary>Each encoder layer's attention weights, (B, H, S, S), of models with a decoder too; null unless asked for.</summary>
     public IReadOnlyList<Tensor>? EncoderAttentions { get; init; }
 
+    /// <summary>The values that each encoder layer's attention weighs, (B, H, S, D), of models with a decoder too; null unless asked for.</summary>
+    public IReadOnlyList<Tensor>? EncoderValues { get; init; }
+
     /// <summary>Moves all tensors out of a scope that is about to end.</summary>
     internal static ModelOutput Leave(DisposeScope scope, ModelOutput output)
     {
-        IEnumerable<IReadOnlyList<Tensor>?> lists = [output.HiddenStates, output.Attentions, output.CrossAttentions, output.EncoderHiddenStates, output.EncoderAttentions];
+        IEnumerable<IReadOnlyList<Tensor>?> lists = [output.HiddenStates, output.Attentions, output.CrossAttentions, output.EncoderHiddenStates, output.EncoderAttentions, output.Values, output.EncoderValues];
         foreach (Tensor? t in new[] { output.Logits, output.SecondLogits, output.Pooled, output.Mask, output.Loss }.Concat(lists.SelectMany(list => list ?? [])))
         {
             if (t is not null) scope.MoveToOuter(t);

@@ -30,7 +30,7 @@ public static class Attention
             && TensorMemory.HasKernelsFor(query) && key.dtype == query.dtype && value.dtype == query.dtype
             && !(query.dtype == ScalarType.BFloat16 && Processor.HasBFloat16Matrices && queries.IsFull && keys.IsFull);
         if (!kernel) return Composed(query, key, value, queries, keys, mask, options, scale);
-        return new(PackedAttention.apply(query.contiguous(), key.contiguous(), value.contiguous(), queries, keys, mask, options.HeadCount, options.KeyValueHeads, scale), null);
+        return new(PackedAttention.apply(query.contiguous(), key.contiguous(), value.contiguous(), queries, keys, mask, options.HeadCount, options.KeyValueHeads, scale), null, null);
     }
 
     private static void Check(Tensor query, Tensor key, Tensor value, PackedSequences queries, PackedSequences keys, AttentionOptions options)
@@ -72,7 +72,7 @@ public static class Attention
         weights = weights.to(query.dtype);
         Tensor kept = options.Dropout == 0 ? weights : nn.functional.dropout(weights, options.Dropout, training: true);
         Tensor rows = Gather(matmul(kept, v), queries);
-        return options.WantWeights ? new(scope.MoveToOuter(rows), scope.MoveToOuter(weights.alias())) : new(scope.MoveToOuter(rows), null);
+        return options.WantWeights ? new(scope.MoveToOuter(rows), scope.MoveToOuter(weights.alias()), scope.MoveToOuter(v.alias())) : new(scope.MoveToOuter(rows), null, null);
     }
 
     /// <summary>(N, H·D) → (B, H, T, D), zeros after a sequence's end.</summary>

@@ -24,7 +24,7 @@ public sealed record AttentionOptions
     /// <value>The default is null.</value>
     public Tensor? Bias { get; init; }
 
-    /// <summary>Whether the weights are wanted.</summary>
+    /// <summary>Whether the weights and the values are wanted.</summary>
     /// <value>The default is false.</value>
     public bool WantWeights { get; init; }
 

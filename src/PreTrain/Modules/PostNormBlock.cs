@@ -67,8 +67,8 @@ public sealed class PostNormBlock : nn.Module, IPrefixedBlock
             WantWeights = trace.WantsAttentions,
             Prefix = _prefix,
         };
-        var (attended, weights) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, mask, attention);
-        trace.Attention(weights);
+        var (attended, weights, values) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, mask, attention);
+        trace.Attention(weights, values);
         return scope.MoveToOuter(Finish(x, attended, dropout));
     }
 

@@ -59,11 +59,11 @@ public sealed class PostNormDecoderBlock : nn.Module
     {
         using DisposeScope scope = NewDisposeScope();
         var options = new AttentionOptions { HeadCount = _options.HeadCount, Dropout = training ? _options.AttentionDropout : 0, WantWeights = trace.WantsAttentions };
-        var (attended, weights) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, AttentionMask.Causal, options);
-        trace.Attention(weights);
+        var (attended, weights, own) = Attention.Apply(query.forward(x), key.forward(x), value.forward(x), sequences, sequences, AttentionMask.Causal, options);
+        trace.Attention(weights, own);
         x = attention_norm.JoinNormed(x, attended, attention_output, Dropout);
         var (keys, values) = Remember(source);
-        (attended, weights) = Attention.Apply(cross_query.forward(x), keys, values, sequences, sources, AttentionMask.None, options);
+        (attended, weights, _) = Attention.Apply(cross_query.forward(x), keys, values, sequences, sources, AttentionMask.None, options);
         trace.CrossAttention(weights);
         return scope.MoveToOuter(FeedForward(cross_norm.JoinNormed(x, attended, cross_output, Dropout)));
     }

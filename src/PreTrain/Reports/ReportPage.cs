@@ -35,12 +35,23 @@ internal static class ReportPage
         .bar{display:inline-block;height:.55rem;background:var(--a);border-radius:.2rem;vertical-align:middle}
         """;
 
-    internal static string Write(ReportContent content)
+    /// <summary>A page with the style of all reports.</summary>
+    /// <param name="title">Its title.</param>
+    /// <param name="body">Writes what it shows.</param>
+    internal static string Frame(string title, Action<StringBuilder> body)
     {
         var page = new StringBuilder();
         page.Append("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">");
         page.Append("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">");
-        page.Append($"<title>{Text(content.Title)}</title><style>{Style}</style></head><body><main>\n");
+        page.Append($"<title>{Text(title)}</title><style>{Style}</style></head><body><main>\n");
+        body(page);
+        return page.Append("</main></body></html>\n").ToString();
+    }
+
+    internal static string Write(ReportContent content) => Frame(content.Title, page => Write(page, content));
+
+    private static void Write(StringBuilder page, ReportContent content)
+    {
         page.Append(CultureInfo.InvariantCulture, $"<h1>{Text(content.Title)} <span class=\"status {content.Status}\">{content.Status}</span></h1>");
         page.Append(CultureInfo.InvariantCulture, $"<p class=\"soft\">Step {content.Step} of {content.Steps}, written {Text(content.Written)}</p>");
         page.Append(CultureInfo.InvariantCulture, $"<progress value=\"{content.Step}\" max=\"{content.Steps}\"></progress>\n");
@@ -57,7 +68,6 @@ internal static class ReportPage
             foreach (var (name, value) in ConfigurationRows.Of(configuration)) page.Append($"<tr><th>{Text(name)}</th><td class=\"w\">{Text(value)}</td></tr>");
             page.Append("</table></div>\n");
         }
-        return page.Append("</main></body></html>\n").ToString();
     }
 
     private static void Charts(StringBuilder page, RunSeries series)
@@ -111,6 +121,6 @@ internal static class ReportPage
     }
 
     /// <summary>Text as HTML holds it; what no page may hold, such as the character 0, is replaced.</summary>
-    private static string Text(string text) =>
+    internal static string Text(string text) =>
         WebUtility.HtmlEncode(string.Concat(text.Select(c => char.IsControl(c) && c is not ('\n' or '\t') ? '\uFFFD' : c)));
 }

@@ -85,11 +85,11 @@ internal sealed record CheckpointState
     };
 
     /// <summary>The entries in which two objects differ, as <c>name (checkpoint: x, now: y)</c>.</summary>
-    internal static List<string> Differences(JsonObject checkpoint, JsonObject now)
+    internal static List<string> Differences(JsonObject checkpoint, JsonObject now, string what = "checkpoint")
     {
         Dictionary<string, string> then = Flatten(checkpoint), current = Flatten(now);
         return [.. then.Keys.Union(current.Keys).Where(key => then.GetValueOrDefault(key, "missing") != current.GetValueOrDefault(key, "missing"))
-            .Select(key => $"{key} (checkpoint: {then.GetValueOrDefault(key, "missing")}, now: {current.GetValueOrDefault(key, "missing")})")];
+            .Select(key => $"{key} ({what}: {then.GetValueOrDefault(key, "missing")}, now: {current.GetValueOrDefault(key, "missing")})")];
     }
 
     internal void Save(string folder)

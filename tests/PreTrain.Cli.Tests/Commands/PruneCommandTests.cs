@@ -73,6 +73,35 @@ public class PruneCommandTests
         Assert.Equal(0, ToolRunner.Run("prune", "--model", folder["model"], "--output", folder["pruned"], "--sparsity", "0.1").ExitCode);   // a model may be replaced
     }
 
+    [Theory]
+    [InlineData(false, 8)]
+    [InlineData(true, 2)]
+    public void Prune_Scan_TellsTheLossOfEachPartAndWritesNothing(bool byLayer, int parts)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string data = folder.Write("text.txt", TinyModel.Text(4));
+        string[] options = ["prune", "--model", folder["model"], "--scan", "--data", data, "--sparsities", "0.01,0.9", .. byLayer ? new[] { "--by-layer" } : []];
+        byte[] before = File.ReadAllBytes(folder["model/model.safetensors"]);
+
+        JsonElement json = ToolRunner.Run([.. options, "--json"]).Json();
+        ToolResult text = ToolRunner.Run(options);
+
+        double whole = json.GetProperty("loss").GetDouble();
+        JsonElement[] scores = [.. json.GetProperty("parts").EnumerateArray()];
+        Assert.Equal(2 * parts, scores.Length);
+        Assert.Equal(byLayer ? "blocks.0" : "blocks.0.qkv", scores[0].GetProperty("part").GetString());
+        foreach (JsonElement[] pair in scores.Chunk(2))
+        {
+            Assert.Equal((0.01, 0.9), (pair[0].GetProperty("sparsity").GetDouble(), pair[1].GetProperty("sparsity").GetDouble()));
+            Assert.True(Math.Abs(pair[0].GetProperty("loss").GetDouble() - whole) < Math.Abs(pair[1].GetProperty("loss").GetDouble() - whole));
+        }
+        Assert.Contains("whole model", text.Output);
+        Assert.Equal(parts + 2, text.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        Assert.Equal(before, File.ReadAllBytes(folder["model/model.safetensors"]));
+        Assert.Equal(2, Directory.GetFileSystemEntries(folder.Path).Length);
+    }
+
     [Fact]
     public void Prune_WrongUsage_EndsWith2AndWritesNothing()
     {
@@ -94,6 +123,11 @@ public class PruneCommandTests
         Refused("--targets and --scope are of no effect", "--layers", "1", "--scope", "map");
         Refused("'nowhere' fits no linear map", "--sparsity", "0.5", "--targets", "nowhere");
         Refused("must be at least MinimumTokens (128)", "--method", "wanda", "--data", data);
+        Refused("--by-layer is of no effect without --scan", "--by-layer", "--layers", "1");
+        Refused("--scan and --output exclude each other", "--scan", "--data", data);
+        Said("--scan needs --data", "--model", folder["model"], "--scan");
+        Said("--sparsities (0.5,1) must be numbers above 0 and below 1", "--model", folder["model"], "--scan", "--data", data, "--sparsities", "0.5,1");
+        Said("--output is missing", "--model", folder["model"], "--sparsity", "0.5");
         Said("must be another folder", "--model", folder["model"], "--output", folder["model"], "--sparsity", "0.5");
         Said("exists and is not the folder of a model", "--model", folder["model"], "--output", folder["notes"], "--sparsity", "0.5");
         Said("needs the loss of a model that predicts tokens", "--model", folder["classifier"], "--output", folder["pruned"], "--layers", "1", "--importance", "taylor", "--data", data);

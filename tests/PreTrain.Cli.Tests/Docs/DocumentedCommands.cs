@@ -17,7 +17,7 @@ internal static class DocumentedCommands
         ["--batch"] = "2",
     };
 
-    private static readonly string[] s_trainings = [.. Cli.Commands.PretrainFamily.All.Select(family => family.Name), "vit", "finetune"];
+    private static readonly string[] s_trainings = [.. Cli.Commands.PretrainFamily.All.Select(family => family.Name), "vit", "finetune", "distill"];
 
     /// <summary>Runs all lines of the page's <c>sh</c> blocks that begin with the tool's name.</summary>
     /// <param name="page">The page's place in the repository.</param>

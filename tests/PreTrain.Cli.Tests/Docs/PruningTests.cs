@@ -19,7 +19,7 @@ public class PruningTests
         using var folder = new TemporaryFolder();
         folder.Write("text.txt", TinyModel.Text(300));
         IReadOnlyList<(string Command, ToolResult Result)> runs = DocumentedCommands.Run(Page, folder.Path, ("--data", "text.txt"));
-        Assert.Equal(5, runs.Count);
+        Assert.Equal(6, runs.Count);
         Assert.Equal(0.5, runs[3].Result.Json().GetProperty("sparsity").GetDouble());
     }
 

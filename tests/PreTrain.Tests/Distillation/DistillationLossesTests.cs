@@ -42,12 +42,13 @@ public sealed class DistillationLossesTests : IDisposable
     [InlineData(DistillationDivergence.ForwardKl, 1)]
     [InlineData(DistillationDivergence.ForwardKl, 3.5)]
     [InlineData(DistillationDivergence.ReverseKl, 2)]
+    [InlineData(DistillationDivergence.SymmetricKl, 1.3)]
     [InlineData(DistillationDivergence.JensenShannon, 0.7)]
     public void Soft_Scores_IsTheFormulaAndItsGradient(DistillationDivergence divergence, double temperature)
     {
         Tensor student = Leaf(Normal([5, 7], 1, 2), ScalarType.Float64), teacher = Normal([5, 7], 2, 2).to(ScalarType.Float64);
 
-        double[] actual = Doubles(DistillationLosses.Soft(student, teacher, temperature, divergence));
+        double[] actual = Doubles(DistillationLosses.Soft(student, DistillationLosses.Logs(teacher, temperature), temperature, divergence));
 
         double[] own = Doubles(student), theirs = Doubles(teacher);
         for (int row = 0; row < 5; row++)
@@ -57,11 +58,12 @@ public sealed class DistillationLossesTests : IDisposable
             {
                 DistillationDivergence.ForwardKl => Kl(p, q),
                 DistillationDivergence.ReverseKl => Kl(q, p),
+                DistillationDivergence.SymmetricKl => (Kl(p, q) + Kl(q, p)) / 2,
                 _ => (Kl(p, m) + Kl(q, m)) / 2,
             };
             Assert.Equal(temperature * temperature * expected, actual[row], 1e-12);
         }
-        AssertGradient(student, x => DistillationLosses.Soft(x, teacher, temperature, divergence));
+        AssertGradient(student, x => DistillationLosses.Soft(x, DistillationLosses.Logs(teacher, temperature), temperature, divergence));
     }
 
     [Fact]
@@ -136,5 +138,33 @@ public sealed class DistillationLossesTests : IDisposable
             }
         }
         AssertGradient(scores, x => DistillationLosses.Relation(Student(x), teacher));
+    }
+
+    [Fact]
+    public void ValueRelation_SequencesOfDifferentLengths_IsTheFormulaAndItsGradient()
+    {
+        Tensor student = Leaf(Normal([2, 3, 5, 4], 1), ScalarType.Float64), teacher = Normal([2, 3, 5, 7], 2).to(ScalarType.Float64);   // heads of other widths
+        Tensor isToken = tensor(new[] { true, true, true, true, true, true, true, true, false, false }, [2, 5]);
+
+        double[] actual = Doubles(DistillationLosses.ValueRelation(student, teacher, isToken));
+
+        for (int b = 0; b < 2; b++)
+        {
+            int length = b == 0 ? 5 : 3;
+            for (int t = 0; t < length; t++)
+            {
+                double sum = Enumerable.Range(0, 3).Sum(h => Kl(Alike(teacher, b, h, t, length), Alike(student, b, h, t, length)));
+                Assert.Equal(sum / 3, actual[b * 5 + t], 1e-12);
+            }
+        }
+        AssertGradient(student, x => DistillationLosses.ValueRelation(x, teacher, isToken) * isToken);
+
+        static double[] Alike(Tensor values, int b, int h, int t, int length)
+        {
+            double[] all = Doubles(values);
+            int width = (int)values.size(3);
+            double[] Of(int token) => all[(((b * 3 + h) * 5 + token) * width)..(((b * 3 + h) * 5 + token + 1) * width)];
+            return Softmax(Enumerable.Range(0, length).Select(s => Of(t).Zip(Of(s), (x, y) => x * y).Sum()), Math.Sqrt(width));
+        }
     }
 }

@@ -22,7 +22,7 @@ public sealed class DistillationTests : IDisposable
 {
     private const int VocabSize = 31;
     private static readonly BertConfig s_bert = new() { VocabSize = VocabSize, ContextLength = 13, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 23, Dropout = 0, AttentionDropout = 0, InitializerRange = 0.3 };
-    private static readonly DistillationOptions s_all = new() { Temperature = 1.7, Alpha = 0.3, HiddenWeight = 0.7, AttentionWeight = 1.3, RelationWeight = 0.6, CosineWeight = 0.9 };
+    private static readonly DistillationOptions s_all = new() { Temperature = 1.7, Alpha = 0.3, HiddenWeight = 0.7, AttentionWeight = 1.3, RelationWeight = 0.6, ValueRelationWeight = 0.8, CosineWeight = 0.9 };
 
     private readonly TemporaryFolder _folder = new();
     private readonly DisposeScope _scope = NewDisposeScope();
@@ -34,7 +34,7 @@ public sealed class DistillationTests : IDisposable
     }
 
     /// <summary>A loss by what the models themselves compute; batches come from the tests.</summary>
-    private sealed class Plain<TModel>(bool isTokenPrediction = true) : IObjective<TModel> where TModel : class
+    internal sealed class Plain<TModel>(bool isTokenPrediction = true) : IObjective<TModel> where TModel : class
     {
         public string Name => "plain";
 
@@ -60,7 +60,7 @@ public sealed class DistillationTests : IDisposable
     }
 
     /// <summary>Rows of different lengths, some of whose tokens have targets.</summary>
-    private static Batch Tokens(bool hasDecoder = false, int rows = 3)
+    internal static Batch Tokens(bool hasDecoder = false, int rows = 3)
     {
         const int Length = 7;
         int targets = hasDecoder ? 5 : Length;
@@ -77,7 +77,7 @@ public sealed class DistillationTests : IDisposable
         return batch with { ValidTargets = batch.Targets.LongCount(target => target != CrossEntropy.Ignored) };
     }
 
-    private static nn.Module Create(string family, ulong seed = 3, int layers = 2)
+    internal static nn.Module Create(string family, ulong seed = 3, int layers = 2)
     {
         using var generator = new Generator(seed);
         return family switch
@@ -127,7 +127,7 @@ public sealed class DistillationTests : IDisposable
             Assert.True(Loss(other, teacher, soft, batch, batch.ValidTargets) > 0.05);
         }
         Assert.Equal(0, Loss(student, teacher, s_all with { Alpha = 0 }, batch, batch.ValidTargets), 1e-5);
-        foreach (DistillationOptions one in new DistillationOptions[] { new() { HiddenWeight = 1 }, new() { AttentionWeight = 1 }, new() { RelationWeight = 1 }, new() { CosineWeight = 1 } })
+        foreach (DistillationOptions one in new DistillationOptions[] { new() { HiddenWeight = 1 }, new() { AttentionWeight = 1 }, new() { RelationWeight = 1 }, new() { ValueRelationWeight = 1 }, new() { CosineWeight = 1 } })
             Assert.True(Loss(other, teacher, one with { Alpha = 0 }, batch, batch.ValidTargets) > Loss(other, teacher, new() { Alpha = 0 }, batch, batch.ValidTargets) + 1e-4, $"{one}");
     }
 
@@ -157,7 +157,8 @@ public sealed class DistillationTests : IDisposable
 
         double actual = Loss(student, teacher, options, batch, 29);
 
-        ModelOutput own = student.Forward(input with { WantHiddenStates = true, WantAttentions = true }), theirs = teacher.Forward(input with { WantHiddenStates = true, WantAttentions = true });
+        input = input with { WantHiddenStates = true, WantAttentions = true, WantValues = true };
+        ModelOutput own = student.Forward(input), theirs = teacher.Forward(input);
         const int T = 7, C = 15, H = 3;
         double tokens = batch.AttentionMask!.Sum(), each = batch.ValidTargets / (tokens * 29), layers = 0, hard = 0, soft = 0;
         for (int i = 0; i < 3 * T; i++)
@@ -176,6 +177,7 @@ public sealed class DistillationTests : IDisposable
                     foreach (var (mine, followed) in new[] { (0, 2), (1, 3) })
                         layers += 1.3 * each * Doubles(own.Attentions![mine])[first..(first + length)].Zip(Doubles(theirs.Attentions![followed])[first..(first + length)], (x, y) => (x - y) * (x - y)).Sum() / (H * length);
                     layers += 0.6 * each * Doubles(theirs.Attentions![4])[first..(first + length)].Zip(Doubles(own.Attentions![1])[first..(first + length)], (p, q) => p * Math.Log(p / q)).Sum() / H;
+                    layers += 0.8 * each * Alike(theirs.Values![4], row, h, t, length).Zip(Alike(own.Values![1], row, h, t, length), (p, q) => p * Math.Log(p / q)).Sum() / H;
                 }
             }
             if (batch.Targets[i] == CrossEntropy.Ignored) continue;
@@ -185,6 +187,63 @@ public sealed class DistillationTests : IDisposable
             soft += 1.7 * 1.7 * Logs(theirScores, 1.7).Zip(Logs(mineScores, 1.7), (p, q) => Math.Exp(p) * (p - q)).Sum() / 29;
         }
         Assert.Equal(0.3 * hard + 0.7 * soft + layers, actual, 2e-5 * actual);
+
+        static double[] Alike(Tensor values, int row, int head, int token, int length)
+        {
+            double[] all = Doubles(values);
+            int width = (int)values.size(3);
+            double[] Of(int t) => all[(((row * H + head) * T + t) * width)..(((row * H + head) * T + t + 1) * width)];
+            double[] powers = [.. Enumerable.Range(0, length).Select(s => Math.Exp(Of(token).Zip(Of(s), (a, b) => a * b).Sum() / Math.Sqrt(width)))];
+            return [.. powers.Select(power => power / powers.Sum())];
+        }
+    }
+
+    [Theory]
+    [InlineData("bert")]
+    [InlineData("gpt")]
+    [InlineData("t5")]
+    [InlineData("bart")]
+    public void Loss_SeveralTeachers_IsOfTheWeightedMeanOfTheirProbabilities(string family)
+    {
+        using nn.Module student = Create(family), one = Create(family, 4, layers: 3), two = Create(family, 5);
+        Batch batch = Tokens(family is "t5" or "bart");
+        const double T = 1.7;
+        var objective = new Distillation<nn.Module>([new((ITransformerModel)one) { Weight = 3 }, new((ITransformerModel)two) { Weight = 1 }], new Plain<nn.Module>(), new() { Alpha = 0, Temperature = T });
+
+        double actual = objective.Loss(student, batch, 29).item<float>();
+
+        var (input, targets) = BatchTensors.Of(batch, CPU);
+        if (student is ISequenceToSequenceModel decoder) input = DecoderInputs.Of(input, targets, decoder.DecoderStartId, decoder.PaddingId);
+        double[][] Rows(nn.Module model) => [.. Doubles(((ITransformerModel)model).Forward(input).Logits.flatten(0, 1)).Chunk(VocabSize)];
+        double[] Softmax(double[] scores)
+        {
+            double[] powers = [.. scores.Select(score => Math.Exp(score / T))];
+            return [.. powers.Select(power => power / powers.Sum())];
+        }
+        double expected = 0;
+        var (own, first, second) = (Rows(student), Rows(one), Rows(two));
+        for (int i = 0; i < batch.Targets.Length; i++)
+        {
+            if (batch.Targets[i] == CrossEntropy.Ignored) continue;
+            double[] q = Softmax(own[i]), a = Softmax(first[i]), b = Softmax(second[i]);
+            for (int v = 0; v < VocabSize; v++)
+            {
+                double p = 0.75 * a[v] + 0.25 * b[v];
+                expected += T * T * p * Math.Log(p / q[v]) / 29;
+            }
+        }
+        Assert.Equal(expected, actual, 2e-5 * expected);
+    }
+
+    [Fact]
+    public void Constructor_TeachersThatDoNotGoTogether_SaysWhy()
+    {
+        using nn.Module one = Create("bert"), two = Create("bert", 4);
+        Distillation<nn.Module> Make(Teacher[] teachers, DistillationOptions? options = null) => new(teachers, new Plain<nn.Module>(), options);
+        Teacher first = new((ITransformerModel)one), second = new((ITransformerModel)two);
+        Assert.Contains("at least one teacher", Assert.Throws<ArgumentException>(() => Make([])).Message);
+        Assert.Contains("Weight (0) must be a positive number", Assert.Throws<ArgumentException>(() => Make([first, second with { Weight = 0 }])).Message);
+        Assert.Contains("one teacher only, and there are 2", Assert.Throws<ArgumentException>(() => Make([first, second], new() { ValueRelationWeight = 1 })).Message);
     }
 
     [Fact]
@@ -224,7 +283,7 @@ public sealed class DistillationTests : IDisposable
         using var narrow = new BertModel(s_bert with { EmbeddingDim = 12 });
         using var heads = new BertModel(s_bert with { HeadCount = 5 });
         using var words = new BertModel(s_bert with { VocabSize = 37 });
-        Assert.Contains("have 12 features and the teacher's 15", Assert.Throws<ArgumentException>(() => Loss(narrow, teacher, s_all with { AttentionWeight = 0, RelationWeight = 0 }, Tokens(), 19)).Message);
+        Assert.Contains("have 12 features and the teacher's 15", Assert.Throws<ArgumentException>(() => Loss(narrow, teacher, s_all with { AttentionWeight = 0, RelationWeight = 0, ValueRelationWeight = 0 }, Tokens(), 19)).Message);
         Assert.Contains("has 5 heads and the teacher's 3", Assert.Throws<ArgumentException>(() => Loss(heads, teacher, s_all, Tokens(), 19)).Message);
         Assert.Contains("scores 37 tokens and the teacher 31", Assert.Throws<ArgumentException>(() => Loss(words, teacher, new(), Tokens(), 19)).Message);
         Assert.Contains("names the layer 2; the teacher's are 0 to 1", Assert.Throws<ArgumentException>(() => Loss(teacher, teacher, s_all with { LayerMap = [0, 2] }, Tokens(), 19)).Message);
@@ -253,7 +312,7 @@ public sealed class DistillationTests : IDisposable
             return rows.Evaluation(student, 7).Average(batch =>
             {
                 Tensor ids = tensor(batch.Inputs, [batch.Rows, batch.Length]);
-                return DistillationLosses.Soft(student.Logits(ids), teacher.Logits(ids), 1, DistillationDivergence.ForwardKl).mean().item<float>();
+                return DistillationLosses.Soft(student.Logits(ids), DistillationLosses.Logs(teacher.Logits(ids), 1), 1, DistillationDivergence.ForwardKl).mean().item<float>();
             });
         }
         using GptModel untrained = Tiny.Model(config with { LayerCount = 1 }, 5);

@@ -151,4 +151,86 @@ public sealed class StudentInitializerTests : IDisposable
         Assert.Contains("has no head NextSentence", Fault(() => StudentInitializer.SaveDistilBert(sentences, student, LayerSelection.All)));
         Assert.False(Directory.Exists(student) && File.Exists(Path.Combine(student, "model.safetensors")));
     }
+
+    [Theory]
+    [InlineData("bert")]
+    [InlineData("distilbert")]
+    [InlineData("roberta")]
+    [InlineData("ernie")]
+    [InlineData("electra")]
+    [InlineData("gpt")]
+    [InlineData("llama")]
+    [InlineData("modernbert")]
+    [InlineData("t5")]
+    [InlineData("bart")]
+    public void Create_EveryFamily_HasItsOwnSizesAndAllElseOfTheTeacher(string family)
+    {
+        using ITransformerModel teacher = Create(family);
+        using var generator = new Generator(5);
+
+        using ITransformerModel student = StudentInitializer.Create(teacher, new() { LayerCount = 2, HeadCount = 2, EmbeddingDim = 8 }, generator);
+
+        Assert.Equal((teacher.GetType(), teacher.Head), (student.GetType(), student.Head));
+        Dictionary<string, Tensor> theirs = ((nn.Module)teacher).state_dict(), own = ((nn.Module)student).state_dict();
+        Assert.DoesNotContain(own.Keys, name => name.Contains("blocks.2.", StringComparison.Ordinal));
+        Assert.Equal(theirs.Keys.Where(name => !name.Contains("blocks.", StringComparison.Ordinal)).Order(), own.Keys.Where(name => !name.Contains("blocks.", StringComparison.Ordinal)).Order());
+        Assert.True(own.Values.Sum(t => t.numel()) < theirs.Values.Sum(t => t.numel()) / 2);
+        Assert.Equal(Logits(teacher).shape, Logits(student).shape);
+        student.SavePretrained(_folder.File("student"));
+        using ITransformerModel loaded = AutoModel.FromPretrained(_folder.File("student"));
+        Assert.Equal(Doubles(Logits(student)), Doubles(Logits(loaded)));
+    }
+
+    [Fact]
+    public void Create_SizesThatDoNotFit_SaysWhatIsWrong()
+    {
+        using ITransformerModel bert = Create("bert"), vit = Create("vit");
+        Assert.Contains("EmbeddingDim (16) must be divisible by HeadCount (3)", Assert.Throws<ArgumentException>(() => StudentInitializer.Create(bert, new() { EmbeddingDim = 16 })).Message);
+        Assert.Contains("no students of other sizes for a vit model", Assert.Throws<ArgumentException>(() => StudentInitializer.Create(vit, new() { LayerCount = 1 })).Message);
+    }
+
+    [Theory]
+    [InlineData(1, 12, new[] { 0 })]
+    [InlineData(3, 12, new[] { 0, 5, 11 })]
+    [InlineData(6, 12, new[] { 0, 2, 4, 6, 8, 11 })]
+    [InlineData(4, 4, new[] { 0, 1, 2, 3 })]
+    public void Spread_SomeLayers_KeepsTheFirstAndTheLast(int layers, int count, int[] expected)
+    {
+        Assert.Equal(expected, LayerSelection.Spread(layers).Choose(count));
+        Assert.Contains("does not have 13 layers; its layers are 0 to 11", Assert.Throws<ArgumentException>(() => LayerSelection.Spread(13).Choose(12)).Message);
+    }
+
+    [Theory]
+    [InlineData("bert", 3, 5)]
+    [InlineData("distilbert", 3, 5)]
+    [InlineData("roberta", 3, 5)]
+    [InlineData("ernie", 3, 5)]
+    [InlineData("electra", 3, 5)]
+    [InlineData("gpt", 3, 5)]
+    [InlineData("llama", 2, 6)]
+    [InlineData("modernbert", 2, 6)]
+    [InlineData("t5", 3, 4)]
+    [InlineData("bart", 3, 5)]
+    public void Forward_ValuesAreWanted_ShowsThoseOfEveryLayer(string family, int heads, int width)
+    {
+        using ITransformerModel model = Create(family);
+        ((nn.Module)model).eval();
+        Tensor ids = tensor(new long[] { 3, 14, 15, 9, 26, 5, 30, 8, 9, 7, 9, 3, 2, 2 }, [2, 7]), mask = tensor(new long[] { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0 }, [2, 7]);
+        ModelInput input = new() { Ids = ids, AttentionMask = mask, DecoderIds = model is ISequenceToSequenceModel ? ids.slice(1, 0, 4, 1) : null };
+
+        ModelOutput output = model.Forward(input with { WantValues = true });
+
+        bool hasDecoder = model is ISequenceToSequenceModel;
+        Assert.Null(output.Attentions);
+        Assert.Equal(5, output.Values!.Count);
+        Assert.All(output.Values, values => Assert.Equal([2L, heads, hasDecoder ? 4 : 7, width], values.shape));
+        Assert.All((hasDecoder ? output.EncoderValues : output.Values)!, values =>
+        {
+            Assert.Equal([2L, heads, 7, width], values.shape);
+            Assert.Equal(0, values[1].narrow(1, 4, 3).abs().max().item<float>());   // there is no token
+            Assert.True(values[1].narrow(1, 0, 4).abs().max().item<float>() > 0);
+        });
+        double[] expected = Doubles(model.Forward(input).Logits), actual = Doubles(output.Logits);
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-5);
+    }
 }

@@ -34,6 +34,7 @@ public sealed class FloorsTests
         ["Distillation"] = ["Training"],
         ["Pruning"] = ["Training"],
         ["Quantization"] = ["Training"],
+        ["Compression"] = ["Distillation", "Pruning", "Quantization", "Reports"],
     };
 
     [Fact]

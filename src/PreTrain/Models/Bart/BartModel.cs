@@ -130,7 +130,7 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        LayerTrace read = new(input.WantHiddenStates, input.WantAttentions), written = new(input.WantHiddenStates, input.WantAttentions);
+        LayerTrace read = new(input.WantHiddenStates, input.WantAttentions, input.WantValues), written = new(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         Tensor logits;
         if (Head == ModelHead.SequenceToSequence)
         {
@@ -146,9 +146,11 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
             Logits = logits,
             HiddenStates = written.HiddenStates,
             Attentions = written.Attentions,
+            Values = written.Values,
             CrossAttentions = written.CrossAttentions,
             EncoderHiddenStates = read.HiddenStates,
             EncoderAttentions = read.Attentions,
+            EncoderValues = read.Values,
         });
     }
 

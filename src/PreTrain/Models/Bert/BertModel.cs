@@ -121,7 +121,7 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames, IVi
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Encode(input, trace);
         Tensor? pooled = pooler is null ? null : tanh(pooler.forward(rows.index_select(0, sequences.FirstRows(rows.device))));   // (B, C)
         Tensor logits = Head switch
@@ -134,7 +134,7 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames, IVi
             _ => Tokens(rows),                                                                                          // (B, T, C)
         };
         Tensor? second = Head == ModelHead.PreTraining ? next_sentence!.forward(pooled!) : null;
-        return ModelOutput.Leave(scope, new() { Logits = logits, SecondLogits = second, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+        return ModelOutput.Leave(scope, new() { Logits = logits, SecondLogits = second, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });
 
         Tensor Tokens(Tensor all) => VirtualTokens.Drop(encoder.Prompt, sequences.Unpack(all));
     }

@@ -106,7 +106,7 @@ public sealed class DistilBertModel : nn.Module, IMaskedLanguageModel, IWeightNa
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Encode(input, trace);
         Tensor logits = Head switch
         {
@@ -116,7 +116,7 @@ public sealed class DistilBertModel : nn.Module, IMaskedLanguageModel, IWeightNa
             ModelHead.QuestionAnswering => sequences.Unpack(classifier!.forward(Drop(rows, Config.AnswerDropout))),                // (B, T, 2): start, end
             _ => sequences.Unpack(rows),                                                                                            // (B, T, C)
         };
-        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });
     }
 
     /// <inheritdoc/>

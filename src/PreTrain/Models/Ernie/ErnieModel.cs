@@ -107,7 +107,7 @@ public sealed class ErnieModel : nn.Module, ISentencePairModel, IWeightNames
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Encode(input, trace);
         Tensor? pooled = pooler is null ? null : tanh(pooler.forward(rows.index_select(0, sequences.FirstRows(rows.device))));   // (B, C)
         Tensor logits = Head switch
@@ -120,7 +120,7 @@ public sealed class ErnieModel : nn.Module, ISentencePairModel, IWeightNames
             _ => sequences.Unpack(rows),                                                                                          // (B, T, C)
         };
         Tensor? second = Head == ModelHead.PreTraining ? next_sentence!.forward(pooled!) : null;
-        return ModelOutput.Leave(scope, new() { Logits = logits, SecondLogits = second, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+        return ModelOutput.Leave(scope, new() { Logits = logits, SecondLogits = second, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });
     }
 
     /// <inheritdoc/>

@@ -83,8 +83,8 @@ internal sealed class GptBlock : nn.Module, IPrefixedBlock
     {
         Tensor[] parts = projected.chunk(3, dim: 1);   // (N, C) each
         var options = new AttentionOptions { HeadCount = _heads, Dropout = Dropout, WantWeights = trace.WantsAttentions, Prefix = Prefix };
-        var (attended, weights) = Attention.Apply(parts[0], parts[1], parts[2], sequences, sequences, mask, options);
-        trace.Attention(weights);
+        var (attended, weights, values) = Attention.Apply(parts[0], parts[1], parts[2], sequences, sequences, mask, options);
+        trace.Attention(weights, values);
         return attended;
     }
 
@@ -216,7 +216,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Hidden(input, trace);
         Tensor logits = Head switch
         {
@@ -224,7 +224,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
             ModelHead.SequenceClassification => classifier!.forward(rows.index_select(0, sequences.LastRows(rows.device))),       // (B, labels)
             _ => VirtualTokens.Drop(_prompt, sequences.Unpack(rows)),                                                                                          // (B, T, C)
         };
-        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });
     }
 
     /// <summary>The logits of every position.</summary>

@@ -47,7 +47,7 @@ internal sealed class LlamaBlock : nn.Module, IPrefixedBlock
     {
         using DisposeScope scope = NewDisposeScope();
         var (q, k, v) = Project(attention_norm.forward(x), positions, rotary);
-        var (attended, weights) = Attention.Apply(q, k, v, sequences, sequences, mask, new AttentionOptions
+        var (attended, weights, values) = Attention.Apply(q, k, v, sequences, sequences, mask, new AttentionOptions
         {
             HeadCount = _config.HeadCount,
             KeyValueHeadCount = _config.SharedHeadCount,
@@ -55,7 +55,7 @@ internal sealed class LlamaBlock : nn.Module, IPrefixedBlock
             WantWeights = trace.WantsAttentions,
             Prefix = Prefix,
         });
-        trace.Attention(weights);
+        trace.Attention(weights, values);
         return scope.MoveToOuter(FeedForward(x, attended));
     }
 

@@ -135,7 +135,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Decode(input, trace);
         Tensor logits = Head switch
         {
@@ -143,7 +143,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
             ModelHead.SequenceClassification => head!.forward(rows.index_select(0, sequences.LastRows(rows.device))),             // (B, labels)
             _ => VirtualTokens.Drop(_prompt, sequences.Unpack(rows)),                                                                                          // (B, T, C)
         };
-        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });
     }
 
     /// <inheritdoc/>

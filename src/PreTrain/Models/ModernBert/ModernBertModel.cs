@@ -40,9 +40,9 @@ internal sealed class ModernBertBlock : nn.Module
         double dropout = training ? _config.AttentionDropout : 0;
         Tensor[] parts = qkv.forward(attention_norm is null ? x : attention_norm.forward(x)).chunk(3, -1);   // (N, C) each
         int highest = _config.ContextLength - 1;
-        var (attended, weights) = Attention.Apply(rotary.Apply(parts[0], positions, highest), rotary.Apply(parts[1], positions, highest), parts[2], sequences, sequences, mask,
+        var (attended, weights, values) = Attention.Apply(rotary.Apply(parts[0], positions, highest), rotary.Apply(parts[1], positions, highest), parts[2], sequences, sequences, mask,
             new AttentionOptions { HeadCount = _config.HeadCount, Dropout = dropout, WantWeights = trace.WantsAttentions });
-        trace.Attention(weights);
+        trace.Attention(weights, values);
         x += Drop(attention_output.forward(attended), dropout);
         Tensor inner = GatedActivation.ApplyHalves(Activation.Gelu, feed_forward_input.forward(feed_forward_norm.forward(x)));   // (N, inner)
         return scope.MoveToOuter(x + feed_forward_output.forward(Drop(inner, training ? _config.FeedForwardDropout : 0)));
@@ -157,7 +157,7 @@ public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel, IWeightNa
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Encode(input, trace);
         Tensor logits = Head switch
         {
@@ -167,7 +167,7 @@ public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel, IWeightNa
                 sequences.Unpack(classifier!.forward(Drop(Transform(rows)))),                                          // (B, T, labels); of answers start and end
             _ => sequences.Unpack(rows),                                                                               // (B, T, C)
         };
-        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+        return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });
     }
 
     /// <inheritdoc/>

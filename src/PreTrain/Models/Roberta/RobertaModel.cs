@@ -108,7 +108,7 @@ public sealed class RobertaModel : nn.Module, IMaskedLanguageModel, IWeightNames
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Encode(input, trace);
         Tensor first = rows.index_select(0, sequences.FirstRows(rows.device));   // (B, C)
         Tensor? pooled = pooler is null ? null : tanh(pooler.forward(first));
@@ -120,7 +120,7 @@ public sealed class RobertaModel : nn.Module, IMaskedLanguageModel, IWeightNames
             ModelHead.QuestionAnswering => sequences.Unpack(classifier!.forward(rows)),            // (B, T, 2): start, end
             _ => sequences.Unpack(rows),                                                            // (B, T, C)
         };
-        return ModelOutput.Leave(scope, new() { Logits = logits, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+        return ModelOutput.Leave(scope, new() { Logits = logits, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });
     }
 
     /// <inheritdoc/>

@@ -44,13 +44,13 @@ internal sealed class T5Block : nn.Module
         // No scale: the initial queries are smaller instead.
         var options = new AttentionOptions { HeadCount = _config.HeadCount, Scale = 1, Dropout = training ? _config.Dropout : 0, WantWeights = trace.WantsAttentions };
         Tensor normed = attention_norm.forward(x);
-        var (attended, weights) = Attention.Apply(query.forward(normed), key.forward(normed), value.forward(normed), sequences, sequences, _mask, options with { Bias = bias });
-        trace.Attention(weights);
+        var (attended, weights, own) = Attention.Apply(query.forward(normed), key.forward(normed), value.forward(normed), sequences, sequences, _mask, options with { Bias = bias });
+        trace.Attention(weights, own);
         x += Drop(attention_output.forward(attended));
         if (source is not null)
         {
             var (keys, values) = Remember(source);
-            (attended, weights) = Attention.Apply(cross_query!.forward(cross_norm!.forward(x)), keys, values, sequences, sources!, AttentionMask.None, options);
+            (attended, weights, _) = Attention.Apply(cross_query!.forward(cross_norm!.forward(x)), keys, values, sequences, sources!, AttentionMask.None, options);
             trace.CrossAttention(weights);
             x += Drop(cross_output!.forward(attended));
         }

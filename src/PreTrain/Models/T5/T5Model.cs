@@ -134,11 +134,11 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        LayerTrace read = new(input.WantHiddenStates, input.WantAttentions), written = new(input.WantHiddenStates, input.WantAttentions);
+        LayerTrace read = new(input.WantHiddenStates, input.WantAttentions, input.WantValues), written = new(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         if (Head == ModelHead.None)
         {
             var (states, sources) = Encode(InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false), input, read);
-            return ModelOutput.Leave(scope, new() { Logits = sources.Unpack(states), HiddenStates = read.HiddenStates, Attentions = read.Attentions });   // (B, S, C)
+            return ModelOutput.Leave(scope, new() { Logits = sources.Unpack(states), HiddenStates = read.HiddenStates, Attentions = read.Attentions, Values = read.Values });   // (B, S, C)
         }
         var (rows, sequences) = Decode(input, read, written);
         return ModelOutput.Leave(scope, new()
@@ -146,9 +146,11 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
             Logits = sequences.Unpack(Scores(rows)),   // (B, U, V)
             HiddenStates = written.HiddenStates,
             Attentions = written.Attentions,
+            Values = written.Values,
             CrossAttentions = written.CrossAttentions,
             EncoderHiddenStates = read.HiddenStates,
             EncoderAttentions = read.Attentions,
+            EncoderValues = read.Values,
         });
     }
 

@@ -117,16 +117,18 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        LayerTrace read = new(input.WantHiddenStates, input.WantAttentions), written = new(input.WantHiddenStates, input.WantAttentions);
+        LayerTrace read = new(input.WantHiddenStates, input.WantAttentions, input.WantValues), written = new(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Decode(input, read, written);
         return ModelOutput.Leave(scope, new()
         {
             Logits = sequences.Unpack(token_head.Forward(rows)),   // (B, U, V)
             HiddenStates = written.HiddenStates,
             Attentions = written.Attentions,
+            Values = written.Values,
             CrossAttentions = written.CrossAttentions,
             EncoderHiddenStates = read.HiddenStates,
             EncoderAttentions = read.Attentions,
+            EncoderValues = read.Values,
         });
     }
 

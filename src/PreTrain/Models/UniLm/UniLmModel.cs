@@ -97,9 +97,9 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Encode(input, trace);
-        return ModelOutput.Leave(scope, new() { Logits = sequences.Unpack(Predict(rows)), HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });   // (B, T, V)
+        return ModelOutput.Leave(scope, new() { Logits = sequences.Unpack(Predict(rows)), HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });   // (B, T, V)
     }
 
     /// <inheritdoc cref="IMaskedLanguageModel.Loss"/>

@@ -46,8 +46,8 @@ internal sealed class VitBlock : nn.Module
             Dropout = training ? _options.Config.AttentionDropout : 0,
             WantWeights = trace.WantsAttentions,
         };
-        var (attended, weights) = Attention.Apply(query.forward(normed), key.forward(normed), value.forward(normed), sequences, sequences, AttentionMask.None, attention);
-        trace.Attention(weights);
+        var (attended, weights, values) = Attention.Apply(query.forward(normed), key.forward(normed), value.forward(normed), sequences, sequences, AttentionMask.None, attention);
+        trace.Attention(weights, values);
         (Tensor? sum, normed) = Join(feed_forward_norm, x, attended, attention_output, sequences, wantsSum: true);
         Tensor inner = Activations.Apply(_options.Config.Activation, feed_forward_input.Product(normed), feed_forward_input.bias);   // (N, inner)
         (sum, normed) = Join(next, sum!, inner, feed_forward_output, sequences, wantsSum);

@@ -128,7 +128,7 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         Tensor patches = Patches(VitInput.Pixels(input, Config, ModelType, Head));   // (B, P, channels·pixels)
         if (Head == ModelHead.MaskedAutoencoder) return ModelOutput.Leave(scope, Reconstruct(patches, input.MaskNoise, trace));
         long batch = patches.size(0);
@@ -138,7 +138,7 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
         Tensor first = rows.index_select(0, sequences.FirstRows(rows.device));                          // (B, C)
         Tensor? pooled = pooler is null ? null : tanh(pooler.forward(first));                           // (B, C)
         Tensor logits = classifier is null ? sequences.Unpack(rows) : classifier.forward(first);        // (B, 1 + P, C) or (B, labels)
-        return ModelOutput.Leave(scope, new() { Logits = logits, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions });
+        return ModelOutput.Leave(scope, new() { Logits = logits, Pooled = pooled, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });
     }
 
     /// <summary>(B, patches, C) → the last hidden states of the class tokens and patches, normalized, (N, C).</summary>
@@ -179,6 +179,7 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
             Loss = ReconstructionLoss(logits, patches, mask),
             HiddenStates = trace.HiddenStates,
             Attentions = trace.Attentions,
+            Values = trace.Values,
         };
     }
 

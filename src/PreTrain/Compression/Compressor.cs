@@ -1,0 +1,229 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using PreTrain.Checkpoints;
+using PreTrain.Data;
+using PreTrain.Data.Masking;
+using PreTrain.Distillation;
+using PreTrain.Models;
+using PreTrain.Objectives;
+using PreTrain.Pruning;
+using PreTrain.Quantization;
+using PreTrain.Tokenization;
+using PreTrain.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Compression;
+
+/// <summary>
+/// Carries a recipe out: prunes, distils and quantizes a model that predicts tokens, stage by stage on the processor, and measures it behind each. The folder of each stage is kept, an ordinary one
+/// of Hugging Face; a call that is repeated after it was cut off goes on behind the last stage that is finished, and within a training at its last checkpoint.
+/// </summary>
+public sealed class Compressor
+{
+    private readonly string _model;
+    private readonly CompressionRecipe _recipe;
+    private readonly TextTokenizer _tokenizer;
+    private readonly CompressionOptions _options;
+    private readonly ILogger _log;
+    private readonly StageFolder _folder;
+    private readonly IObjective<ITransformerModel> _objective;
+    private readonly StageData _data;
+    private readonly CancellationToken _cancellation;
+
+    private Compressor(string modelFolder, ITransformerModel model, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options, CancellationToken cancellationToken)
+    {
+        (_model, _recipe, _tokenizer, _options, _cancellation) = (modelFolder, recipe, tokenizer, options, cancellationToken);
+        _log = options.Logger ?? NullLogger.Instance;
+        _folder = new StageFolder(Path.GetFullPath(options.Output));
+        _objective = AutoObjective.Create(model, tokens, tokenizer, new()
+        {
+            ValidationFraction = recipe.ValidationFraction,
+            ContextLength = recipe.ContextLength,
+            Masking = recipe.MaskRate is { } rate ? new MaskingOptions { Rate = rate } : null,
+        });
+        _data = new StageData(_objective, recipe, model, options.Seed, cancellationToken);
+    }
+
+    /// <summary>Carries a recipe out.</summary>
+    /// <param name="modelFolder">The model, a Hugging Face folder; it stays as it is, and is the teacher of trainings.</param>
+    /// <param name="recipe">The stages.</param>
+    /// <param name="tokens">The text to train on and to measure with; it stays the caller's to dispose.</param>
+    /// <param name="tokenizer">The tokenizer that made them; it is saved with each model.</param>
+    /// <param name="options">Where to, and what happens around.</param>
+    /// <param name="cancellationToken">Ends a training with a checkpoint, and everything else at the end of a stage.</param>
+    /// <returns>What each stage came to.</returns>
+    /// <exception cref="ArgumentException">The recipe, an option, the model or the text does not fit, or the folder holds the stages of something else. Where that can be told before, nothing is done.</exception>
+    /// <exception cref="CheckpointException">The model or a stage cannot be read.</exception>
+    /// <exception cref="CorpusException">The text is too short.</exception>
+    public static CompressionResult Run(string modelFolder, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(tokens);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(options);
+        recipe.Validate();
+        options.Validate();
+        using ITransformerModel model = Load(modelFolder, null);
+        Require(model, recipe);
+        var compressor = new Compressor(modelFolder, model, recipe, tokens, tokenizer, options, cancellationToken);
+        compressor._folder.Prepare(compressor.Describe(model), options.Overwrite);
+        return compressor.Run(model);
+    }
+
+    /// <summary>Tells what is wrong with model, recipe and folder before a text is read.</summary>
+    /// <param name="modelFolder">The model, a Hugging Face folder.</param>
+    /// <param name="recipe">The stages.</param>
+    /// <param name="options">Where to.</param>
+    /// <exception cref="ArgumentException">The recipe, an option or the model does not fit, or the folder holds something else than the stages of a recipe.</exception>
+    /// <exception cref="CheckpointException">The model cannot be read.</exception>
+    public static void Check(string modelFolder, CompressionRecipe recipe, CompressionOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(options);
+        recipe.Validate();
+        options.Validate();
+        new StageFolder(Path.GetFullPath(options.Output)).Check();
+        using ITransformerModel model = Load(modelFolder, null);
+        Require(model, recipe);
+    }
+
+    private JsonObject Describe(ITransformerModel model) => new()
+    {
+        ["recipe"] = _recipe.ToJson(),
+        ["model"] = new JsonObject { ["config"] = model.ToConfigJson(), ["sha256"] = WeightsFingerprint.Of(model) },
+        ["data"] = _objective.Describe(),
+        ["seed"] = _options.Seed,
+    };
+
+    private CompressionResult Run(ITransformerModel original)
+    {
+        var steps = new List<CompressionStep>();
+        string folder = _folder.Of(0, "original");
+        steps.Add(StageFolder.Finished(folder, _model) ?? Measured(folder, Stopwatch.StartNew(), _data.Measure("original", _model, original, null, _options.TimingRounds)));
+        WritePage(steps);
+        for (int i = 0; i < _recipe.Stages.Count; i++)
+        {
+            if (_cancellation.IsCancellationRequested) return Result(steps, interrupted: true);
+            CompressionStage stage = _recipe.Stages[i];
+            folder = _folder.Of(i + 1, stage.Name);
+            if (StageFolder.Finished(folder, StageFolder.ModelOf(folder)) is { } finished)
+            {
+                _log.LogInformation("Stage {Number}, {Stage}, is finished already.", i + 1, stage.Name);
+                steps.Add(finished);
+                continue;
+            }
+            _log.LogInformation("Stage {Number} of {Count}: {Stage}.", i + 1, _recipe.Stages.Count, stage.Name);
+            var clock = Stopwatch.StartNew();
+            if (!Make(stage, steps[^1].ModelFolder, folder, original)) return Result(steps, interrupted: true);
+            string made = StageFolder.ModelOf(folder);
+            using (ITransformerModel model = Load(made, original.Head)) steps.Add(Measured(folder, clock, _data.Measure(stage.Name, made, model, steps[^1], _options.TimingRounds)));
+            WritePage(steps);
+        }
+        return Result(steps, interrupted: false);
+    }
+
+    /// <summary>Makes the model of a stage from that of the stage before.</summary>
+    /// <returns>Whether it was not interrupted.</returns>
+    private bool Make(CompressionStage stage, string from, string folder, ITransformerModel original)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using ITransformerModel model = Load(from, original.Head);
+        switch (stage)
+        {
+            case PruneStage prune:
+                Prune(prune, model, folder);
+                return true;
+            case QuantizeStage quantize:
+                if (quantize.Gptq is null) Quantizer.Quantize(model, quantize.Quantization);
+                else Quantizer.QuantizeGptq(model, quantize.Quantization, _data.Calibration(model).Inputs, quantize.Gptq);
+                Save(model, folder);
+                return true;
+            default:
+                return Train((DistillStage)stage, model, folder, original);
+        }
+    }
+
+    private void Prune(PruneStage stage, ITransformerModel model, string folder)
+    {
+        using StructuredPruningResult? smaller = stage.Units is not { } units ? null
+            : _data.Calibration(model) is var (inputs, loss) ? StructuredPruner.Prune(model, units, units.NeedsCalibration ? inputs : null, loss) : null;
+        ITransformerModel rest = smaller?.Model ?? model;
+        if (stage.Weights is { } weights) Pruner.Prune(rest, weights, weights.NeedsCalibration ? _data.Calibration(rest).Inputs : null);
+        Save(rest, folder);
+    }
+
+    private bool Train(DistillStage stage, ITransformerModel student, string folder, ITransformerModel original)
+    {
+        using SparsityMasks? masks = SparsityReport.Of(student).Zeros > 0 ? new SparsityMasks(student) : null;
+        var options = new TrainingOptions
+        {
+            Output = folder,
+            Resume = Directory.Exists(Path.Combine(folder, RunFolder.CheckpointsName)),
+            Steps = stage.Steps,
+            BatchSize = stage.BatchSize,
+            LearningRate = stage.LearningRate,
+            Precision = stage.Precision,
+            Seed = _options.Seed,
+            CheckpointEvery = _options.CheckpointEvery,
+            EvaluateEvery = 0,
+            Tokenizer = _tokenizer,
+            Logger = _options.Logger,
+            Callbacks = masks is null ? _options.Callbacks : [masks, .. _options.Callbacks],
+        };
+        IObjective<ITransformerModel> goal = stage.NeedsTeacher ? new Distillation<ITransformerModel>(original, _objective, stage.Teaching) : _objective;
+        return !new Trainer(options).Run(student, goal, _cancellation).Interrupted;
+    }
+
+    private void Save(ITransformerModel model, string folder) => AtomicFolder.Write(folder, beside =>
+    {
+        model.SavePretrained(beside);
+        _tokenizer.Save(beside);
+    });
+
+    private static CompressionStep Measured(string folder, Stopwatch clock, CompressionStep step)
+    {
+        step = step with { Seconds = clock.Elapsed.TotalSeconds };
+        StageFolder.Finish(folder, step);
+        return step;
+    }
+
+    private void WritePage(List<CompressionStep> steps)
+    {
+        string output = Path.GetFullPath(_options.Output);
+        AtomicFile.WriteAllText(Path.Combine(output, CompressionPage.FileName), CompressionPage.Write(Path.GetFileName(Path.TrimEndingDirectorySeparator(output)), _recipe, steps));
+    }
+
+    private CompressionResult Result(List<CompressionStep> steps, bool interrupted)
+    {
+        WritePage(steps);
+        return new() { Steps = steps, Output = Path.GetFullPath(_options.Output), Interrupted = interrupted };
+    }
+
+    /// <summary>A model for evaluation, with the head that it was saved with, or of a pre-training that for hidden tokens.</summary>
+    private static ITransformerModel Load(string folder, ModelHead? head)
+    {
+        ITransformerModel model = AutoModel.FromPretrained(folder, head);
+        if (model.Head == ModelHead.PreTraining)
+        {
+            model.Dispose();
+            model = AutoModel.FromPretrained(folder, ModelHead.MaskedLanguageModel);
+        }
+        ((nn.Module)model).eval();
+        return model;
+    }
+
+    /// <summary>What a model does not allow is told before anything is done.</summary>
+    private static void Require(ITransformerModel model, CompressionRecipe recipe)
+    {
+        if (((nn.Module)model).modules().Any(module => module is Modules.Quantized.QuantizedProjection)) throw new ArgumentException("The model is quantized, and can be neither pruned nor trained. Begin with the model that it was made from.");
+        string objective = AutoObjective.NameFor(model);
+        if (objective == "causal-lm" && recipe.ContextLength is { } context) throw new ArgumentException($"{nameof(recipe.ContextLength)} ({context}) is not for a {model.ModelType} model, whose rows are as long as its context.");
+        if (recipe.Stages.Any(stage => stage is PruneStage { Units: not null })) PruningSite.Of(model);
+        foreach (PruneStage stage in recipe.Stages.OfType<PruneStage>().Where(stage => stage.Weights is not null)) PruningMasks.Require(LinearMaps.SelectPlain(model, stage.Weights!.Targets), stage.Weights);
+    }
+}

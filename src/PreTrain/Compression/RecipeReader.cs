@@ -1,0 +1,155 @@
+using System.Text.Json;
+using PreTrain.Distillation;
+using PreTrain.Pruning;
+using PreTrain.Quantization;
+
+namespace PreTrain.Compression;
+
+/// <summary>Reads a recipe's JSON. Keys are the tool's options without their dashes; whatever is wrong is told together.</summary>
+internal static class RecipeReader
+{
+    private static readonly string[] s_units = ["heads", "neurons", "layers", "decoder-layers", "importance"], s_weights = ["method", "sparsity", "pattern", "scope", "targets"], s_stages = ["prune", "distill", "quantize"];
+
+    internal static CompressionRecipe Read(string text)
+    {
+        JsonElement root;
+        try
+        {
+            root = JsonDocument.Parse(text, new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }).RootElement;
+        }
+        catch (JsonException e)
+        {
+            throw new ArgumentException($"The recipe is no JSON: {e.Message}", e);
+        }
+        if (root.ValueKind != JsonValueKind.Object) throw new ArgumentException("The recipe must be an object with a list of stages.");
+        var faults = new List<string>();
+        var recipe = new RecipeObject("The recipe", root, faults);
+        CompressionRecipe usual = new() { Stages = [] };
+        IReadOnlyList<JsonElement> objects = recipe.Objects("stages");
+        var stages = new List<CompressionStage>();
+        for (int i = 0; i < objects.Count; i++)
+        {
+            if (Stage(i + 1, objects[i], faults) is { } stage) stages.Add(stage);
+        }
+        CompressionRecipe read = usual with
+        {
+            Stages = stages,
+            Samples = recipe.Whole("samples") ?? usual.Samples,
+            ContextLength = recipe.Whole("context"),
+            MaskRate = recipe.Number("mask-rate"),
+            ValidationFraction = recipe.Number("validation-fraction") ?? usual.ValidationFraction,
+            EvaluationBatches = recipe.Whole("evaluation-batches") ?? usual.EvaluationBatches,
+            BatchSize = recipe.Whole("batch") ?? usual.BatchSize,
+        };
+        recipe.Finish();
+        if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
+        read.Validate();
+        return read;
+    }
+
+    private static CompressionStage? Stage(int number, JsonElement json, List<string> faults)
+    {
+        string place = $"Stage {number}";
+        var stage = new RecipeObject(place, json, faults);
+        string? name = stage.Text("stage");
+        if (name is null)
+        {
+            if (!stage.HasAny("stage")) faults.Add($"{place}: stage is missing; it must be {RecipeObject.Join(s_stages)}.");
+            return null;
+        }
+        int before = faults.Count;
+        CompressionStage? read = name switch
+        {
+            "prune" => Prune(place, stage, faults),
+            "distill" => Distill(stage),
+            "quantize" => Quantize(place, stage, faults),
+            _ => null,
+        };
+        if (read is null)
+        {
+            if (faults.Count == before) stage.Refuse("stage", RecipeObject.Join(s_stages));
+            return null;
+        }
+        stage.Finish();
+        return read;
+    }
+
+    private static PruneStage? Prune(string place, RecipeObject stage, List<string> faults)
+    {
+        bool hasUnits = stage.HasAny(s_units), hasWeights = stage.HasAny(s_weights);
+        StructuredPruningOptions units = new()
+        {
+            HeadSparsity = stage.Number("heads") ?? 0,
+            NeuronSparsity = stage.Number("neurons") ?? 0,
+            RemovedLayers = stage.Whole("layers") ?? 0,
+            RemovedDecoderLayers = stage.Whole("decoder-layers") ?? 0,
+            Importance = stage.Choice("importance", RecipeWords.Importances) ?? UnitImportance.Magnitude,
+        };
+        PruningOptions weights = new() { Method = stage.Choice("method", RecipeWords.Methods) ?? PruningMethod.Magnitude, Scope = stage.Choice("scope", RecipeWords.Scopes) };
+        if (stage.Number("sparsity") is { } sparsity) weights = weights with { Sparsity = sparsity };
+        if (stage.Text("pattern") is { } pattern)
+        {
+            try
+            {
+                weights = weights with { Pattern = SparsityPattern.Parse(pattern) };
+            }
+            catch (FormatException)
+            {
+                stage.Refuse("pattern", "N:M with 0 < N < M, such as 2:4");
+            }
+            if (stage.HasAny("sparsity")) faults.Add($"{place}: sparsity and pattern exclude each other; the pattern says how many weights stay.");
+        }
+        if (stage.Texts("targets") is { } targets) weights = weights with { Targets = targets };
+        if (!hasUnits && !hasWeights)
+        {
+            faults.Add($"{place}: nothing is to be pruned; give {RecipeObject.Join([.. s_weights.Take(3), .. s_units.Take(4)])}.");
+            return null;
+        }
+        return new PruneStage { Units = hasUnits ? units : null, Weights = hasWeights ? weights : null };
+    }
+
+    private static DistillStage Distill(RecipeObject stage)
+    {
+        DistillStage usual = new();
+        DistillationOptions teaching = usual.Teaching;
+        return usual with
+        {
+            Steps = stage.Whole("steps") ?? usual.Steps,
+            BatchSize = stage.Whole("batch") ?? usual.BatchSize,
+            LearningRate = stage.Number("learning-rate") ?? usual.LearningRate,
+            Precision = stage.Choice("precision", RecipeWords.Precisions) ?? usual.Precision,
+            Teaching = teaching with
+            {
+                Temperature = stage.Number("temperature") ?? teaching.Temperature,
+                Alpha = stage.Number("alpha") ?? teaching.Alpha,
+                Divergence = stage.Choice("divergence", RecipeWords.Divergences) ?? teaching.Divergence,
+                HiddenWeight = stage.Number("hidden-weight") ?? 0,
+                AttentionWeight = stage.Number("attention-weight") ?? 0,
+                RelationWeight = stage.Number("relation-weight") ?? 0,
+                ValueRelationWeight = stage.Number("value-relation-weight") ?? 0,
+                CosineWeight = stage.Number("cosine-weight") ?? 0,
+            },
+        };
+    }
+
+    private static QuantizeStage Quantize(string place, RecipeObject stage, List<string> faults)
+    {
+        QuantizationOptions usual = new();
+        bool isGptq = stage.Choice("method", [(RecipeWords.Nearest, false), (RecipeWords.Gptq, true)]) ?? false;
+        double? damping = stage.Number("damping");
+        if (damping is not null && !isGptq) faults.Add($"{place}: damping goes with the method {RecipeWords.Gptq}.");
+        return new QuantizeStage
+        {
+            Quantization = usual with
+            {
+                Scheme = stage.Choice("scheme", RecipeWords.Schemes) ?? usual.Scheme,
+                GroupSize = stage.Whole("group-size") ?? usual.GroupSize,
+                IsSymmetric = stage.Flag("symmetric") ?? usual.IsSymmetric,
+                HasHalfScales = stage.Flag("half-scales") ?? usual.HasHalfScales,
+                HasQuantizedTiedHead = stage.Flag("tied-head") ?? usual.HasQuantizedTiedHead,
+                Skip = stage.Texts("skip") ?? usual.Skip,
+            },
+            Gptq = isGptq ? new GptqOptions { Damping = damping ?? new GptqOptions().Damping } : null,
+        };
+    }
+}

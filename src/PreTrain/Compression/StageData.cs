@@ -1,0 +1,85 @@
+// B rows, T tokens
+using System.Diagnostics;
+using PreTrain.Models;
+using PreTrain.Objectives;
+using PreTrain.Pruning;
+using PreTrain.Torch;
+using PreTrain.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Compression;
+
+/// <summary>What the stages read: rows of the training text for those that look at a model at work, and held-out rows to measure it.</summary>
+internal sealed class StageData
+{
+    private readonly IObjective<ITransformerModel> _objective;
+    private readonly CompressionRecipe _recipe;
+    private readonly Batch[] _batches;
+
+    /// <summary>Draws the rows; they are the same in every run.</summary>
+    internal StageData(IObjective<ITransformerModel> objective, CompressionRecipe recipe, ITransformerModel model, long seed, CancellationToken cancellationToken)
+    {
+        (_objective, _recipe) = (objective, recipe);
+        int size = Math.Min(recipe.BatchSize, recipe.Samples);
+        using IBatchSource source = objective.Open(new RandomStreams(seed), model, size);
+        _batches = [.. Enumerable.Range(0, (recipe.Samples + size - 1) / size).Select(_ => source.Next(cancellationToken))];
+    }
+
+    /// <summary>The rows of the training text as a model takes them, and what it loses on each batch of them. They belong to the current dispose scope.</summary>
+    internal (IReadOnlyList<ModelInput> Inputs, Func<ModelInput, Tensor> Loss) Calibration(ITransformerModel model)
+    {
+        ModelInput[] inputs = [.. _batches.Select(batch => Input(model, batch))];
+        return (inputs, input =>
+        {
+            Batch batch = _batches[Array.FindIndex(inputs, other => ReferenceEquals(other, input))];
+            return _objective.Loss(model, batch, batch.ValidTargets);
+        });
+    }
+
+    /// <summary>Measures a model.</summary>
+    /// <exception cref="ArgumentException">Nothing is held out.</exception>
+    internal CompressionStep Measure(string name, string folder, ITransformerModel model, CompressionStep? before, int rounds)
+    {
+        EvaluationResult quality = HeldOutEvaluation.Evaluate(_objective, model, _recipe.BatchSize, _recipe.EvaluationBatches)
+            ?? throw new ArgumentException($"Too little text is held out to measure the model; give more text or a larger ValidationFraction ({_recipe.ValidationFraction}).");
+        Batch batch = _batches[0];
+        bool isQuantized = ((nn.Module)model).modules().Any(module => module is Modules.Quantized.QuantizedProjection);
+        return new CompressionStep
+        {
+            Name = name,
+            ModelFolder = folder,
+            Loss = quality.Loss,
+            Accuracy = quality.Accuracy,
+            Parameters = isQuantized && before is not null ? before.Parameters : ((nn.Module)model).parameters().Sum(p => p.numel()),
+            Sparsity = isQuantized ? before?.Sparsity ?? 0 : SparsityReport.Of(model).Sparsity,
+            Bytes = Directory.EnumerateFiles(folder).Where(file => Path.GetExtension(file) is ".safetensors" or ".bin").Sum(file => new FileInfo(file).Length),
+            LatencyMilliseconds = Time(model, batch.Split(1)[0], rounds) * 1000,
+            TokensPerSecond = (batch.AttentionMask?.Sum() ?? batch.Inputs.Length) / Time(model, batch, rounds),
+            Seconds = 0,
+        };
+    }
+
+    private static ModelInput Input(ITransformerModel model, Batch batch)
+    {
+        var (input, targets) = BatchTensors.Of(batch, model.Device);
+        return model is ISequenceToSequenceModel decoder ? DecoderInputs.Of(input, targets, decoder.DecoderStartId, decoder.PaddingId) : input;
+    }
+
+    /// <summary>The median seconds of a forward pass.</summary>
+    private static double Time(ITransformerModel model, Batch batch, int rounds)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable mode = inference_mode();
+        ModelInput input = Input(model, batch);
+        double[] seconds = new double[rounds];
+        for (int round = -1; round < rounds; round++)
+        {
+            long start = Stopwatch.GetTimestamp();
+            using (NewDisposeScope()) model.Forward(input);
+            if (round >= 0) seconds[round] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        }
+        Array.Sort(seconds);
+        return (seconds[(rounds - 1) / 2] + seconds[rounds / 2]) / 2;
+    }
+}

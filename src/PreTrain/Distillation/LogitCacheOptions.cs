@@ -1,0 +1,16 @@
+namespace PreTrain.Distillation;
+
+/// <summary>What a <see cref="LogitCache"/> keeps.</summary>
+public sealed record LogitCacheOptions
+{
+    /// <summary>The highest scores of a position that are kept; of the others, what they come to together. As many as the vocabulary has keeps all.</summary>
+    /// <value>The default is 64.</value>
+    public int TopK { get; init; } = 64;
+
+    /// <summary>Checks all properties.</summary>
+    /// <exception cref="ArgumentException">A property is out of range.</exception>
+    public void Validate()
+    {
+        if (TopK < 1) throw new ArgumentException($"{nameof(TopK)} ({TopK}) must be at least 1.");
+    }
+}

@@ -1,0 +1,166 @@
+using System.Text.Json.Nodes;
+using PreTrain.Compression;
+using PreTrain.Data;
+using PreTrain.Distillation;
+using PreTrain.Models;
+using PreTrain.Models.Bert;
+using PreTrain.Models.Gpt;
+using PreTrain.Models.T5;
+using PreTrain.Objectives;
+using PreTrain.Pruning;
+using PreTrain.Quantization;
+using PreTrain.Tests.Data;
+using PreTrain.Tests.Training;
+using PreTrain.Tokenization;
+using PreTrain.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.Tests.Compression;
+
+[Collection(DefaultGenerator.Name)]
+public sealed class CompressorTests : IDisposable
+{
+    private static readonly string s_text = string.Join(' ', Enumerable.Range(0, 300).Select(i => $"The method returns value {i % 7}, and a stream reads {i % 5} spans."));
+
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private (TextTokenizer Tokenizer, TokenStore Tokens) Save(string family)
+    {
+        TextTokenizer tokenizer = family switch
+        {
+            "gpt" => ByteLevelBpeTokenizer.Train([s_text], new() { VocabSize = 280 }),
+            "bert" => PipelineTokenizer.TrainWordPiece([s_text], new() { VocabSize = 60 }),
+            _ => PipelineTokenizer.TrainUnigram([s_text], new() { VocabSize = 60, SpecialTokens = ["<pad>", "</s>", "<unk>", .. Enumerable.Range(0, 20).Select(i => $"<extra_id_{i}>")] }),
+        };
+        using var generator = new Generator(3);
+        int vocabulary = tokenizer.VocabSize;
+        using ITransformerModel model = family switch
+        {
+            "gpt" => new GptModel(new GptConfig { VocabSize = vocabulary, ContextLength = 16, LayerCount = 2, HeadCount = 4, EmbeddingDim = 32, FeedForwardDim = 64, Dropout = 0, InitializerRange = 0.1 }, generator: generator),
+            "bert" => new BertModel(new BertConfig { VocabSize = vocabulary, ContextLength = 16, LayerCount = 2, HeadCount = 4, EmbeddingDim = 32, FeedForwardDim = 64 }, ModelHead.PreTraining, generator),
+            _ => new T5Model(new T5Config { VocabSize = vocabulary, LayerCount = 2, HeadCount = 4, EmbeddingDim = 32, HeadDim = 8, FeedForwardDim = 64 }, generator: generator),
+        };
+        model.SavePretrained(_folder.File("model"));
+        tokenizer.Save(_folder.File("model"));
+        return (tokenizer, TokenStore.Build([s_text], tokenizer, _folder.File("tokens"), new() { Overwrite = true }, TestContext.Current.CancellationToken));
+    }
+
+    private static CompressionRecipe Recipe(int steps = 4, int? context = null) => new()
+    {
+        Samples = 32,
+        EvaluationBatches = 2,
+        ContextLength = context,
+        Stages =
+        [
+            new PruneStage { Units = new() { HeadSparsity = 0.5, NeuronSparsity = 0.5, RemovedLayers = 1, Importance = UnitImportance.Taylor } },
+            new PruneStage { Weights = new() { Method = PruningMethod.Wanda, Sparsity = 0.4, MinimumTokens = 32 } },
+            new DistillStage { Steps = steps, BatchSize = 4, LearningRate = 5e-3 },
+            new QuantizeStage { Gptq = new() },
+        ],
+    };
+
+    private CompressionResult Run(CompressionRecipe recipe, (TextTokenizer Tokenizer, TokenStore Tokens) data, string output = "out", bool overwrite = false, CancellationToken? cancellation = null, params ITrainingCallback[] callbacks) =>
+        Compressor.Run(_folder.File("model"), recipe, data.Tokens, data.Tokenizer, new() { Output = _folder.File(output), TimingRounds = 1, CheckpointEvery = 1, Overwrite = overwrite, Callbacks = callbacks }, cancellation ?? TestContext.Current.CancellationToken);
+
+    private static CompressionStep Without(CompressionStep step) => step with { LatencyMilliseconds = 0, TokensPerSecond = 0, Seconds = 0 };
+
+    [Theory]
+    [InlineData("gpt", null)]
+    [InlineData("bert", null)]
+    [InlineData("t5", 24)]
+    public void Run_PruneDistillQuantize_KeepsAModelBehindEachStage(string family, int? context)
+    {
+        var data = Save(family);
+        using TokenStore _ = data.Tokens;
+
+        CompressionResult result = Run(Recipe(context: context), data);
+
+        Assert.False(result.Interrupted);
+        Assert.Equal(["original", "prune", "prune", "distill", "quantize"], result.Steps.Select(step => step.Name));
+        var (original, small, sparse, taught, quantized) = (result.Steps[0], result.Steps[1], result.Steps[2], result.Steps[3], result.Steps[4]);
+        Assert.True(small.Parameters < original.Parameters && small.Bytes < original.Bytes);
+        Assert.Equal((0, 0.4), (small.Sparsity, Math.Round(sparse.Sparsity, 1)));
+        Assert.Equal(sparse.Sparsity, taught.Sparsity, 1e-9);   // zeros stay while it is trained
+        Assert.True(taught.Loss < sparse.Loss, $"The loss was {sparse.Loss} and is {taught.Loss} after training.");
+        Assert.True(quantized.Bytes < taught.Bytes && quantized.Parameters == taught.Parameters);
+        Assert.Equal(taught.Loss, quantized.Loss, 0.05 * taught.Loss);
+        Assert.All(result.Steps, step => Assert.True(step.LatencyMilliseconds > 0 && step.TokensPerSecond > 0 && step.Seconds > 0));
+
+        // What it says of a model is what the model does.
+        using ITransformerModel loaded = AutoModel.FromPretrained(taught.ModelFolder);
+        IObjective<ITransformerModel> objective = AutoObjective.Create(loaded, data.Tokens, data.Tokenizer, new() { ContextLength = context });
+        Assert.Equal(objective.Evaluate(loaded, 8, 2)!.Loss, taught.Loss, 1e-6);
+        Assert.Equal(TextTokenizer.Load(quantized.ModelFolder).Fingerprint, data.Tokenizer.Fingerprint);
+    }
+
+    [Fact]
+    public void Run_Again_DoesNothingAgain()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        CompressionResult first = Run(Recipe(), data);
+        DateTime written = File.GetLastWriteTimeUtc(Path.Combine(first.Steps[1].ModelFolder, "model.safetensors"));
+
+        CompressionResult again = Run(Recipe(), data);
+
+        Assert.Equal(first.Steps, again.Steps);
+        Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(again.Steps[1].ModelFolder, "model.safetensors")));
+        Assert.Contains("holds the stages of something else: recipe.stages", Assert.Throws<ArgumentException>(() => Run(Recipe(5), data)).Message);
+        Assert.Equal(5, Run(Recipe(5), data, overwrite: true).Steps.Count);
+        Assert.Contains("is not empty and holds no stages of a recipe", Assert.Throws<ArgumentException>(() => Run(Recipe(), data, "model")).Message);
+    }
+
+    [Fact]
+    public void Run_InterruptedTraining_GoesOnToTheSameModels()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        using var stop = new CancellationTokenSource();
+
+        CompressionResult cut = Run(Recipe(), data, "cut", cancellation: stop.Token, callbacks: new Tiny.AfterStep((_, step) =>
+        {
+            if (step.Step == 2) stop.Cancel();
+        }));
+        CompressionResult rest = Run(Recipe(), data, "cut"), whole = Run(Recipe(), data, "whole");
+
+        Assert.True(cut.Interrupted);
+        Assert.Equal(["original", "prune", "prune"], cut.Steps.Select(step => step.Name));
+        Assert.Equal(whole.Steps.Select(Without).Select(step => step with { ModelFolder = "" }), rest.Steps.Select(Without).Select(step => step with { ModelFolder = "" }));
+        Assert.Equal(File.ReadAllBytes(Path.Combine(whole.Steps[^1].ModelFolder, "model.safetensors")), File.ReadAllBytes(Path.Combine(rest.Steps[^1].ModelFolder, "model.safetensors")));
+    }
+
+    [Fact]
+    public void Run_Report_HoldsTheTableAndLoadsNothing()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        CompressionResult result = Run(Recipe() with { Stages = [new PruneStage { Weights = new() { Sparsity = 0.5 } }, new QuantizeStage()] }, data);
+
+        string page = File.ReadAllText(result.Report);
+
+        foreach (string cell in result.Steps.SelectMany(CompressionTable.Row).Where(cell => cell.Length > 0)) Assert.Contains($">{cell}<", page);
+        Assert.Contains("default-src 'none'", page);
+        Assert.DoesNotMatch("(src|href)=", page);
+        Assert.Contains("1. sparsity", page);
+        JsonArray stages = result.ToJson()["stages"]!.AsArray();
+        Assert.Equal((3, "quantize"), (stages.Count, (string?)stages[2]!["stage"]));
+        Assert.Equal(result.Steps[2].Loss, (double)stages[2]!["loss"]!);
+    }
+
+    [Fact]
+    public void Run_WhatTheModelDoesNotAllow_IsToldBeforeAnythingIsDone()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        Refused("must be divisible", Recipe() with { Stages = [new PruneStage { Weights = new() { Pattern = new SparsityPattern(2, 5) } }] });
+        Refused("fits no linear map", Recipe() with { Stages = [new PruneStage { Weights = new() { Targets = ["nowhere"] } }] });
+        Refused("ContextLength (9) is not for a gpt2 model", Recipe() with { ContextLength = 9 });
+        Refused("comes after quantize", Recipe() with { Stages = [new QuantizeStage(), new QuantizeStage()] });
+        Assert.False(Directory.Exists(_folder.File("out")));
+
+        void Refused(string message, CompressionRecipe recipe) => Assert.Contains(message, Assert.Throws<ArgumentException>(() => Run(recipe, data)).Message);
+    }
+}
