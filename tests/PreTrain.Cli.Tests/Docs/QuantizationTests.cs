@@ -4,6 +4,7 @@ using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules.Quantized;
 using PreTrain.Objectives;
+using PreTrain.Optimization;
 using PreTrain.Quantization;
 using PreTrain.Tokenization;
 using PreTrain.Training;
@@ -78,7 +79,8 @@ public class QuantizationTests
         // begin aware
         using var model = GptModel.FromPretrained("runs/sdk/model");
         using var aware = new QuantizationAwareTraining(model, new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32, IsSymmetric = true }, AwareMethod.LearnedStep);
-        new Trainer(new TrainingOptions { Output = "runs/aware", Steps = 3, LearningRate = 1e-4, Weights = aware }).Run(model, new CausalLanguageModeling(tokens));
+        var update = new UpdateOptions { Rules = [QuantizationAwareTraining.StepRule] };
+        new Trainer(new TrainingOptions { Output = "runs/aware", Steps = 3, LearningRate = 1e-4, Weights = aware, Update = update }).Run(model, new CausalLanguageModeling(tokens));
         aware.Finish();
         model.SavePretrained("runs/aware-int4");
         // end aware
