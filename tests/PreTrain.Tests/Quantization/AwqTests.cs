@@ -145,9 +145,9 @@ public sealed class AwqTests : IDisposable
 
     private static double[] RoundedGroup(double[] group)
     {
-        // The grid in 32 bits: where a group is cut on both sides, its zero point is half way between two codes.
+        // In 32 bits: where a group is cut on both sides, its ends and its zero point are half way between two codes.
         float least = (float)Math.Min(0, group.Min()), step = ((float)Math.Max(0, group.Max()) - least) / 15, zero = MathF.Round(-least / step);
-        return [.. group.Select(v => (Math.Clamp(Math.Round(v / step) + zero, 0, 15) - zero) * step)];
+        return [.. group.Select(v => (double)(Math.Clamp(MathF.Round((float)v / step) + zero, 0, 15) - zero) * step)];
     }
 
     private static Tensor Uneven()
