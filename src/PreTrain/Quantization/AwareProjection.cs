@@ -34,7 +34,7 @@ internal sealed class AwareProjection : ProjectionTransform
             Tensor sizes = Grouped(projection.weight.detach().to(ScalarType.Float32).abs());
             Tensor mean = _format.IsPerTensor ? sizes.mean().view(1, 1, 1) : sizes.mean([2], keepdim: true);
             weight_step = new Parameter(scope.Detach(LearnedStep.Initial(mean, _up)));
-            if (meanInput is { } size) input_step = new Parameter(scope.Detach(LearnedStep.Initial(tensor([(float)size]), InputUp)));
+            if (meanInput is { } size) input_step = new Parameter(scope.Detach(LearnedStep.Initial(tensor(new[] { (float)size }), InputUp)));
         }
         RegisterComponents();
     }

@@ -40,7 +40,8 @@ public class QuantizationTests
     public void Code_OfThePage_TrainsAnAdapterAndWithRoundings()
     {
         using var folder = new TemporaryFolder();
-        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Train([TinyModel.Text(50)], new() { VocabSize = 283 });
+        TinyModel.Save(folder["tiny"]);
+        TextTokenizer tokenizer = TextTokenizer.Load(folder["tiny"]);
         using (var model = new GptModel(new() { VocabSize = tokenizer.VocabSize, ContextLength = 11, LayerCount = 1, HeadCount = 4, EmbeddingDim = 64 })) model.SavePretrained(folder["runs/sdk/model"]);
         using TokenStore tokens = TokenStore.Build([TinyModel.Text(300)], tokenizer, folder["tokens"], cancellationToken: TestContext.Current.CancellationToken);
         Repository.In(folder.Path, () =>
