@@ -48,8 +48,8 @@ internal static class QuantizedWeights
         yield return (name + "_scale", format.HasHalfScales ? scales.to(ScalarType.Float16) : scales);
         if (map.Activations is { } grid)
         {
-            yield return (InputOf(name) + "scale", tensor([grid.Scale]));
-            yield return (InputOf(name) + "zero_point", tensor([(sbyte)(grid.Zero - ZeroOfBytes)]));
+            yield return (InputOf(name) + "scale", tensor(new[] { grid.Scale }));
+            yield return (InputOf(name) + "zero_point", tensor(new[] { (sbyte)(grid.Zero - ZeroOfBytes) }));
         }
         if (map.Scheme is QuantizationScheme.Int8Dynamic or QuantizationScheme.Int8Static)
         {

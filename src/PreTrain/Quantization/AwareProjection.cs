@@ -34,7 +34,7 @@ internal sealed class AwareProjection : ProjectionTransform
             Tensor sizes = Grouped(projection.weight.detach().to(ScalarType.Float32).abs());
             Tensor mean = _format.IsPerTensor ? sizes.mean().view(1, 1, 1) : sizes.mean([2], keepdim: true);
             weight_step = new Parameter(scope.Detach(LearnedStep.Initial(mean, _up)));
-            if (meanInput is { } size) input_step = new Parameter(scope.Detach(LearnedStep.Initial(tensor([(float)size]), InputUp)));
+            if (meanInput is { } size) input_step = new Parameter(scope.Detach(LearnedStep.Initial(tensor(new[] { (float)size }), InputUp)));
         }
         RegisterComponents();
     }
@@ -53,7 +53,7 @@ internal sealed class AwareProjection : ProjectionTransform
         using DisposeScope scope = NewDisposeScope();
         Tensor steps = weight_step.detach().to(ScalarType.Float32), least = input_step is null ? steps.min() : steps.min().minimum(input_step.detach().to(ScalarType.Float32).min());
         if (!(least.item<float>() > 0 && steps.isfinite().all().item<bool>()))
-            throw new InvalidOperationException(FormattableString.Invariant($"A learned step of the linear map '{name}' is {least.item<float>()}, and steps must be positive; train with a lower learning rate (ParameterRule '*_step')."));
+            throw new InvalidOperationException(FormattableString.Invariant($"A learned step of the linear map '{name}' is {least.item<float>()}, and steps must be positive; train them with a lower learning rate ({nameof(QuantizationAwareTraining)}.{nameof(QuantizationAwareTraining.StepRule)})."));
         Tensor codes = LearnedStep.Codes(Grouped(projection.weight.detach()), steps, _down, _up).to(ScalarType.Int8).view(projection.weight.shape);
         Tensor scales = steps.expand([projection.weight.size(0), steps.size(1), 1]).squeeze(2);
         ActivationGrid? grid = input_step is null ? null : new ActivationGrid(input_step.detach().to(ScalarType.Float32).item<float>(), InputDown);

@@ -37,6 +37,7 @@ internal static unsafe class Gptq
         var pu = (double*)TensorMemory.Address(factor);
         sbyte* pc = (sbyte*)TensorMemory.Address(codes), pz = (sbyte*)TensorMemory.Address(zeroPoints);
         var ps = (float*)TensorMemory.Address(scales);
+        QuantizationGrid? shared = format.IsPerTensor ? QuantizationGrid.Of(QuantizedMatrix.Extremes(values), format) : null;
         int shift = format.IsSymmetric ? 0 : 8, tiles = (int)((outputs + TileRows - 1) / TileRows);
         ParallelLoop.For(tiles, tile =>
         {
@@ -48,7 +49,7 @@ internal static unsafe class Gptq
             {
                 float* row = pw + (first + r) * inputs;
                 for (int i = 0; i < width; i++) w[r * width + i] = row[order[i]];
-                for (int g = 0; options.OrdersBySize && g < groups; g++) grids[r * groups + g] = QuantizationGrid.Of(new ReadOnlySpan<float>(row + g * group, group), format);
+                for (int g = 0; options.OrdersBySize && g < groups; g++) grids[r * groups + g] = shared ?? QuantizationGrid.Of(new ReadOnlySpan<float>(row + g * group, group), format);
             }
             var part = new float[group];
             for (int i = 0; i < width; i++)
@@ -61,7 +62,7 @@ internal static unsafe class Gptq
                     if (!options.OrdersBySize && i % group == 0)
                     {
                         for (int k = 0; k < group; k++) part[k] = (float)rest[k];
-                        grids[r * groups + g] = QuantizationGrid.Of(part, format);
+                        grids[r * groups + g] = shared ?? QuantizationGrid.Of(part, format);
                     }
                     QuantizationGrid grid = grids[r * groups + g];
                     int code = grid.Code((float)rest[0]);

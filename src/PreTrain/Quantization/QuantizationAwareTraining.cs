@@ -3,6 +3,7 @@ using PreTrain.Checkpoints;
 using PreTrain.Models;
 using PreTrain.Modules;
 using PreTrain.Modules.Quantized;
+using PreTrain.Optimization;
 using PreTrain.Training;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -15,8 +16,8 @@ namespace PreTrain.Quantization;
 /// trained; <see cref="Finish"/> makes the quantized model, whose outputs are those of the last forward pass.
 /// </summary>
 /// <remarks>
-/// Give it as <see cref="TrainingOptions.Weights"/>, so that checkpoints hold the learned steps. They are parameters named <c>….transform.weight_step</c> and <c>….transform.input_step</c>, which need no weight decay
-/// (an <see cref="Optimization.ParameterRule"/> says so). Each saved folder is an ordinary one with the weights of 32 bits; beside it, <c>steps.safetensors</c> holds the steps.
+/// Give it as <see cref="TrainingOptions.Weights"/>, so that checkpoints hold the learned steps, and give <see cref="StepRule"/> to the optimizer. They are parameters named <c>….transform.weight_step</c> and
+/// <c>….transform.input_step</c>. Each saved folder is an ordinary one with the weights of 32 bits; beside it, <c>steps.safetensors</c> holds the steps.
 /// </remarks>
 public sealed class QuantizationAwareTraining : IPretrainedModel, IDisposable
 {
@@ -61,6 +62,12 @@ public sealed class QuantizationAwareTraining : IPretrainedModel, IDisposable
             return mean.item<float>();
         }
     }
+
+    /// <summary>
+    /// How the optimizer treats learned steps: without weight decay, and a hundredth as fast as weights. An optimizer that looks at signs more than at sizes, as Adam does, moves each parameter by the learning rate, and a
+    /// step is smaller than the weights that it divides.
+    /// </summary>
+    public static ParameterRule StepRule { get; } = new() { Pattern = "*_step", LearningRateScale = 0.01, WeightDecay = false };
 
     /// <summary>The names of the maps.</summary>
     public IReadOnlyList<string> Maps => [.. _maps.All.Select(m => m.Name)];

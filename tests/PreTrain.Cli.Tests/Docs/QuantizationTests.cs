@@ -4,6 +4,7 @@ using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules.Quantized;
 using PreTrain.Objectives;
+using PreTrain.Optimization;
 using PreTrain.Quantization;
 using PreTrain.Tokenization;
 using PreTrain.Training;
@@ -39,7 +40,8 @@ public class QuantizationTests
     public void Code_OfThePage_TrainsAnAdapterAndWithRoundings()
     {
         using var folder = new TemporaryFolder();
-        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Train([TinyModel.Text(50)], new() { VocabSize = 283 });
+        TinyModel.Save(folder["tiny"]);
+        TextTokenizer tokenizer = TextTokenizer.Load(folder["tiny"]);
         using (var model = new GptModel(new() { VocabSize = tokenizer.VocabSize, ContextLength = 11, LayerCount = 1, HeadCount = 4, EmbeddingDim = 64 })) model.SavePretrained(folder["runs/sdk/model"]);
         using TokenStore tokens = TokenStore.Build([TinyModel.Text(300)], tokenizer, folder["tokens"], cancellationToken: TestContext.Current.CancellationToken);
         Repository.In(folder.Path, () =>
@@ -78,7 +80,8 @@ public class QuantizationTests
         // begin aware
         using var model = GptModel.FromPretrained("runs/sdk/model");
         using var aware = new QuantizationAwareTraining(model, new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32, IsSymmetric = true }, AwareMethod.LearnedStep);
-        new Trainer(new TrainingOptions { Output = "runs/aware", Steps = 3, LearningRate = 1e-4, Weights = aware }).Run(model, new CausalLanguageModeling(tokens));
+        var update = new UpdateOptions { Rules = [QuantizationAwareTraining.StepRule] };
+        new Trainer(new TrainingOptions { Output = "runs/aware", Steps = 3, LearningRate = 1e-4, Weights = aware, Update = update }).Run(model, new CausalLanguageModeling(tokens));
         aware.Finish();
         model.SavePretrained("runs/aware-int4");
         // end aware

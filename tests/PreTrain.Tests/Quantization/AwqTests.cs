@@ -68,7 +68,7 @@ public sealed class AwqTests : IDisposable
                 double largest = part.Max(Math.Abs), least = double.PositiveInfinity, limit = largest;
                 for (int step = 0; step < 10; step++)
                 {
-                    double tried = largest * (1 - 0.05 * step), error = OutputError(rows, [.. RoundedGroup([.. part.Select(v => Math.Clamp(v, -tried, tried))]).Zip(part, (a, b) => a - b)], g, Group).Single();
+                    double tried = (float)largest * (float)(1 - 0.5 * step / 10), error = OutputError(rows, [.. RoundedGroup([.. part.Select(v => Math.Clamp(v, -tried, tried))]).Zip(part, (a, b) => a - b)], g, Group).Single();
                     if (error < least) (least, limit) = (error, tried);
                 }
                 if (limit < largest) cuts++;
@@ -145,8 +145,9 @@ public sealed class AwqTests : IDisposable
 
     private static double[] RoundedGroup(double[] group)
     {
-        double least = Math.Min(0, group.Min()), step = (Math.Max(0, group.Max()) - least) / 15, zero = Math.Round(-least / step);
-        return [.. group.Select(v => (Math.Clamp(Math.Round(v / step) + zero, 0, 15) - zero) * step)];
+        // In 32 bits: where a group is cut on both sides, its ends and its zero point are half way between two codes.
+        float least = (float)Math.Min(0, group.Min()), step = ((float)Math.Max(0, group.Max()) - least) / 15, zero = MathF.Round(-least / step);
+        return [.. group.Select(v => (double)(Math.Clamp(MathF.Round((float)v / step) + zero, 0, 15) - zero) * step)];
     }
 
     private static Tensor Uneven()
@@ -156,15 +157,19 @@ public sealed class AwqTests : IDisposable
         return x;
     }
 
+    /// <summary>As trained models are: a few inputs are large, and their weights small.</summary>
     internal static GptModel Uneven(GptModel model)
     {
         using IDisposable mode = no_grad();
         foreach (GptBlock block in model.blocks)
         {
-            foreach (Norm norm in new[] { block.attention_norm, block.feed_forward_norm })
+            foreach (var (norm, map) in new[] { (block.attention_norm, block.qkv), (block.feed_forward_norm, block.feed_forward_input) })
             {
-                norm.weight[7].mul_(25);
-                norm.weight[50].mul_(13);
+                foreach (var (input, size) in new[] { (7, 25.0), (50, 13.0) })
+                {
+                    norm.weight[input].mul_(size);
+                    map.weight[.., input].div_(size);
+                }
             }
         }
         return model;

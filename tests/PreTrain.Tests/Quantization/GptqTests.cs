@@ -63,6 +63,26 @@ public sealed class GptqTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    public void Quantize_NormalFloatAndOneScale_ErrLessThanTheNearest(bool isNormal, bool ordered)
+    {
+        Tensor x = Normal([301, 128], 3).matmul(Normal([128, 128], 5)) / 8, weight = Normal([11, 128], 7), moments = x.t().matmul(x);
+        QuantizedFormat format = isNormal ? QuantizedFormat.NormalFloat4 : new QuantizedFormat { IsPerTensor = true };
+        using QuantizedMatrix near = QuantizedMatrix.Quantize(weight, format), better = Gptq.Quantize(weight, moments, format, new GptqOptions { OrdersBySize = ordered });
+        Assert.InRange(Error(better), 0, 0.8 * Error(near));
+        Assert.Equal(isNormal, better.Parts().Scales.max().item<float>() != better.Parts().Scales.min().item<float>());
+
+        double Error(QuantizedMatrix codes)
+        {
+            Tensor off = codes.Dequantize() - weight;
+            return (off.matmul(moments) * off).sum().item<float>();
+        }
+    }
+
     [Fact]
     public void QuantizeGptq_FewData_AreRefusedAndChangeNothing()
     {

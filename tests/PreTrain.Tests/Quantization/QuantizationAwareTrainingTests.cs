@@ -2,6 +2,7 @@ using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules;
 using PreTrain.Modules.Quantized;
+using PreTrain.Optimization;
 using PreTrain.Quantization;
 using PreTrain.Tests.Checkpoints;
 using PreTrain.Tests.Training;
@@ -88,7 +89,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     {
         using GptModel model = Tiny.Model(s_config);
         using var aware = new QuantizationAwareTraining(model, Options(scheme, method) with { Granularity = granularity }, method, scheme == QuantizationScheme.Int8Static ? Inputs() : null);
-        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 25) with { Weights = aware, BatchSize = 8 });
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 25) with { Weights = aware, BatchSize = 8, Update = UpdateOf(method) });
         double[] losses = [.. Tiny.Metrics(folder["run"]).Select(line => System.Text.Json.Nodes.JsonNode.Parse(line)!).Where(json => json["loss"] is not null).Select(json => json["loss"]!.GetValue<double>())];
         Assert.True(losses[^1] < 0.9 * losses[0], $"{losses[0]}, then {losses[^1]}");
         model.eval();
@@ -119,7 +120,7 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
         {
             using GptModel model = Tiny.Model(s_config);
             using var aware = new QuantizationAwareTraining(model, Options(QuantizationScheme.Int4Weights, AwareMethod.LearnedStep), AwareMethod.LearnedStep);
-            Tiny.Train(model, new RowsObjective(), Tiny.Options(output) with { Weights = aware, Callbacks = callbacks });
+            Tiny.Train(model, new RowsObjective(), Tiny.Options(output) with { Weights = aware, Callbacks = callbacks, Update = UpdateOf(AwareMethod.LearnedStep), Resume = Directory.Exists(output) });
         }
     }
 
@@ -163,6 +164,8 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
             aware.Finish();
         }
     }
+
+    private static UpdateOptions UpdateOf(AwareMethod method) => method == AwareMethod.LearnedStep ? new UpdateOptions { Rules = [QuantizationAwareTraining.StepRule] } : new UpdateOptions();
 
     private static QuantizationOptions Options(QuantizationScheme scheme, AwareMethod method) => new() { Scheme = scheme, GroupSize = 32, IsSymmetric = method == AwareMethod.LearnedStep };
 

@@ -134,7 +134,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         _sums?.Dispose();
     }
 
-    private static ReadOnlySpan<float> Extremes(Tensor values)
+    /// <summary>The least and the largest, which a grid of all values has to reach.</summary>
+    internal static ReadOnlySpan<float> Extremes(Tensor values)
     {
         using Tensor least = values.min(), largest = values.max();
         return new[] { least.item<float>(), largest.item<float>() };

@@ -92,9 +92,9 @@ public sealed class QuantizedProjection : ProjectionTransform
         if (x.device_type != DeviceType.CPU) throw new ArgumentException($"x is on {x.device}, and quantized linear maps compute on the CPU; move the model there before it is quantized.", nameof(x));
         using DisposeScope scope = NewDisposeScope();
         Tensor rows = x.reshape(-1, Weight.Inputs).to(ScalarType.Float32).contiguous();
-        bool isTrained = is_grad_enabled() && IsBase;
-        Tensor y = isTrained && x.requires_grad ? InputGradient.apply(rows, Weight) : Compute(rows, isTrained ? null : bias);
-        if (isTrained && bias is not null) y += bias.to(ScalarType.Float32);
+        // Beneath an adapter with gradients or without: what recomputation runs again is the same to the last bit.
+        Tensor y = is_grad_enabled() && x.requires_grad ? InputGradient.apply(rows, Weight) : Compute(rows, IsBase ? null : bias);
+        if (IsBase && bias is not null) y += bias.to(ScalarType.Float32);
         return scope.MoveToOuter(y.to(x.dtype).reshape([.. x.shape[..^1], Weight.Outputs]));
     }
 

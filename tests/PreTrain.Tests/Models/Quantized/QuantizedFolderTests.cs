@@ -95,6 +95,62 @@ public sealed class QuantizedFolderTests : IDisposable
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void SavePretrained_NormalFloat_HasTheBytesOfBitsandbytes(bool doubles)
+    {
+        using GptModel model = Wide();
+        Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.NormalFloat4, HasDoubleScales = doubles, HasQuantizedTiedHead = true, Skip = ["blocks.1.*"] });
+        Tensor ids = Ids(), expected = Logits(model, ids), values = QuantizedProjection.Of(model.blocks[0].feed_forward_input)!.Weight.Dequantize();
+        model.SavePretrained(folder["saved"]);
+        using ITransformerModel loaded = Load(folder["saved"]);
+        Assert.Equal(Bytes(expected), Bytes(Logits(loaded, ids)));
+        loaded.SavePretrained(folder["again"]);
+        foreach (string file in new[] { "config.json", "model.safetensors" }) Assert.Equal(File.ReadAllBytes(Path.Combine(folder["saved"], file)), File.ReadAllBytes(Path.Combine(folder["again"], file)));
+
+        // As its readers decode it: a table for the halves of a byte, and for the scales a second one with an offset.
+        const string name = "transformer.h.0.mlp.c_fc.weight";
+        using CheckpointTensors stored = CheckpointTensors.Open(folder["saved"]);
+        byte[] pairs = stored.Read(name).data<byte>().ToArray();
+        JsonNode state = JsonNode.Parse(stored.Read(name + ".quant_state.bitsandbytes__nf4").data<byte>().ToArray())!;
+        Assert.Equal(("nf4", 64, 256, 64), (state["quant_type"]!.GetValue<string>(), state["blocksize"]!.GetValue<int>(), state["shape"]![0]!.GetValue<int>(), state["shape"]![1]!.GetValue<int>()));
+        float[] table = stored.Read(name + ".quant_map").data<float>().ToArray(), actual = values.data<float>().ToArray();
+        float[] scales = doubles ? [.. Nested()] : stored.Read(name + ".absmax").data<float>().ToArray();
+        for (int i = 0; i < actual.Length; i++) Assert.Equal(table[i % 2 == 0 ? pairs[i / 2] >> 4 : pairs[i / 2] & 15] * scales[i / 64], actual[i]);
+
+        IEnumerable<float> Nested()
+        {
+            byte[] codes = stored.Read(name + ".absmax").data<byte>().ToArray();
+            float[] map = stored.Read(name + ".nested_quant_map").data<float>().ToArray(), largest = stored.Read(name + ".nested_absmax").data<float>().ToArray();
+            return codes.Select((code, i) => map[code] * largest[i / 256] + state["nested_offset"]!.GetValue<float>());
+        }
+    }
+
+    [Theory]
+    [InlineData("\"nf4\"", "\"fp4\"", "bnb_4bit_quant_type is \"fp4\"")]
+    [InlineData("\"load_in_4bit\": true", "\"load_in_4bit\": false", "load_in_4bit is false")]
+    [InlineData("\"bnb_4bit_use_double_quant\": true", "\"bnb_4bit_use_double_quant\": false", "config.json asks for Float32")]
+    public void FromPretrained_AnotherNormalFloat_IsNamed(string before, string after, string message)
+    {
+        using GptModel model = Wide();
+        Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.NormalFloat4 });
+        model.SavePretrained(folder["saved"]);
+        string path = Path.Combine(folder["saved"], "config.json"), text = File.ReadAllText(path);
+        Assert.Contains(before, text, StringComparison.Ordinal);
+        File.WriteAllText(path, text.Replace(before, after, StringComparison.Ordinal));
+        Assert.Contains(message, Assert.Throws<CheckpointException>(() => AutoModel.FromPretrained(folder["saved"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SavePretrained_FormatsThatDoNotMix_IsRefused()
+    {
+        using GptModel model = Wide();
+        Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.NormalFloat4, Skip = ["blocks.1.*"] });
+        new QuantizedProjection(QuantizedMatrix.Quantize(model.blocks[1].qkv.weight, QuantizedFormat.Int8), QuantizationScheme.Int8Dynamic).Replace(model.blocks[1].qkv);
+        Assert.Contains("maps in 2 formats (NormalFloat4, Int8Dynamic)", Assert.Throws<InvalidOperationException>(() => model.SavePretrained(folder["saved"])).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("\"compressed-tensors\"", "\"gptq\"", "quant_method is \"gptq\"")]
     [InlineData("\"num_bits\": 4", "\"num_bits\": 3", "num_bits is 3")]
     [InlineData("\"group_size\": 32", "\"group_size\": 48", "GroupSize (48) must be 32, 64 or 128")]
@@ -168,6 +224,14 @@ public sealed class QuantizedFolderTests : IDisposable
         };
         model.eval();
         return (ITransformerModel)model;
+    }
+
+    private static GptModel Wide()
+    {
+        using var generator = new Generator(5);
+        var model = new GptModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 2, HeadCount = 4, EmbeddingDim = 64, Dropout = 0 }, generator: generator);
+        model.eval();
+        return model;
     }
 
     private static ITransformerModel Load(string path)
