@@ -21,7 +21,7 @@ internal static class ExportOnnxCommand
         Option<int?> opset = Options.Positive("--opset", $"The version of ONNX's operators, {OnnxExportOptions.OldestOpset} to {OnnxExportOptions.NewestOpset}. The default is {new OnnxExportOptions().Opset}.");
         Option<bool> past = new("--past") { Description = "A causal model takes the keys and values of earlier tokens, and gives them with the new ones, so that writing computes each token once." };
         Option<bool> overwrite = ExportCommand.OverwriteOption();
-        add(export, new Command("onnx", "Writes a BERT, GPT-2, Llama, Mistral, Qwen2 or Qwen3 as an ONNX file, which ONNX Runtime runs.") { model, output, head, quantize, opset, past, overwrite }, (parsed, session) =>
+        add(export, new Command("onnx", "Writes a BERT, DistilBERT, RoBERTa, ELECTRA, GPT-2, Llama, Mistral, Qwen2 or Qwen3 as an ONNX file, which ONNX Runtime runs.") { model, output, head, quantize, opset, past, overwrite }, (parsed, session) =>
         {
             int version = parsed.GetValue(opset) ?? new OnnxExportOptions().Opset;
             if (version is < OnnxExportOptions.OldestOpset or > OnnxExportOptions.NewestOpset)

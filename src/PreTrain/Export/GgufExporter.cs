@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Export;
 
 /// <summary>
-/// Writes a causal language model with its tokenizer as one GGUF file, which llama.cpp and what is built on it run: GPT-2, Llama, Mistral, Qwen2 and Qwen3. Rounding, the candidates for scales and the choice of types are
+/// Writes a causal language model with its tokenizer as one GGUF file, which llama.cpp and what is built on it run: GPT-2, Llama, Mistral, Qwen2 and Qwen3. Rounding and the choice of types are
 /// those of llama.cpp's own quantizer without an importance matrix.
 /// </summary>
 public static class GgufExporter

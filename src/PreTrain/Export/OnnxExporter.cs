@@ -1,21 +1,24 @@
 using PreTrain.Export.Onnx;
 using PreTrain.Models;
 using PreTrain.Models.Bert;
+using PreTrain.Models.DistilBert;
+using PreTrain.Models.Electra;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.Llama;
+using PreTrain.Models.Roberta;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PreTrain.Export;
 
 /// <summary>
-/// Writes a model as an ONNX file, for ONNX Runtime and whatever else reads it, with batches and sequences of any length: BERT with each of its heads, GPT-2, Llama, Mistral, Qwen2 and Qwen3. Inputs and
-/// outputs have the names that Hugging Face's Optimum gives them.
+/// Writes a model as an ONNX file, for ONNX Runtime and whatever else reads it, with batches and sequences of any length: BERT, DistilBERT, RoBERTa, XLM-R and ELECTRA with each of their heads, GPT-2, Llama, Mistral, Qwen2
+/// and Qwen3. Inputs and outputs have the names that Hugging Face's Optimum gives them.
 /// </summary>
 public static class OnnxExporter
 {
     /// <summary>The families that can be exported, as <c>config.json</c> calls them.</summary>
-    public static IReadOnlyList<string> ModelTypes { get; } = ["bert", "gpt2", "llama", "mistral", "qwen2", "qwen3"];
+    public static IReadOnlyList<string> ModelTypes { get; } = ["bert", "distilbert", "roberta", "xlm-roberta", "electra", "gpt2", "llama", "mistral", "qwen2", "qwen3"];
 
     /// <summary>Writes the file, atomically.</summary>
     /// <param name="model">The model, with any head; on any device.</param>
@@ -43,6 +46,15 @@ public static class OnnxExporter
         {
             case BertModel bert:
                 BertGraph.Build(layers, bert.Config, bert.Head);
+                break;
+            case RobertaModel roberta:
+                RobertaGraph.Build(layers, roberta.Config, roberta.Head);
+                break;
+            case DistilBertModel distilBert:
+                DistilBertGraph.Build(layers, distilBert.Config, distilBert.Head);
+                break;
+            case ElectraModel electra:
+                ElectraGraph.Build(layers, electra.Config, electra.Head);
                 break;
             case GptModel gpt:
                 GptGraph.Build(layers, gpt.Config, gpt.Head, options.HasPast);

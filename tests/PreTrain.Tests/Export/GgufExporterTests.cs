@@ -108,9 +108,9 @@ public class GgufExporterTests
         Contains("HeadWidth (4) must be EmbeddingDim / HeadCount (12 / 2)", () => new GptModel(new GptConfig { VocabSize = 347, LayerCount = 1, HeadCount = 2, EmbeddingDim = 12, HeadWidth = 4 }), null);
         Contains("HasAttentionBias (true) must be false", () => new LlamaModel(new LlamaConfig { Variant = LlamaVariant.Qwen3, VocabSize = 347, LayerCount = 1, HeadCount = 1, EmbeddingDim = 8, FeedForwardDim = 8, HasAttentionBias = true }), null);
         Contains("The tokenizer has 347 tokens and the model 31", () => GgufModels.Create("gpt2", 31), GgufModels.Tokenizer);
-        Contains("a WordPiece model", () => GgufModels.Create("gpt2"), PipelineTokenizer.TrainWordPiece([GgufModels.Text], new() { VocabSize = 97 }));
-        Contains("lacks '<0x00>'", () => GgufModels.Create("gpt2"), PipelineTokenizer.TrainBpe([GgufModels.Text], new() { VocabSize = 97 }));
-        Contains("lists some merges only", () => GgufModels.Create("gpt2", 400), PipelineTokenizer.TrainBpe([GgufModels.Text], new() { VocabSize = 400, ByteFallback = true }));
+        Contains("a WordPiece model", () => GgufModels.Create("gpt2"), PipelineTokenizer.TrainWordPiece([GgufModels.Text], new() { VocabSize = 97 }, cancellation: TestContext.Current.CancellationToken));
+        Contains("lacks '<0x00>'", () => GgufModels.Create("gpt2"), PipelineTokenizer.TrainBpe([GgufModels.Text], new() { VocabSize = 97 }, cancellation: TestContext.Current.CancellationToken));
+        Contains("lists some merges only", () => GgufModels.Create("gpt2", 400), PipelineTokenizer.TrainBpe([GgufModels.Text], new() { VocabSize = 400, ByteFallback = true }, cancellation: TestContext.Current.CancellationToken));
         Contains("is quantized", () =>
         {
             ITransformerModel model = GgufModels.Create("gpt2");

@@ -22,7 +22,7 @@ public class LlamaCppTests
         get
         {
             var cases = new TheoryData<string, GgufPrecision, double>();
-            foreach (string name in GgufModels.Names) cases.Add(name, GgufPrecision.Float32, 2e-4);
+            foreach (string name in GgufModels.Names) cases.Add(name, GgufPrecision.Float32, name == "gpt2" ? 5e-3 : 2e-4);   // it looks GELU up in a table of 16 bits
             foreach (string name in new[] { "gpt2", "llama", "qwen3" })
             {
                 cases.Add(name, GgufPrecision.Float16, 0.02);

@@ -116,7 +116,7 @@ public class OnnxExporterTests
     public void Export_WhatIsNotKnown_SaysWhy()
     {
         using var folder = new TemporaryFolder();
-        Contains("A t5 model cannot be exported as ONNX; bert, gpt2, llama, mistral, qwen2, qwen3 can.", () => new T5Model(new T5Config { VocabSize = 31, LayerCount = 1, HeadCount = 1, EmbeddingDim = 8, FeedForwardDim = 8 }), new());
+        Contains("A t5 model cannot be exported as ONNX; bert, distilbert, roberta, xlm-roberta, electra, gpt2, llama, mistral, qwen2, qwen3 can.", () => new T5Model(new T5Config { VocabSize = 31, LayerCount = 1, HeadCount = 1, EmbeddingDim = 8, FeedForwardDim = 8 }), new());
         Contains("HasPast is for a model that predicts the next token, and this bert has the head None.", () => OnnxModels.Create("bert:None"), new() { HasPast = true });
         Contains("Opset (16) must be from 17 to 21. MaxInlineBytes (-1) must be from 0 to 2000000000.", () => OnnxModels.Create("bert:None"), new() { Opset = 16, MaxInlineBytes = -1 });
         Contains("is quantized", () =>
@@ -200,13 +200,13 @@ public class OnnxExporterTests
     private static Dictionary<string, Tensor> Inputs(string name, Tensor ids, Tensor mask, Tensor types)
     {
         var inputs = new Dictionary<string, Tensor> { ["input_ids"] = ids, ["attention_mask"] = mask };
-        if (name.StartsWith("bert", StringComparison.Ordinal)) inputs["token_type_ids"] = types;
+        if (name.Split(':')[0] is "bert" or "electra") inputs["token_type_ids"] = types;
         return inputs;
     }
 
     private static ModelOutput Forward(ITransformerModel model, Tensor ids, Tensor mask, Tensor types)
     {
         using IDisposable mode = no_grad();
-        return model.Forward(new ModelInput { Ids = ids, AttentionMask = mask, TokenTypeIds = model.ModelType == "bert" ? types : null });
+        return model.Forward(new ModelInput { Ids = ids, AttentionMask = mask, TokenTypeIds = model.ModelType is "bert" or "electra" ? types : null });
     }
 }

@@ -58,6 +58,8 @@ internal static class OnnxInterpreter
             "Cos" => x[0].cos(),
             "Sin" => x[0].sin(),
             "And" => x[0].logical_and(x[1]),
+            "Not" => x[0].logical_not(),
+            "Equal" => x[0].eq(x[1]),
             "Greater" => x[0].gt(x[1]),
             "LessOrEqual" => x[0].le(x[1]),
             "MatMul" => x[0].matmul(x[1]),

@@ -1,7 +1,10 @@
 using PreTrain.Models;
 using PreTrain.Models.Bert;
+using PreTrain.Models.DistilBert;
+using PreTrain.Models.Electra;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.Llama;
+using PreTrain.Models.Roberta;
 using PreTrain.Modules;
 using PreTrain.Torch;
 using TorchSharp;
@@ -18,6 +21,9 @@ internal static class OnnxModels
     [
         .. new[] { ModelHead.MaskedLanguageModel, ModelHead.PreTraining, ModelHead.NextSentence, ModelHead.SequenceClassification, ModelHead.TokenClassification, ModelHead.QuestionAnswering, ModelHead.None }
             .Select(head => $"bert:{head}"),
+        .. from family in new[] { "distilbert", "roberta", "electra" }
+           from head in new[] { ModelHead.MaskedLanguageModel, ModelHead.SequenceClassification, ModelHead.TokenClassification, ModelHead.QuestionAnswering, ModelHead.None } select $"{family}:{head}",
+        $"electra:{ModelHead.ReplacedTokenDetection}",
         .. from family in new[] { "gpt2", "llama", "mistral", "qwen2", "qwen3" } from head in new[] { ModelHead.CausalLanguageModel, ModelHead.SequenceClassification, ModelHead.None } select $"{family}:{head}",
     ];
 
@@ -37,6 +43,9 @@ internal static class OnnxModels
                 VocabSize = VocabSize, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 29, LabelCount = 5, InitializerRange = 0.3,
                 Activation = head == ModelHead.TokenClassification ? Activation.SquaredRelu : head == ModelHead.QuestionAnswering ? Activation.Relu : Activation.Gelu,
             }, head, random),
+            "distilbert" => new DistilBertModel(new DistilBertConfig { VocabSize = VocabSize, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 29, LabelCount = 5, InitializerRange = 0.3 }, head, random),
+            "roberta" => new RobertaModel(new RobertaConfig { VocabSize = VocabSize, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 29, LabelCount = 5, InitializerRange = 0.3 }, head, random),
+            "electra" => new ElectraModel(new ElectraConfig { VocabSize = VocabSize, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, TokenEmbeddingDim = 7, FeedForwardDim = 29, LabelCount = 5, InitializerRange = 0.3 }, head, random),
             "gpt2" => new GptModel(new GptConfig { VocabSize = VocabSize, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 29, LabelCount = 5, InitializerRange = 0.3 }, head, random),
             "mistral" => new LlamaModel(llama with { Variant = LlamaVariant.Mistral, SlidingWindow = 4 }, head, random),
             "qwen2" => new LlamaModel(llama with { Variant = LlamaVariant.Qwen2, IsHeadTied = true, RotaryScaling = new RotaryScaling(2) }, head, random),

@@ -5,7 +5,7 @@ using System.Buffers.Binary;
 
 namespace PreTrain.Checkpoints.Gguf;
 
-/// <summary>Q4_K and Q5_K. Scales are sought among the candidates that llama.cpp tries without an importance matrix: large elements count more.</summary>
+/// <summary>Q4_K and Q5_K. Scales are sought as llama.cpp seeks them without an importance matrix: large elements count more.</summary>
 internal static class AffineSuperBlocks
 {
     private const int Length = 256, Blocks = 8, BlockLength = Length / Blocks, Header = 4, ScaleBytes = 12, HighestScale = 63;

@@ -50,7 +50,8 @@ internal static class BlockFit
                 (fitted, shift) = (product / square, 0);
             }
             float error = Error(values, counts, codes, fitted, shift);
-            if (error < best) (best, scale, offset) = (error, fitted, shift);
+            // Further guesses begin at the better offset, as llama.cpp's do.
+            if (error < best) (best, scale, offset, lowest) = (error, fitted, shift, shift);
         }
         return (scale, offset);
     }

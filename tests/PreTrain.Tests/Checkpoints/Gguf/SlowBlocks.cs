@@ -23,7 +23,8 @@ internal static class SlowBlocks
             if (w * l2 - l * l <= 0) continue;
             double slope = (w * product - l * sum) / (w * l2 - l * l), begin = (sum - slope * l) / w;
             if (begin > 0) (slope, begin) = (product / l2, 0);
-            best = Math.Min(best, Error(x, weights, codes, slope, begin));
+            double error = Error(x, weights, codes, slope, begin);
+            if (error < best) (best, lowest) = (error, begin);
         }
         return best;
 
