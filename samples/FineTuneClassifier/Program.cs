@@ -37,7 +37,7 @@ try
     ITransformerModel model = AutoModel.FromPretrained(pretrained, ModelHead.SequenceClassification, new RandomStreams(seed: 0).CreateGenerator("init"), new() { Labels = texts.Labels, Task = texts.Task });
     AnsiConsole.MarkupLineInterpolated($"New in it: {string.Join(", ", LoadedWeights.Of(model)!.New)}.\n");
     using var classifier = new TextClassifier(model, tokenizer);
-    LabelledText[] shown = [.. texts.Split(HeldOut).Validation!.Examples.Take(6)];
+    LabelledText[] shown = [.. texts.Split(HeldOut).Validation!.Examples.DistinctBy(example => example.Labels[0]).Take(8)];   // one of each class
     Show("before");
 
     // 4. Training.

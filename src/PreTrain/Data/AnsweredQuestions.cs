@@ -38,7 +38,7 @@ public sealed class AnsweredQuestions
     /// <summary>SHA-256 of all questions, texts and answers, in hexadecimal digits.</summary>
     public string Fingerprint => _fingerprint.Value;
 
-    /// <summary>Reads files of SQuAD, version 1.1 or 2.0, plain or compressed. The questions of an article are held out together.</summary>
+    /// <summary>Reads files of SQuAD, version 1.1 or 2.0, plain or compressed. The questions of a paragraph are held out together.</summary>
     /// <param name="filesOrGlobs">Files and patterns, as <see cref="TextCorpus.FromFiles(string[])"/> takes them.</param>
     /// <exception cref="ArgumentException">No file was given.</exception>
     /// <exception cref="CorpusException">A file is missing, empty or damaged, or an answer is not in its context where it says; the message names the question's id.</exception>

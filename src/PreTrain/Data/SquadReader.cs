@@ -18,13 +18,12 @@ internal static class SquadReader
             foreach (var (article, a) in Items(file, json.RootElement, "data", ""))
             {
                 string place = $"data[{a}]";
-                string title = article.ValueKind == JsonValueKind.Object && article.TryGetProperty("title", out JsonElement name) && name.ValueKind == JsonValueKind.String ? name.GetString()! : place;
                 foreach (var (paragraph, p) in Items(file, article, "paragraphs", place))
                 {
                     string at = $"{place}.paragraphs[{p}]", context = Text(file, paragraph, "context", at);
                     foreach (var (item, q) in Items(file, paragraph, "qas", at))
                     {
-                        AnsweredQuestion question = Question(file, item, $"{at}.qas[{q}]", context, $"{file.Path}#{title}");
+                        AnsweredQuestion question = Question(file, item, $"{at}.qas[{q}]", context, $"{file.Path}#{at}");
                         if (!seen.Add(question.Id)) throw new CorpusException($"The file '{file.Path}' has two questions with the id '{question.Id}'; an id must occur once.", file.Path);
                         questions.Add(question);
                     }

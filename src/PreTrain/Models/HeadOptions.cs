@@ -44,7 +44,7 @@ public sealed record HeadOptions
             json.Remove("label2id");
             json["num_labels"] = wanted;
         }
-        json.WithLabels(Labels, Task);
+        json.WithLabels(ModelHead.SequenceClassification, Labels, Task);
         return differs;
     }
 }

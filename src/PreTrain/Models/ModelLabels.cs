@@ -19,8 +19,13 @@ internal static class ModelLabels
     internal static string Unnamed(int number) => FormattableString.Invariant($"LABEL_{number}");
 
     /// <summary>Adds the names, and what the head tells, where they are known.</summary>
-    internal static JsonObject WithLabels(this JsonObject json, LabelSet? labels, ClassificationTask? task)
+    internal static JsonObject WithLabels(this JsonObject json, ModelHead head, LabelSet? labels, ClassificationTask? task)
     {
+        if (head == ModelHead.QuestionAnswering)
+        {
+            json["num_labels"] = 2;   // transformers makes the map to beginnings and ends as wide as this says
+            return json;
+        }
         labels?.WriteTo(json);
         if (task is { } known) json[TaskKey] = Array.Find(s_tasks, t => t.Task == known).Name;
         return json;

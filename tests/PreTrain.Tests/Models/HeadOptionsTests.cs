@@ -108,6 +108,19 @@ public sealed class HeadOptionsTests
     }
 
     [Fact]
+    public void SavePretrained_AnswersAfterClasses_SaysTwoOutputs()
+    {
+        using var folder = new TemporaryFolder();
+        Save(folder.Root, s_labels);
+        using (BertModel model = BertModel.FromPretrained(folder.Root, ModelHead.QuestionAnswering)) model.SavePretrained(folder.Root);
+
+        JsonObject config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder.Root, "config.json")))!.AsObject();
+        Assert.Equal((2, false), (config["num_labels"]!.GetValue<int>(), config.ContainsKey("id2label")));
+        using BertModel loaded = BertModel.FromPretrained(folder.Root);
+        Assert.Equal(ModelHead.QuestionAnswering, loaded.Head);
+    }
+
+    [Fact]
     public void FromPretrained_ShapeThatConfigDoesNotAskFor_StaysAFault()
     {
         using var folder = new TemporaryFolder();

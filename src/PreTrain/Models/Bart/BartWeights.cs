@@ -59,7 +59,7 @@ internal static class BartWeights
         ["is_encoder_decoder"] = true,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    }.WithLabels(config.Labels, config.Task);
+    }.WithLabels(head, config.Labels, config.Task);
 
     /// <exception cref="Checkpoints.CheckpointException">The file describes no model that a <see cref="BartModel"/> computes; the message names each reason.</exception>
     internal static BartConfig ToConfig(ConfigReader json)

@@ -48,7 +48,7 @@ internal static class BertWeights
     {
         JsonObject json = UsualConfigJson(config, head);
         if (config.HeadDim * config.HeadCount != config.EmbeddingDim) json["head_dim"] = config.HeadDim;
-        return json.WithLabels(config.Labels, config.Task);
+        return json.WithLabels(head, config.Labels, config.Task);
     }
 
     private static JsonObject UsualConfigJson(BertConfig config, ModelHead head) => new()

@@ -65,7 +65,7 @@ internal static class DistilBertWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    }.WithLabels(config.Labels, config.Task);
+    }.WithLabels(head, config.Labels, config.Task);
 
     internal static DistilBertConfig ToConfig(ConfigReader json)
     {

@@ -64,7 +64,7 @@ internal static class ElectraWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    }.WithLabels(config.Labels, config.Task);
+    }.WithLabels(head, config.Labels, config.Task);
 
     internal static ElectraConfig ToConfig(ConfigReader json)
     {

@@ -66,7 +66,7 @@ internal static class ErnieWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    }.WithLabels(config.Labels, config.Task);
+    }.WithLabels(head, config.Labels, config.Task);
 
     internal static ErnieConfig ToConfig(ConfigReader json)
     {

@@ -54,7 +54,7 @@ internal static class GptWeights
         if (config.PaddingId is { } padding) json["pad_token_id"] = padding;
         if (head != ModelHead.SequenceClassification) return json;
         json["num_labels"] = config.LabelCount;
-        return json.WithLabels(config.Labels, config.Task);
+        return json.WithLabels(head, config.Labels, config.Task);
     }
 
     /// <exception cref="Checkpoints.CheckpointException">The file describes no model that a <see cref="GptModel"/> computes; the message names each reason.</exception>

@@ -87,7 +87,7 @@ internal static class LlamaWeights
             json["use_sliding_window"] = config.SlidingWindow > 0;
             json["max_window_layers"] = 0;
         }
-        return json.WithLabels(config.Labels, config.Task);
+        return json.WithLabels(head, config.Labels, config.Task);
     }
 
     internal static LlamaConfig ToConfig(ConfigReader json)

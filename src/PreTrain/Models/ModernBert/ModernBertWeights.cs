@@ -79,7 +79,7 @@ internal static class ModernBertWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    }.WithLabels(config.Labels, config.Task);
+    }.WithLabels(head, config.Labels, config.Task);
 
     internal static ModernBertConfig ToConfig(ConfigReader json)
     {

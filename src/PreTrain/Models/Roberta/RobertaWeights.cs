@@ -60,7 +60,7 @@ internal static class RobertaWeights
         ["num_labels"] = config.LabelCount,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    }.WithLabels(config.Labels, config.Task);
+    }.WithLabels(head, config.Labels, config.Task);
 
     internal static string ModelType(RobertaConfig config) => config.IsMultilingual ? "xlm-roberta" : "roberta";
 

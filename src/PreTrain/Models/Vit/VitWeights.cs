@@ -74,7 +74,7 @@ internal static class VitWeights
         {
             json["num_labels"] = config.LabelCount;
             json["pooler_act"] = "tanh";
-            json.WithLabels(config.Labels, config.Task);
+            json.WithLabels(head, config.Labels, config.Task);
         }
         return json;
     }
