@@ -41,6 +41,7 @@ internal static class Tool
         root.Subcommands.Add(evaluate);
         PerplexityCommand.AddTo(evaluate, Add);
         EvaluateSeq2SeqCommand.AddTo(evaluate, Add);
+        EvaluateEmbedCommand.AddTo(evaluate, Add);
         LogitsCommand.AddTo(root, Add);
         EmbedCommand.AddTo(root, Add);
         FillMaskCommand.AddTo(root, Add);

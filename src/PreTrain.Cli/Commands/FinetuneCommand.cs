@@ -12,5 +12,6 @@ internal static class FinetuneCommand
         root.Subcommands.Add(command);
         FinetuneChatCommand.AddTo(command, add);
         FinetuneSeq2SeqCommand.AddTo(command, add);
+        FinetuneEmbedCommand.AddTo(command, add);
     }
 }
