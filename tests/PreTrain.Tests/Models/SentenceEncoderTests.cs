@@ -62,7 +62,7 @@ public sealed class SentenceEncoderTests
         Assert.Equal([key], config.Where(pair => pair.Key.StartsWith("pooling_mode_", StringComparison.Ordinal) && (bool)pair.Value!).Select(pair => pair.Key));
         using SentenceEncoder read = SentenceEncoder.FromPretrained(folder["m"]);
         Assert.Equal(encoder.Options, read.Options);
-        Assert.Equal(encoder.Embed(s_tokenizer, s_texts)[2], read.Embed(s_tokenizer, s_texts)[2]);
+        Assert.Equal(encoder.Embed(s_tokenizer, s_texts, cancellationToken: TestContext.Current.CancellationToken)[2], read.Embed(s_tokenizer, s_texts, cancellationToken: TestContext.Current.CancellationToken)[2]);
     }
 
     [Fact]
@@ -100,7 +100,7 @@ public sealed class SentenceEncoderTests
         Assert.Contains("MaxLength (99) must be at least 2 and at most the model's context (43)", Assert.Throws<ArgumentException>(() => new SentenceEncoder(bert, new() { MaxLength = 99 })).Message, StringComparison.Ordinal);
         using var gpt = new SentenceEncoder(new GptModel(new GptConfig { VocabSize = 300, ContextLength = 8, LayerCount = 1, HeadCount = 1, EmbeddingDim = 8 }, ModelHead.None));
         ByteLevelBpeTokenizer bytes = ByteLevelBpeTokenizer.Train(["a"], new() { VocabSize = 257 });
-        Assert.Contains("The text '' has no token", Assert.Throws<ArgumentException>(() => gpt.Embed(bytes, ["a", ""])).Message, StringComparison.Ordinal);
+        Assert.Contains("The text '' has no token", Assert.Throws<ArgumentException>(() => gpt.Embed(bytes, ["a", ""], cancellationToken: TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
     }
 
     private static BertConfig Config() => new() { VocabSize = s_tokenizer.VocabSize, ContextLength = 43, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 37, Dropout = 0.2, InitializerRange = 0.3 };
