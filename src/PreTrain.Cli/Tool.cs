@@ -44,6 +44,7 @@ internal static class Tool
         PerplexityCommand.AddTo(evaluate, Add);
         EvaluateCommand.AddTo(evaluate, Add);
         EvaluateSeq2SeqCommand.AddTo(evaluate, Add);
+        EvaluateEmbedCommand.AddTo(evaluate, Add);
         LogitsCommand.AddTo(root, Add);
         EmbedCommand.AddTo(root, Add);
         FillMaskCommand.AddTo(root, Add);

@@ -19,15 +19,16 @@ internal sealed class EmbedCommand
     private readonly Option<string?> _model = Options.Text("--model", "DIR", ModelFolder.Description, required: true);
     private readonly Option<string[]> _text = new("--text") { Description = "The text; may be given several times.", HelpName = "TEXT", DefaultValueFactory = _ => [] };
     private readonly Option<string?> _file = Options.Text("--file", "FILE", "A UTF-8 file: one text a line.");
-    private readonly Option<Pooling?> _pooling = Options.Choice("--pooling", "What becomes the vector: the mean of all tokens, the first one, the last one, or what the model's pooler makes of the first. The default is mean.",
-        ("mean", Pooling.Mean), ("cls", Pooling.Cls), ("last", Pooling.Last), ("pooler", Pooling.Pooler));
-    private readonly Option<bool> _normalize = new("--normalize") { Description = "Divide each vector by its length." };
+    private readonly Option<Pooling?> _pooling = Options.Choice("--pooling", "What becomes the vector: the mean of all tokens, the first one, the largest value of each column, the last token, or what the model's pooler makes of the first. The default is what the model's folder says, else mean.",
+        ("mean", Pooling.Mean), ("cls", Pooling.Cls), ("max", Pooling.Max), ("last", Pooling.Last), ("pooler", Pooling.Pooler));
+    private readonly Option<bool> _normalize = new("--normalize") { Description = "Divide each vector by its length, as is done anyway where the model's folder says so." };
     private readonly Option<int?> _batch = Options.Positive("--batch", $"Texts that are computed together. The default is {DefaultBatch}.");
 
     private enum Pooling
     {
         Mean,
         Cls,
+        Max,
         Last,
         Pooler,
     }
@@ -49,15 +50,16 @@ internal sealed class EmbedCommand
         string[] texts = parsed.GetValue(_text) ?? [];
         if (texts.Length == 0 == file is null) throw new UsageException("Give either --text or --file.");
         if (file is not null) texts = TokenizerEncodeCommand.Texts(file, whole: false);
-        Pooling pooling = parsed.GetValue(_pooling) ?? Pooling.Mean;
-        bool normalize = parsed.GetValue(_normalize);
+        SentenceEncoderOptions? own = SentenceEncoderOptions.FromFolder(ModelFolder.Resolve(folder));
+        Pooling pooling = parsed.GetValue(_pooling) ?? WordOf(own?.Pooling ?? SentencePooling.Mean);
+        bool normalize = parsed.GetValue(_normalize) || own is { Normalizes: true };
         Device device = session.Start();
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, device, ModelHead.None);
         if (ModelFolder.Sizes(model) is not { } sizes) throw new UsageException($"--model ({folder}) holds a {model.ModelType} model, which reads no text.");
         if (pooling == Pooling.Pooler) RequirePooler(folder, model);
         TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
-        List<int[]> tokens = Encode(session, folder, tokenizer, texts, file, sizes.Context);
+        List<int[]> tokens = Encode(session, folder, tokenizer, texts, file, own?.MaxLength ?? sizes.Context);
 
         int batch = parsed.GetValue(_batch) ?? DefaultBatch;
         var vectors = new List<float[]>();
@@ -75,7 +77,7 @@ internal sealed class EmbedCommand
     {
         using CheckpointTensors weights = CheckpointTensors.Open(ModelFolder.Resolve(folder));
         if (!weights.Names.Any(name => name.Contains("pooler.dense.", StringComparison.Ordinal)))
-            throw new UsageException($"--pooling (pooler) needs a model with a pooler, and the {model.ModelType} model in '{folder}' has none; take mean, cls or last.");
+            throw new UsageException($"--pooling (pooler) needs a model with a pooler, and the {model.ModelType} model in '{folder}' has none; take mean, cls, max or last.");
     }
 
     private static List<int[]> Encode(Session session, string folder, TextTokenizer tokenizer, string[] texts, string? file, int context)
@@ -91,7 +93,7 @@ internal sealed class EmbedCommand
             if (encoding.Overflow.Count > 0) cut++;
             all.Add(encoding.Ids.ToArray());
         }
-        if (cut > 0) session.Log($"{(cut == 1 ? "A text was" : $"{cut} texts were")} cut to the model's context of {context} tokens.");
+        if (cut > 0) session.Log($"{(cut == 1 ? "A text was" : $"{cut} texts were")} cut to {context} tokens, the longest text of the model.");
         return all;
     }
 
@@ -105,20 +107,19 @@ internal sealed class EmbedCommand
         {
             for (int t = 0; t < tokens[row].Length; t++) (ids[row * width + t], mask[row * width + t]) = (tokens[row][t], 1);
         }
-        ModelOutput output = model.Forward(new ModelInput { Ids = tensor(ids, [tokens.Length, width], device: device), AttentionMask = tensor(mask, [tokens.Length, width], device: device) });
-        Tensor states = output.Logits.to(ScalarType.Float32), lengths = tensor(Array.ConvertAll(tokens, row => (long)row.Length), device: device);
-        Tensor pooled = pooling switch
-        {
-            Pooling.Mean => states.sum(dim: 1) / lengths.unsqueeze(1),   // states are 0 where there is no token
-            Pooling.Cls => states[.., 0],
-            Pooling.Last => states[arange(tokens.Length, device: device), lengths - 1],
-            _ => (output.Pooled ?? throw new UsageException($"--pooling (pooler) needs a model with a pooler, and a {model.ModelType} model has none; take mean, cls or last.")).to(ScalarType.Float32),
-        };   // (B, C)
-        if (normalize) pooled = pooled / pooled.norm(1, keepdim: true, p: 2f).clamp_min(1e-12);
+        var input = new ModelInput { Ids = tensor(ids, [tokens.Length, width], device: device), AttentionMask = tensor(mask, [tokens.Length, width], device: device) };
+        Tensor pooled = pooling == Pooling.Pooler
+            ? (model.Forward(input).Pooled ?? throw new UsageException($"--pooling (pooler) needs a model with a pooler, and a {model.ModelType} model has none; take mean, cls, max or last.")).to(ScalarType.Float32)
+            : SentenceEncoder.Pool(model, input, PoolingOf(pooling));   // (B, C)
+        if (normalize) pooled = SentenceEncoder.Normalize(pooled);
         float[] values = pooled.cpu().contiguous().data<float>().ToArray();
         int columns = values.Length / tokens.Length;
         return [.. Enumerable.Range(0, tokens.Length).Select(row => values[(row * columns)..((row + 1) * columns)])];
     }
+
+    private static SentencePooling PoolingOf(Pooling pooling) => pooling switch { Pooling.Cls => SentencePooling.First, Pooling.Max => SentencePooling.Max, Pooling.Last => SentencePooling.Last, _ => SentencePooling.Mean };
+
+    private static Pooling WordOf(SentencePooling pooling) => pooling switch { SentencePooling.First => Pooling.Cls, SentencePooling.Max => Pooling.Max, SentencePooling.Last => Pooling.Last, _ => Pooling.Mean };
 
     private static void Report(Session session, ITransformerModel model, Pooling pooling, bool normalize, List<float[]> vectors) => session.Result(json =>
     {

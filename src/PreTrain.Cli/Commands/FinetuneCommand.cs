@@ -58,6 +58,7 @@ internal sealed class FinetuneCommand
         }
         FinetuneChatCommand.AddTo(parent, add);
         FinetuneSeq2SeqCommand.AddTo(parent, add);
+        FinetuneEmbedCommand.AddTo(parent, add);
     }
 
     private void Run(ParseResult parsed, Session session)

@@ -37,13 +37,13 @@ internal sealed class GradientPass<TModel>(TModel model, IObjective<TModel> obje
     private StepGradient ComputeAtOnce(TrainingRun run, Batch[] batches)
     {
         long targets = Math.Max(1, batches.Sum(batch => batch.ValidTargets));
-        bool accumulates = batches.Length > 1 || run.MicroBatches.Rows < batches[0].Rows || options.Precision == Precision.Float16;
+        bool accumulates = batches.Length > 1 || Pieces(run, batches[0]).Count > 1 || options.Precision == Precision.Float16;
         double scale = run.LossScale, firstNorm = 0;
         var losses = new Tensor[batches.Length];
         for (int i = 0; i < batches.Length; i++)
         {
             long number = (long)run.Step * batches.Length + i;
-            losses[i] = Backward(run.MicroBatches.Split(batches[i]), targets, scale, number, accumulates);
+            losses[i] = Backward(Pieces(run, batches[i]), targets, scale, number, accumulates);
             if (i == 0 && options.MeasureGradientNoise) firstNorm = weights.Optimizer.GradientNorm() / scale;
         }
         if (scale != 1) weights.Parameters.ScaleGradient(1 / scale);
@@ -69,6 +69,8 @@ internal sealed class GradientPass<TModel>(TModel model, IObjective<TModel> obje
         }
         return scope.MoveToOuter(sum!);
     }
+
+    private IReadOnlyList<Batch> Pieces(TrainingRun run, Batch batch) => objective.CanSplit ? run.MicroBatches.Split(batch) : [batch];
 
     private void Halve(TrainingRun run, int largest, int length, Exception fault)
     {

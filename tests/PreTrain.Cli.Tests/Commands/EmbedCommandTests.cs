@@ -82,11 +82,11 @@ public class EmbedCommandTests
         ToolResult result = ToolRunner.Run("embed", "--model", folder.Path, "--text", TinyModel.Text(5), "--json");
 
         Assert.Equal("[1,15]", result.Json().GetProperty("shape").GetRawText());
-        Assert.Equal("A text was cut to the model's context of 29 tokens.\n", result.Error);
+        Assert.Equal("A text was cut to 29 tokens, the longest text of the model.\n", result.Error);
     }
 
     [Theory]
-    [InlineData("--text a --pooling sum", "--pooling (sum) must be mean, cls, last or pooler.")]
+    [InlineData("--text a --pooling sum", "--pooling (sum) must be mean, cls, max, last or pooler.")]
     [InlineData("", "Give either --text or --file.")]
     [InlineData("--text a --file b", "Give either --text or --file.")]
     [InlineData("--text a --batch 0", "--batch (0) must be a positive whole number")]
@@ -109,7 +109,7 @@ public class EmbedCommandTests
         foreach (var (name, family) in new[] { ("gpt", "gpt2"), ("masked", "bert") })
         {
             ToolResult pooler = ToolRunner.Run("embed", "--model", folder[name], "--text", "The", "--pooling", "pooler");
-            Assert.Equal((2, $"error: --pooling (pooler) needs a model with a pooler, and the {family} model in '{folder[name]}' has none; take mean, cls or last.\n"), (pooler.ExitCode, pooler.Error));
+            Assert.Equal((2, $"error: --pooling (pooler) needs a model with a pooler, and the {family} model in '{folder[name]}' has none; take mean, cls, max or last.\n"), (pooler.ExitCode, pooler.Error));
         }
         ToolResult empty = ToolRunner.Run("embed", "--model", folder["gpt"], "--text", ""), line = ToolRunner.Run("embed", "--model", folder["gpt"], "--file", file),
             missing = ToolRunner.Run("embed", "--model", folder["gpt"], "--file", folder["none.txt"]), gone = ToolRunner.Run("embed", "--model", folder["none"], "--text", "The");

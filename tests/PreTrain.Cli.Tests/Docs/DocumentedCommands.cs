@@ -22,7 +22,7 @@ internal static class DocumentedCommands
     /// <summary>Runs all lines of the page's <c>sh</c> blocks that begin with the tool's name.</summary>
     /// <param name="page">The page's place in the repository.</param>
     /// <param name="folder">The current folder meanwhile.</param>
-    /// <param name="replacements">Values of further options of trainings, and others for some of those above.</param>
+    /// <param name="replacements">Values of further options of trainings, and others for some of those above; of an option with one value, such as <c>--data sdk-docs</c>, for that value alone.</param>
     /// <returns>The commands with what they printed.</returns>
     public static IReadOnlyList<(string Command, ToolResult Result)> Run(string page, string folder, params (string Option, string Value)[] replacements)
     {
@@ -38,7 +38,7 @@ internal static class DocumentedCommands
                 string[] arguments = [.. CommandLineParser.SplitCommandLine(command.Replace('\'', '"')).Skip(1)];
                 for (int i = 0; i < arguments.Length - 1; i++)
                 {
-                    if (s_trainings.Contains(arguments[0]) && small.TryGetValue(arguments[i], out string? value)) arguments[i + 1] = value;
+                    if (s_trainings.Contains(arguments[0]) && (small.TryGetValue($"{arguments[i]} {arguments[i + 1]}", out string? value) || small.TryGetValue(arguments[i], out value))) arguments[i + 1] = value;
                 }
                 ToolResult result = ToolRunner.Run(arguments);
                 Assert.True(result.ExitCode == 0, $"{command}: exit code {result.ExitCode}: {result.Error}");

@@ -1,0 +1,62 @@
+using System.Text.Json;
+using PreTrain.Models;
+
+namespace PreTrain.Cli.Tests.Commands;
+
+public class FinetuneEmbedCommandTests
+{
+    private static readonly string[] s_small = ["--steps", "3", "--batch", "4", "--device", "cpu", "--report", "none"];
+
+    private static void Prepare(TemporaryFolder folder)
+    {
+        TinyModel.SaveBert(folder["bert"]);
+        TinyModel.SaveLlama(folder["llama"]);
+        string[] lines = [.. TinyModel.Text(40).Split('\n', StringSplitOptions.RemoveEmptyEntries).Distinct()];
+        folder.Write("pairs.csv", "anchor,positive,negative,score\n" + string.Concat(lines.Select((line, i) => $"{line},{lines[(i + 1) % lines.Length]},{lines[(i + 2) % lines.Length]},{(i % 5 / 4.0).ToString(System.Globalization.CultureInfo.InvariantCulture)}\n")));
+        folder.Write("texts.txt", TinyModel.Text(40));
+    }
+
+    [Theory]
+    [InlineData("bert", "contrastive", "--negative-field negative --symmetric --temperature 0.1", "cls")]
+    [InlineData("llama", "contrastive", "", "last")]
+    [InlineData("bert", "simcse", "", "mean")]
+    [InlineData("bert", "cosine", "--score-field score", "max")]
+    public void Embed_EachLoss_TunesAModelThatKeepsItsPooling(string model, string loss, string more, string pooling)
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        string data = folder[loss == "simcse" ? "texts.txt" : "pairs.csv"];
+        ToolResult tuned = ToolRunner.Run(["finetune", "embed", "--model", folder[model], "--data", data, "--output", folder["run"], "--loss", loss, "--pooling", pooling, "--context", "20", .. more.Split(' ', StringSplitOptions.RemoveEmptyEntries), .. s_small, "--json"]);
+        Assert.Equal(3, tuned.Json().GetProperty("steps").GetInt32());
+        SentenceEncoderOptions options = SentenceEncoderOptions.FromFolder(folder["run/model"])!;
+        Assert.Equal((20, pooling == "cls" ? "first" : pooling), (options.MaxLength, options.Pooling.ToString().ToLowerInvariant()));
+
+        ToolResult found = ToolRunner.Run(["evaluate", "embed", "--model", folder["run"], "--data", folder["pairs.csv"], "--json"]);
+        Assert.Equal(["queries", "candidates", "recallAt1", "recallAt5", "recallAt10", "meanReciprocalRank"], found.Keys());
+        ToolResult compared = ToolRunner.Run(["evaluate", "embed", "--model", folder["run"], "--data", folder["pairs.csv"], "--task", "similarity", "--validation-fraction", "0.5", "--json"]);
+        Assert.Equal(["pairs", "spearman", "pearson"], compared.Keys());
+
+        // Embed takes the pooling and the length that the folder says.
+        JsonElement vectors = ToolRunner.Run("embed", "--model", folder["run"], "--text", "The method returns two keys.", "--json").Json();
+        Assert.Equal((pooling, true), (vectors.GetProperty("pooling").GetString(), vectors.GetProperty("normalized").GetBoolean()));
+    }
+
+    [Fact]
+    public void Embed_WrongUsage_SaysWhat()
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        Said(2, "--temperature and --symmetric do not go with --loss cosine", "--loss", "cosine", "--temperature", "1");
+        Said(2, "--score-field does not go with contrastive", "--score-field", "score");
+        Said(2, "--anchor-field does not go with simcse", "--loss", "simcse", "--anchor-field", "anchor");
+        Said(2, "MaxLength (99) must be at least 2 and at most the model's context (29)", "--context", "99");
+        Said(3, "'other' is not among them", "--anchor-field", "other");
+
+        void Said(int code, string message, params string[] options)
+        {
+            ToolResult result = ToolRunner.Run(["finetune", "embed", "--model", folder["bert"], "--data", folder["pairs.csv"], "--output", folder["run"], .. s_small, .. options]);
+            Assert.Equal(code, result.ExitCode);
+            Assert.Contains(message, result.Error, StringComparison.Ordinal);
+        }
+    }
+}
