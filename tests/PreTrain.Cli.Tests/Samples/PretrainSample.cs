@@ -40,7 +40,7 @@ internal sealed class PretrainSample(string project, string run)
     /// <summary>A newcomer reads it in one sitting.</summary>
     public void HasAtMost100Lines() => Assert.InRange(File.ReadAllLines(Path.Combine(Repository.Root, $"samples/{project}/Program.cs")).Length, 1, 100);
 
-    private async Task<ToolResult> Run(string folder, params string[] arguments)
+    internal async Task<ToolResult> Run(string folder, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, $"{project}.dll"), .. arguments])
         {
