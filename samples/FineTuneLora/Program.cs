@@ -27,8 +27,9 @@ try
 
     // 1. A model that knows one part of the text: that of PretrainGpt, or one that is trained here.
     bool found = given.Files.Length == 0 && File.Exists($"{Trained}/model.safetensors");
-    TextCorpus known = given.Files.Length == 0 ? Types("System.Collections", "System.IO", "System.Text") : TextCorpus.FromFiles(given.Files[..^1]);
-    TextCorpus other = given.Files.Length == 0 ? Types("Microsoft.AspNetCore.Http", "Microsoft.AspNetCore.Mvc") : TextCorpus.FromFiles(given.Files[^1]);
+    SdkMember[] members = given.Files.Length == 0 ? [.. new SdkDocumentation().Members] : [];
+    TextCorpus known = given.Files.Length == 0 ? Types(members, "System.Collections", "System.IO", "System.Text") : TextCorpus.FromFiles(given.Files[..^1]);
+    TextCorpus other = given.Files.Length == 0 ? Types(members, "Microsoft.AspNetCore.Http", "Microsoft.AspNetCore.Mvc") : TextCorpus.FromFiles(given.Files[^1]);
     TextTokenizer tokenizer = found ? TextTokenizer.Load(Trained) : ByteLevelBpeTokenizer.Train(known, new() { VocabSize = 2048 }, cancellation: stop.Token);
     using GptModel model = found
         ? GptModel.FromPretrained(Trained)
@@ -72,9 +73,9 @@ catch (Exception e) when (e is CorpusException or ArgumentException or Operation
 }
 
 // The documentation of some namespaces, a document for each type.
-static TextCorpus Types(params string[] namespaces) => TextCorpus.FromDocuments(
+static TextCorpus Types(SdkMember[] members, params string[] namespaces) => TextCorpus.FromDocuments(
 [
-    .. new SdkDocumentation().Members.Where(member => !member.IsEmpty && namespaces.Any(name => member.Namespace.StartsWith(name, StringComparison.Ordinal)))
+    .. members.Where(member => !member.IsEmpty && namespaces.Any(name => member.Namespace.StartsWith(name, StringComparison.Ordinal)))
         .GroupBy(member => member.FullTypeName).OrderBy(type => type.Key, StringComparer.Ordinal).Select(type => string.Join('\n', type.Select(member => member.ToPlainText()))),
 ]);
 

@@ -34,7 +34,7 @@ public static class PseudoLabelling
             {
                 using DisposeScope scope = NewDisposeScope();
                 string[] batch = [.. texts.Skip(first).Take(options.BatchSize)];
-                var (probabilities, labels) = nn.functional.softmax(Scores(model, tokenizer, batch), 1).max(1);
+                var (probabilities, labels) = nn.functional.softmax(TextScores.Of(model, tokenizer, batch), 1).max(1);
                 float[] values = probabilities.cpu().data<float>().ToArray();
                 long[] numbers = labels.cpu().data<long>().ToArray();
                 for (int i = 0; i < batch.Length; i++)
@@ -73,15 +73,5 @@ public static class PseudoLabelling
             known = new LabelledTexts([.. labelled.Examples, .. more], labelled.Labels);
         }
         return (known, taken);
-    }
-
-    /// <summary>(B, L) in 32 bits.</summary>
-    private static Tensor Scores(ITransformerModel model, TextTokenizer tokenizer, string[] texts)
-    {
-        int context = model is ITokenPredictor writer ? writer.ContextLength : model is IMaskedLanguageModel reader ? reader.ContextLength : int.MaxValue;
-        using TokenBatch rows = tokenizer.TokenizeBatch(texts, null, new() { Truncation = new() { MaxLength = context }, Padding = new() });
-        Tensor Whole(long[] values) => tensor(values, [rows.RowCount, rows.Length]).to(model.Device);
-        long[] mask = rows.AttentionMask.ToArray();
-        return model.Forward(new() { Ids = Whole(rows.Ids.ToArray()), AttentionMask = mask.Contains(0) ? Whole(mask) : null }).Logits.to(ScalarType.Float32);
     }
 }
