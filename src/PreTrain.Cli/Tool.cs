@@ -50,6 +50,7 @@ internal static class Tool
         FillMaskCommand.AddTo(root, Add);
         InspectCommand.AddTo(root, Add);
         ConvertCommand.AddTo(root, Add);
+        LoraCommand.AddTo(root, Add);
         PruneCommand.AddTo(root, Add);
         QuantizeCommand.AddTo(root, Add);
         ExportCommand.AddTo(root, Add);

@@ -20,7 +20,7 @@ internal sealed class FinetuneEmbedCommand
 
     private readonly Option<string?> _model = TunedModel.CreateOption();
     private readonly EmbeddingChoice _texts = new();
-    private readonly RunChoice _run = new("The folder of the run: checkpoints, metrics.jsonl, and the tuned model as sentence-transformers reads it.", "Examples", TunedModel.LearningRate);
+    private readonly RunChoice _run = new("The folder of the run: checkpoints, metrics.jsonl, and the tuned model as sentence-transformers reads it.", "Examples", usualRate: TunedModel.LearningRateText);
     private readonly Option<EmbeddingLoss?> _loss = Options.Choice("--loss", "What is learned: to find what belongs to a text among the rest of the batch; the same without labels, of a text and itself under other dropout; or how alike two texts are. The default is contrastive.", s_losses);
     private readonly PoolingChoice _pooling = new();
     private readonly Option<double?> _temperature = Options.Number("--temperature", FormattableString.Invariant($"What cosines are divided by, not with --loss cosine. The default is {s_defaults.Temperature}."), value => value > 0, "must be a positive number");
@@ -42,7 +42,7 @@ internal sealed class FinetuneEmbedCommand
     {
         string folder = parsed.GetRequiredValue(_model)!;
         EmbeddingLoss loss = parsed.GetValue(_loss) ?? EmbeddingLoss.Contrastive;
-        TrainingOptions training = _run.Training(parsed, session, 0);
+        TrainingOptions training = _run.Training(parsed, session, null, TunedModel.LearningRate);
         double fraction = parsed.GetValue(_fraction) ?? TunedModel.ValidationFraction;
         bool contrasts = loss != EmbeddingLoss.Cosine;
         if (!contrasts && (parsed.GetValue(_temperature) is not null || parsed.GetValue(_symmetric))) throw new UsageException($"{_temperature.Name} and {_symmetric.Name} do not go with --loss cosine; leave them out.");

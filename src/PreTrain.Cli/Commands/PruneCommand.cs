@@ -133,7 +133,7 @@ internal sealed class PruneCommand
     }
 
     /// <summary>Nothing but a model is replaced, and not the one that is read.</summary>
-    private static void RequireOutput(string source, string output)
+    internal static void RequireOutput(string source, string output)
     {
         if (Path.GetFullPath(source).TrimEnd(Path.DirectorySeparatorChar) == Path.GetFullPath(output).TrimEnd(Path.DirectorySeparatorChar))
             throw new UsageException($"--output ({output}) must be another folder than that of the model.");
@@ -142,7 +142,7 @@ internal sealed class PruneCommand
     }
 
     /// <summary>The files of a tokenizer, and whatever else in text lies beside the weights.</summary>
-    private static bool IsCopied(string file) =>
+    internal static bool IsCopied(string file) =>
         s_copied.Contains(Path.GetExtension(file)) && Path.GetFileName(file) != "config.json" && !file.EndsWith(".index.json", StringComparison.Ordinal);
 
     private static long Count(ITransformerModel model) => ((nn.Module)model).parameters().Sum(p => p.numel());

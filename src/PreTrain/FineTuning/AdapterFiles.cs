@@ -57,6 +57,13 @@ internal static class AdapterFiles
         AtomicFile.WriteAllText(Path.Combine(folder, ConfigFile), config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 
+    /// <summary>The tensors of a folder that are parameters as a whole, and no updates or factors of them.</summary>
+    internal static IReadOnlyList<string> WholeNames(string folder)
+    {
+        using CheckpointTensors file = CheckpointTensors.Open(Path.Combine(folder, WeightsFile));
+        return [.. file.Names.Where(name => !name.EndsWith(".lora_A.weight", StringComparison.Ordinal) && !name.EndsWith(".lora_B.weight", StringComparison.Ordinal) && !name.EndsWith(".ia3_l", StringComparison.Ordinal))];
+    }
+
     /// <exception cref="CheckpointException">The file is missing or damaged, or does not fit; all misfits are named together.</exception>
     internal static void Read(string folder, IEnumerable<AdapterTensor> tensors)
     {

@@ -34,6 +34,47 @@ public static class AdapterFolder
         return Find(folder).Open(model, folder, name);
     }
 
+    /// <summary>
+    /// Brings adapters into a model's weights, one after the other: the updates of several <see cref="AdapterKind.Lora"/> are summed, each with its weight. The model is an ordinary one afterwards; where this
+    /// fails, it may be changed in part.
+    /// </summary>
+    /// <param name="model">The model that they were trained on.</param>
+    /// <param name="adapters">Folders, and what each counts: 1, or of <see cref="AdapterKind.Lora"/> any number.</param>
+    /// <returns>The kinds and numbers of trained values, in order.</returns>
+    /// <exception cref="CheckpointException">A folder is damaged, or for another model.</exception>
+    /// <exception cref="ArgumentException">There is none; one is of a kind that is no change of weights; two hold the same parameter as a whole, or one has lengths of its own (DoRA) beside others; a weight is not one of the kind; the model is quantized.</exception>
+    public static IReadOnlyList<(AdapterKind Kind, long ParameterCount)> Merge(ITransformerModel model, params IReadOnlyList<(string Folder, double Weight)> adapters)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(adapters);
+        if (adapters.Count == 0) throw new ArgumentException("There must be at least one adapter.", nameof(adapters));
+        var holders = new Dictionary<string, string>();
+        foreach (var (folder, weight) in adapters)
+        {
+            AdapterKind kind = KindOf(folder);
+            if (kind is AdapterKind.Bottleneck or AdapterKind.Prefix or AdapterKind.Prompt) throw new ArgumentException($"The adapter '{folder}' is a {kind}, which is no change of weights and cannot be merged; keep it beside the model.", nameof(adapters));
+            if (weight != 1 && kind != AdapterKind.Lora) throw new ArgumentException($"The weight of the adapter '{folder}' ({weight}) must be 1: only low-rank updates can be weighed.", nameof(adapters));
+            foreach (string name in AdapterFiles.WholeNames(folder))
+            {
+                if (name.EndsWith("lora_magnitude_vector", StringComparison.Ordinal) ? adapters.Count > 1 : !holders.TryAdd(name, folder))
+                {
+                    throw new ArgumentException(holders.TryGetValue(name, out string? other)
+                        ? $"The adapters '{other}' and '{folder}' both hold {name} as a whole, and a model can have one; merge them into two models."
+                        : $"The adapter '{folder}' has lengths of its own (DoRA), which are those of its model; merge it alone.", nameof(adapters));
+                }
+            }
+        }
+        var merged = new List<(AdapterKind, long)>();
+        foreach (var (folder, weight) in adapters)
+        {
+            using IAdapter adapter = Open(model, folder);
+            if (adapter is LoraAdapter lora) lora.Weight = weight;
+            adapter.Merge();
+            merged.Add((adapter.Kind, adapter.ParameterCount));
+        }
+        return merged;
+    }
+
     /// <summary>Fills a new adapter, which is disposed where that fails.</summary>
     internal static T Load<T>(T adapter, string folder) where T : IAdapter
     {

@@ -90,6 +90,23 @@ public sealed class LoraAdapter : IAdapter
         }
     } = true;
 
+    /// <summary>What the updates count in what the model computes and in <see cref="Merge"/>, so that a sum of several adapters can be weighed.</summary>
+    /// <value>The default is 1.</value>
+    /// <exception cref="ArgumentException">It is not finite, or not 1 where lengths are trained (<see cref="LoraOptions.IsWeightDecomposed"/>).</exception>
+    /// <exception cref="InvalidOperationException">The adapter is merged.</exception>
+    public double Weight
+    {
+        get;
+        set
+        {
+            if (!double.IsFinite(value)) throw new ArgumentException($"The weight of an adapter ({value}) must be finite.", nameof(value));
+            if (value != 1 && Options.IsWeightDecomposed) throw new ArgumentException($"The weight of an adapter ({value}) must be 1 where it has lengths of its own, which are no sum.", nameof(value));
+            if (IsMerged) throw new InvalidOperationException($"The adapter '{Name}' is merged; its weight cannot change any more.");
+            field = value;
+            foreach (LowRankUpdate update in Updates) update.Scale = value * Options.Scale;
+        }
+    } = 1;
+
     /// <summary>Whether the updates are in the weights.</summary>
     public bool IsMerged => _unmerged.Count > 0;
 

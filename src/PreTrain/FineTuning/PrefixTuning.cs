@@ -110,7 +110,7 @@ public sealed class PrefixTuning : IAdapter
         Dictionary<nint, string> names = _module.named_parameters().ToDictionary(p => p.parameter.Handle, p => p.name);
         TorchSharp.Modules.Parameter[] parts = [.. _prefixes.SelectMany(p => new[] { p.keys, p.values })];
         long width = Width(_taking);
-        var all = new AdapterTensor(VirtualTokenFolder.Tensor, [_prefixes[0].Length, parts.Length * width],
+        var all = new AdapterTensor(VirtualTokenFolder.TensorName, [_prefixes[0].Length, parts.Length * width],
             weights => cat([.. parts.Select(p => weights?.GetValueOrDefault(names[p.Handle]) ?? p)], 1),
             given =>
             {

@@ -9,7 +9,7 @@ namespace PreTrain.FineTuning;
 internal static class VirtualTokenFolder
 {
     /// <summary>The tensor that holds all virtual tokens.</summary>
-    internal const string Tensor = "prompt_embeddings";
+    internal const string TensorName = "prompt_embeddings";
 
     /// <summary>A model that can have virtual tokens, and room for them.</summary>
     /// <exception cref="ArgumentException">It cannot.</exception>

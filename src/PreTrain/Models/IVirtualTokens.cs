@@ -11,7 +11,7 @@ internal interface IVirtualTokens
     /// <summary>The blocks in order.</summary>
     IReadOnlyList<IPrefixedBlock> PrefixedBlocks { get; }
 
-    /// <summary>Its checkpoint's name of the map of tokens to embeddings is this parameter's, (V, C).</summary>
+    /// <summary>The embeddings of tokens, (V, C).</summary>
     TorchSharp.Modules.Parameter TokenTable { get; }
 
     /// <summary>The heads of keys and values, G.</summary>

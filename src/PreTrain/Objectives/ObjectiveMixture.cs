@@ -39,6 +39,19 @@ public sealed class ObjectiveMixture<TModel> : IObjective<TModel>
     /// <inheritdoc/>
     public string Name => "mixture";
 
+    /// <summary>How many micro-batches in a row are one objective's, where each is to be learned for a while, as a task of <c>Reptile</c> is.</summary>
+    /// <value>The default is 1.</value>
+    /// <exception cref="ArgumentOutOfRangeException">It is not positive.</exception>
+    public int BatchesInARow
+    {
+        get;
+        init
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(value);
+            field = value;
+        }
+    } = 1;
+
     /// <inheritdoc/>
     public bool CanSplit => _parts.All(part => part.Objective.CanSplit);
 
@@ -49,7 +62,14 @@ public sealed class ObjectiveMixture<TModel> : IObjective<TModel>
     public int ProcessCount => _parts[0].Objective.ProcessCount;
 
     /// <inheritdoc/>
-    public JsonObject Describe() => new()
+    public JsonObject Describe()
+    {
+        JsonObject json = DescribeUsual();
+        if (BatchesInARow != 1) json["batchesInARow"] = BatchesInARow;
+        return json;
+    }
+
+    private JsonObject DescribeUsual() => new()
     {
         ["objective"] = Name,
         ["parts"] = new JsonArray([.. _parts.Select(part => (JsonNode)new JsonObject { ["weight"] = part.Weight, ["part"] = part.Objective.Describe() })]),
@@ -118,7 +138,7 @@ public sealed class ObjectiveMixture<TModel> : IObjective<TModel>
 
         public Batch Next(CancellationToken cancellationToken)
         {
-            var random = new MaskRandom(MaskRandom.SeedOf(unchecked((ulong)seed), new SamplerState(0, 0, batch)));
+            var random = new MaskRandom(MaskRandom.SeedOf(unchecked((ulong)seed), new SamplerState(0, 0, batch / mixture.BatchesInARow)));
             int part = random.NextOf(mixture._sums);
             Batch next = sources[part].Next(cancellationToken) with { Part = part };
             batch++;

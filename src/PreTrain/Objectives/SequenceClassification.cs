@@ -1,6 +1,7 @@
 // B sequences, T tokens, L labels
 using System.Text.Json.Nodes;
 using PreTrain.Data;
+using PreTrain.Data.Masking;
 using PreTrain.Models;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
@@ -22,6 +23,7 @@ public sealed class SequenceClassification : ILabelledObjective
     private readonly SequenceClassificationOptions _options;
     private readonly int _outputs;
     private readonly float[] _weights;
+    private readonly TextAugmentation? _augmentation;
 
     /// <summary>Splits labelled texts.</summary>
     /// <param name="texts">The texts.</param>
@@ -42,6 +44,8 @@ public sealed class SequenceClassification : ILabelledObjective
             throw new ArgumentException($"ClassWeights has {weights.Count} values, and there are {_outputs} labels; give one for each.", nameof(options));
         _weights = [.. _options.ClassWeights?.Select(weight => (float)weight) ?? Enumerable.Repeat(1f, _outputs)];
         (_train, _validation) = texts.Split(_options.ValidationFraction);
+        _train = ClassBalance.Resample(_train, _options.Sampling);
+        if (_options.Augmentation is { } augmentation) _augmentation = new(augmentation);
     }
 
     /// <inheritdoc/>
@@ -51,7 +55,15 @@ public sealed class SequenceClassification : ILabelledObjective
     public ModelHead Head => ModelHead.SequenceClassification;
 
     /// <inheritdoc/>
-    public JsonObject Describe() => new()
+    public JsonObject Describe()
+    {
+        JsonObject json = DescribeUsual();
+        if (_options.Sampling != ClassSampling.AsIs) json["sampling"] = _options.Sampling.ToString();
+        if (_options.Augmentation is { } augmentation) (json["augmentation"], json["augmentedShare"]) = (augmentation.Describe(), _options.AugmentedShare);
+        return json;
+    }
+
+    private JsonObject DescribeUsual() => new()
     {
         ["objective"] = Name,
         ["task"] = _texts.Task.ToString(),
@@ -75,8 +87,8 @@ public sealed class SequenceClassification : ILabelledObjective
         var (length, knowsTypes) = Limits(model);
         var sampler = new ItemSampler(_train.Count, unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
-        return SampledRows.Open(() => sampler.State, sampler.Next, streams.SeedOf("mask"), batchSize,
-            (places, _) => Make([.. places.Select(place => _train.Examples[(int)place])], length, knowsTypes));
+        return SampledRows.Open(() => sampler.State, sampler.Next, streams.SeedOf("data"), batchSize,
+            (places, seeds) => Make([.. places.Select((place, row) => Augment(_train.Examples[(int)place], seeds[row]))], length, knowsTypes));
     }
 
     /// <inheritdoc/>
@@ -93,17 +105,31 @@ public sealed class SequenceClassification : ILabelledObjective
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(batch);
         using DisposeScope scope = NewDisposeScope();
+        return scope.MoveToOuter(LossOf(Scores(model, batch), batch) / normalizer);
+    }
+
+    /// <summary>What the texts are labelled with.</summary>
+    internal ClassificationTask Task => _texts.Task;
+
+    /// <summary>A model's scores of a batch, (B, L) in 32 bits. They belong to the current dispose scope.</summary>
+    internal Tensor Scores(ITransformerModel model, Batch batch)
+    {
         var (input, _) = BatchTensors.Of(batch, model.Device);
-        Tensor logits = model.Forward(input).Logits.to(ScalarType.Float32);   // (B, L)
+        Tensor logits = model.Forward(input).Logits.to(ScalarType.Float32);
         if (logits.ndim != 2 || logits.size(1) != _outputs)
             throw new ArgumentException($"The model's scores ({string.Join(", ", logits.shape)}) must be (B, {_outputs}), one for each label.", nameof(model));
-        Tensor loss = _texts.Task switch
+        return logits;
+    }
+
+    /// <summary>The loss of scores, summed over the batch.</summary>
+    internal Tensor LossOf(Tensor logits, Batch batch)
+    {
+        return _texts.Task switch
         {
             ClassificationTask.SingleLabel => OfClass(logits, batch),
             ClassificationTask.MultiLabel => OfLabels(logits, batch),
-            _ => (logits.squeeze(1) - tensor(batch.Values ?? throw new ArgumentException("A batch of a regression must hold values.", nameof(batch))).to(model.Device)).square().sum(),
+            _ => (logits.squeeze(1) - tensor(batch.Values ?? throw new ArgumentException("A batch of a regression must hold values.", nameof(batch))).to(logits.device)).square().sum(),
         };
-        return scope.MoveToOuter(loss / normalizer);
     }
 
     /// <summary>−Σ q (1 − p)^γ log p, where q is the smoothed and weighted target.</summary>
@@ -136,6 +162,12 @@ public sealed class SequenceClassification : ILabelledObjective
 
     private (int Length, bool KnowsTypes) Limits(ITransformerModel model) =>
         HeadRules.Require(model, _tokenizer, Head, "a classification", _options.ContextLength, _outputs, _texts.Labels);
+
+    private LabelledText Augment(LabelledText example, ulong seed)
+    {
+        if (_augmentation is null || new MaskRandom(SplitMix.Mix(seed)).NextDouble() >= _options.AugmentedShare) return example;
+        return example with { Text = _augmentation.Apply(example.Text, seed), Pair = example.Pair is { } pair ? _augmentation.Apply(pair, SplitMix.Mix(seed, 1, 0)) : null };
+    }
 
     private Batch Make(LabelledText[] examples, int length, bool knowsTypes)
     {

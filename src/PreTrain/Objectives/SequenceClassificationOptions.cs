@@ -1,3 +1,5 @@
+using PreTrain.Data;
+
 namespace PreTrain.Objectives;
 
 /// <summary>How a classification of texts is learned.</summary>
@@ -23,6 +25,18 @@ public sealed record SequenceClassificationOptions
     /// <value>The default is 0, the cross entropy.</value>
     public double FocalGamma { get; init; }
 
+    /// <summary>How often the texts of each class are drawn to learn from; what is held out stays as it is.</summary>
+    /// <value>The default is <see cref="ClassSampling.AsIs"/>.</value>
+    public ClassSampling Sampling { get; init; }
+
+    /// <summary>Small changes of the texts that are learned from, anew in each epoch and always the same for a seed; null for none.</summary>
+    /// <value>The default is null.</value>
+    public TextAugmentationOptions? Augmentation { get; init; }
+
+    /// <summary>The probability with which a text is changed where there is <see cref="Augmentation"/>; the others are as they are.</summary>
+    /// <value>The default is 0.8.</value>
+    public double AugmentedShare { get; init; } = 0.8;
+
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
     public void Validate()
@@ -33,6 +47,8 @@ public sealed record SequenceClassificationOptions
         if (ClassWeights is { } weights && !weights.All(weight => weight > 0 && double.IsFinite(weight))) faults.Add($"{nameof(ClassWeights)} ({string.Join(", ", weights)}) must be positive.");
         if (!(LabelSmoothing >= 0 && LabelSmoothing < 1)) faults.Add($"{nameof(LabelSmoothing)} ({LabelSmoothing}) must be at least 0 and below 1.");
         if (!(FocalGamma == 0 || FocalGamma >= 1 && double.IsFinite(FocalGamma))) faults.Add($"{nameof(FocalGamma)} ({FocalGamma}) must be 0 or at least 1.");
+        if (!Enum.IsDefined(Sampling)) faults.Add($"{nameof(Sampling)} ({Sampling}) must be AsIs, Oversample or Undersample.");
+        if (!(AugmentedShare > 0 && AugmentedShare <= 1)) faults.Add($"{nameof(AugmentedShare)} ({AugmentedShare}) must be above 0 and at most 1.");
         if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
     }
 }

@@ -139,6 +139,15 @@ public sealed class FlatParameters : IDisposable
         _sum?.zero_();
     }
 
+    /// <summary>Whether a trained parameter gets a gradient. One that gets none keeps its place in the buffers, and zeros for its gradient.</summary>
+    internal void Want(Parameter parameter, bool gradient)
+    {
+        if (parameter.requires_grad == gradient || Array.Find(_slots, s => s.Parameter.Handle == parameter.Handle) is not { } slot) return;
+        parameter.requires_grad = gradient;
+        if (gradient) GradientBuffers.Bind(parameter, slot.Gradient!);
+        else GradientBuffers.Release(parameter);
+    }
+
     /// <summary>Multiplies the gradient of the step.</summary>
     internal void ScaleGradient(double factor)
     {

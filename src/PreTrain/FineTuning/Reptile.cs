@@ -1,0 +1,97 @@
+using System.Globalization;
+using PreTrain.Checkpoints;
+using PreTrain.Objectives;
+using PreTrain.Optimization;
+using PreTrain.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace PreTrain.FineTuning;
+
+/// <summary>
+/// Learns weights from which new tasks are learned in a few steps (Nichol, Achiam and Schulman 2018, "On First-Order Meta-Learning Algorithms", algorithm 1): k steps on one task lead from φ to W, then
+/// φ ← φ + ε·(W − φ), and the next task begins there. Give it to <see cref="TrainingOptions.Callbacks"/>, and train on an <see cref="ObjectiveMixture{TModel}"/> whose
+/// <see cref="ObjectiveMixture{TModel}.BatchesInARow"/> is k times <see cref="TrainingOptions.AccumulationSteps"/>.
+/// </summary>
+/// <remarks>
+/// An optimizer without momentum (<see cref="SgdOptions"/>) takes nothing from one task to the next, as in the paper. ε falls to zero over the run (section 6). The φ of a task in progress lies beside the
+/// checkpoints, as <c>reptile.safetensors</c>, so that runs resume exactly; training should end with a task.
+/// </remarks>
+public sealed class Reptile : ITrainingCallback, IDisposable
+{
+    private const string FileName = "reptile.safetensors";
+    private Tensor? _slow;   // φ, as the parameters lie
+
+    /// <summary>Creates the callback.</summary>
+    /// <param name="innerSteps">The steps k on each task, at least 2: with 1 it is ordinary training on all tasks.</param>
+    /// <param name="rate">The first ε, above 0 and at most 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
+    public Reptile(int innerSteps, double rate = 1)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(innerSteps, 2);
+        if (!(rate > 0 && rate <= 1)) throw new ArgumentOutOfRangeException(nameof(rate), rate, $"rate ({rate}) must be above 0 and at most 1.");
+        (InnerSteps, Rate) = (innerSteps, rate);
+    }
+
+    /// <summary>The steps on each task.</summary>
+    public int InnerSteps { get; }
+
+    /// <summary>The first ε.</summary>
+    public double Rate { get; }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The steps of the run are no multiple of those of a task.</exception>
+    public void OnStart(TrainingRun run)
+    {
+        if (run.Options.Steps % InnerSteps != 0) throw new ArgumentException($"Steps ({run.Options.Steps}) must be a multiple of {nameof(InnerSteps)} ({InnerSteps}), so that training ends with a task.");
+        Restore(run);
+    }
+
+    /// <inheritdoc/>
+    public void OnStep(TrainingRun run, TrainingStep step)
+    {
+        if (run.Step % InnerSteps != 0) return;
+        FlatParameters flat = run.Parameters;
+        double rate = Rate * (1 - (run.Step - InnerSteps) / (double)run.Options.Steps);
+        _slow!.add_((flat.Master - _slow) * rate);
+        flat.Master.copy_(_slow);
+        if (!ReferenceEquals(flat.Compute, flat.Master)) flat.Compute.copy_(flat.Master);
+    }
+
+    /// <inheritdoc/>
+    public void OnFault(TrainingRun run, TrainingFault fault)
+    {
+        if (fault.ReturnedTo is not null) Restore(run);
+    }
+
+    /// <inheritdoc/>
+    public void OnCheckpoint(TrainingRun run, string folder)
+    {
+        string path = Path.Combine(run.Output, FileName);
+        if (run.Step % InnerSteps == 0) File.Delete(path);
+        else SafetensorsWriter.Write(path, [("slow", _slow!)], new Dictionary<string, string> { ["step"] = run.Step.ToString(CultureInfo.InvariantCulture) });
+    }
+
+    /// <inheritdoc/>
+    public void OnEnd(TrainingRun run, TrainingResult result) => Dispose();
+
+    /// <summary>Forgets the weights from which the task in progress began.</summary>
+    public void Dispose()
+    {
+        _slow?.Dispose();
+        _slow = null;
+    }
+
+    private void Restore(TrainingRun run)
+    {
+        Dispose();
+        _slow = run.Parameters.Master.clone().DetachFromDisposeScope();
+        if (run.Step % InnerSteps == 0) return;
+        string path = Path.Combine(run.Output, FileName);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        if (file.Metadata.GetValueOrDefault("step") != run.Step.ToString(CultureInfo.InvariantCulture) || !file.Names.Contains("slow"))
+            throw new CheckpointException(path, $"it is of another step than the checkpoint ({run.Step}), so that the task in progress cannot be gone on with.");
+        using Tensor slow = file.Read("slow");
+        _slow.copy_(slow);
+    }
+}
