@@ -57,19 +57,17 @@ internal static class RecipeReader
             if (!stage.HasAny("stage")) faults.Add($"{place}: stage is missing; it must be {RecipeObject.Join(s_stages)}.");
             return null;
         }
-        int before = faults.Count;
+        if (!s_stages.Contains(name))
+        {
+            stage.Refuse("stage", RecipeObject.Join(s_stages));
+            return null;
+        }
         CompressionStage? read = name switch
         {
             "prune" => Prune(place, stage, faults),
             "distill" => Distill(stage),
-            "quantize" => Quantize(place, stage, faults),
-            _ => null,
+            _ => Quantize(place, stage, faults),
         };
-        if (read is null)
-        {
-            if (faults.Count == before) stage.Refuse("stage", RecipeObject.Join(s_stages));
-            return null;
-        }
         stage.Finish();
         return read;
     }

@@ -19,16 +19,7 @@ public sealed class ContrastiveTexts
             if (examples[i].Negatives.Append(examples[i].Anchor).Append(examples[i].Positive).Any(string.IsNullOrWhiteSpace)) throw new ArgumentException($"A text of example {i} is empty.", nameof(examples));
         }
         Examples = examples;
-        _fingerprint = new(() => ContentHash.Of((text, number) =>
-        {
-            foreach (ContrastiveText example in Examples)
-            {
-                text(example.Anchor);
-                text(example.Positive);
-                number(example.Negatives.Count);
-                foreach (string negative in example.Negatives) text(negative);
-            }
-        }));
+        _fingerprint = new(Hash);
     }
 
     /// <summary>The examples in order.</summary>
@@ -91,6 +82,19 @@ public sealed class ContrastiveTexts
         if (!root.TryGetProperty(field, out JsonElement member) || member.ValueKind != JsonValueKind.Array) return JsonMembers.Text(root, field, out fault) is { } one ? (new(anchor, positive, [one]), null) : (null, fault);
         string[] negatives = [.. member.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : "")];
         return negatives.Any(string.IsNullOrWhiteSpace) ? (null, $"its member \"{field}\" is {JsonMembers.Short(member)}, and texts that are not empty are expected") : (new(anchor, positive, negatives), null);
+    }
+
+    private string Hash()
+    {
+        using var hash = new ContentHash();
+        foreach (ContrastiveText example in Examples)
+        {
+            hash.Add(example.Anchor);
+            hash.Add(example.Positive);
+            hash.Add(example.Negatives.Count);
+            foreach (string negative in example.Negatives) hash.Add(negative);
+        }
+        return hash.Finish();
     }
 
     private static ReadLine<ContrastiveText> Parse(SourceFile file, ReadLine<string[]> row, string[] columns)

@@ -98,7 +98,7 @@ public sealed class ClassifierDistillationTests : IDisposable
         string[] words = ["red", "green", "blue", "seven", "eight", "nine"];
         var random = new Random(3);
         LabelledText[] examples = [.. Enumerable.Range(0, 90).Select(_ => random.Next(2)).Select(label => new LabelledText { Text = string.Join(' ', Enumerable.Range(0, 4).Select(_ => words[3 * label + random.Next(3)])), Labels = [label] })];
-        PipelineTokenizer tokenizer = PipelineTokenizer.TrainWordPiece(examples.Select(e => e.Text), new() { VocabSize = 60 });
+        PipelineTokenizer tokenizer = PipelineTokenizer.TrainWordPiece(examples.Select(e => e.Text), new() { VocabSize = 60 }, cancellation: TestContext.Current.CancellationToken);
         var texts = new LabelledTexts(examples, new LabelSet(["colour", "number"]));
         BertConfig config = s_config with { VocabSize = tokenizer.VocabSize, LabelCount = 2 };
         using var generator = new Generator(5);

@@ -53,7 +53,7 @@ public sealed class AutoObjectiveTests : IDisposable
         {
             "t5" => Tokenizer([.. Enumerable.Range(0, 20).Select(i => $"<extra_id_{i}>")]),
             "plain" => Tokenizer(),
-            _ => PipelineTokenizer.TrainWordPiece([s_text], new() { VocabSize = 70 }),
+            _ => PipelineTokenizer.TrainWordPiece([s_text], new() { VocabSize = 70 }, cancellation: TestContext.Current.CancellationToken),
         };
         using TokenStore tokens = Store(tokenizer);
         using ITransformerModel model = Model(family, tokenizer.VocabSize);
@@ -72,7 +72,7 @@ public sealed class AutoObjectiveTests : IDisposable
     [Fact]
     public void Run_ModelOfWhateverFamily_TrainsAsThatOfTheFamily()
     {
-        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Train([s_text], new() { VocabSize = 280 });
+        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Train([s_text], new() { VocabSize = 280 }, cancellation: TestContext.Current.CancellationToken);
         using TokenStore tokens = Store(tokenizer);
         byte[] Weights(string output, Action<GptModel, Trainer> train)
         {
@@ -90,7 +90,7 @@ public sealed class AutoObjectiveTests : IDisposable
     [Fact]
     public void Create_ModelThatPredictsNoTokens_SaysWhatToDo()
     {
-        PipelineTokenizer tokenizer = PipelineTokenizer.TrainWordPiece([s_text], new() { VocabSize = 70 });
+        PipelineTokenizer tokenizer = PipelineTokenizer.TrainWordPiece([s_text], new() { VocabSize = 70 }, cancellation: TestContext.Current.CancellationToken);
         using TokenStore tokens = Store(tokenizer);
         using ITransformerModel classifier = Model("bert", tokenizer.VocabSize, ModelHead.SequenceClassification), bert = Model("bert", tokenizer.VocabSize), gpt = Model("gpt", tokenizer.VocabSize);
         Assert.Contains("A bert model with the head SequenceClassification predicts no tokens", Assert.Throws<ArgumentException>(() => AutoObjective.Create(classifier, tokens, tokenizer)).Message);
