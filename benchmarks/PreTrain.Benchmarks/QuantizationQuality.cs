@@ -1,4 +1,4 @@
-// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- quantization-quality FOLDER [STEPS]
+// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- quantization-quality FOLDER [STEPS [BATCHES]]
 using System.Diagnostics;
 using System.Globalization;
 using PreTrain.Data;
@@ -22,17 +22,17 @@ namespace PreTrain.Benchmarks;
 /// </summary>
 internal static class QuantizationQuality
 {
-    private const int CalibrationWindows = 64, EvaluationBatches = 64, EvaluationRows = 8, DefaultSteps = 6000;
+    private const int CalibrationWindows = 64, EvaluationRows = 8, DefaultSteps = 6000, DefaultBatches = 64;
     private const double HeldOut = 0.05;
     private static readonly GptConfig s_config = new() { ContextLength = 256, LayerCount = 4, HeadCount = 4, EmbeddingDim = 256, Dropout = 0 };
     private static readonly QuantizationOptions s_static = new() { Scheme = QuantizationScheme.Int8Static };
 
     internal static int Run(string[] arguments)
     {
-        int steps = DefaultSteps;
-        if (arguments.Length is 0 or > 2 || (arguments.Length == 2 && !(int.TryParse(arguments[1], CultureInfo.InvariantCulture, out steps) && steps > 0)))
+        int steps = DefaultSteps, batches = DefaultBatches;
+        if (arguments.Length is 0 or > 3 || (arguments.Length > 1 && !Positive(arguments[1], out steps)) || (arguments.Length > 2 && !Positive(arguments[2], out batches)))
         {
-            Console.Error.WriteLine("quantization-quality FOLDER [STEPS]: a folder for the model and its tokens, and a positive number of steps.");
+            Console.Error.WriteLine($"quantization-quality FOLDER [STEPS [BATCHES]]: a folder for the model and its tokens, and positive numbers of steps ({DefaultSteps}) and of batches of {EvaluationRows} texts that perplexities are of ({DefaultBatches}).");
             return 2;
         }
         using TokenStore store = Tokens(Path.Combine(arguments[0], "tokens"));
@@ -71,11 +71,13 @@ internal static class QuantizationQuality
             model.eval();
             long start = Stopwatch.GetTimestamp(), before = model.modules().OfType<Projection>().Sum(map => map.weight.numel() * sizeof(float));
             QuantizationResult? result = quantize(model);
-            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds, perplexity = objective.Evaluate(model, EvaluationRows, EvaluationBatches)!.Perplexity;
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds, perplexity = objective.Evaluate(model, EvaluationRows, batches)!.Perplexity;
             if (result is null) plain = perplexity;
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-30} {result?.BytesAfter ?? before,12:N0} {perplexity,11:F4} {100 * (perplexity / plain - 1),8:F3} {seconds,8:F2}"));
         }
     }
+
+    private static bool Positive(string text, out int number) => int.TryParse(text, CultureInfo.InvariantCulture, out number) && number > 0;
 
     private static TokenStore Tokens(string folder)
     {
