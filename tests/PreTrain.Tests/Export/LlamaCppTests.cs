@@ -43,7 +43,7 @@ public class LlamaCppTests
         GgufModels.Read(model, folder["a.gguf"]);
         using LlamaServer server = await LlamaServer.Start(folder["a.gguf"], 32);
 
-        double[] expected = LogProbabilities(model, s_prompt), actual = await server.LogProbabilities(s_prompt, expected.Length);
+        double[] expected = LogProbabilities(model, s_prompt), actual = await server.LogProbabilities(s_prompt, expected.Length, GgufModels.Tokenizer.TokenToId("a")!.Value);
         double error = expected.Zip(actual, (a, b) => Math.Abs(a - b)).Max(), spread = expected.Max() - expected.Min();
         TestContext.Current.TestOutputHelper?.WriteLine($"{name} {precision}: greatest difference {error:G3} of a spread of {spread:G3}");
         Assert.True(spread > 2, $"The logarithms lie within {spread}, which would hide faults.");

@@ -66,9 +66,12 @@ internal sealed class LlamaServer : IDisposable
     }
 
     /// <summary>The logarithms of the probabilities of the next token, by id.</summary>
-    public async Task<double[]> LogProbabilities(int[] prompt, int vocabSize)
+    /// <param name="prompt">The tokens before it.</param>
+    /// <param name="vocabSize">The number of tokens.</param>
+    /// <param name="chosen">A token of whole characters, which is made to be written: the server gives no probabilities with a part of a character. They are those before the choice.</param>
+    public async Task<double[]> LogProbabilities(int[] prompt, int vocabSize, int chosen)
     {
-        JsonElement answer = await Post("/completion", new { prompt, n_predict = 1, n_probs = vocabSize, temperature = 0.0, cache_prompt = false, ignore_eos = true });
+        JsonElement answer = await Post("/completion", new { prompt, n_predict = 1, n_probs = vocabSize, temperature = 0.0, cache_prompt = false, logit_bias = new[] { new[] { chosen, 1000 } } });
         double[] result = new double[vocabSize];
         foreach (JsonElement token in answer.GetProperty("completion_probabilities")[0].GetProperty("top_logprobs").EnumerateArray())
             result[token.GetProperty("id").GetInt32()] = token.GetProperty("logprob").GetDouble();

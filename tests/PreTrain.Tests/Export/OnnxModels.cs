@@ -34,13 +34,30 @@ internal static class OnnxModels
         Generator random = new RandomStreams(5).CreateGenerator("init");
         var llama = new LlamaConfig
         {
-            VocabSize = VocabSize, ContextLength = 19, LayerCount = 2, HeadCount = 6, KeyValueHeadCount = 3, HeadWidth = 4, EmbeddingDim = 20, FeedForwardDim = 29, LabelCount = 5, InitializerRange = 0.3, NormEpsilon = 1e-4,
+            VocabSize = VocabSize,
+            ContextLength = 19,
+            LayerCount = 2,
+            HeadCount = 6,
+            KeyValueHeadCount = 3,
+            HeadWidth = 4,
+            EmbeddingDim = 20,
+            FeedForwardDim = 29,
+            LabelCount = 5,
+            InitializerRange = 0.3,
+            NormEpsilon = 1e-4,
         };
         ITransformerModel model = family switch
         {
             "bert" => new BertModel(new BertConfig
             {
-                VocabSize = VocabSize, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 29, LabelCount = 5, InitializerRange = 0.3,
+                VocabSize = VocabSize,
+                ContextLength = 19,
+                LayerCount = 2,
+                HeadCount = 3,
+                EmbeddingDim = 15,
+                FeedForwardDim = 29,
+                LabelCount = 5,
+                InitializerRange = 0.3,
                 Activation = head == ModelHead.TokenClassification ? Activation.SquaredRelu : head == ModelHead.QuestionAnswering ? Activation.Relu : Activation.Gelu,
             }, head, random),
             "distilbert" => new DistilBertModel(new DistilBertConfig { VocabSize = VocabSize, ContextLength = 19, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 29, LabelCount = 5, InitializerRange = 0.3 }, head, random),

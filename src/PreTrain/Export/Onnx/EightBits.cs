@@ -18,11 +18,13 @@ internal static class EightBits
         long outputs = weight.size(0);
         Tensor extremes = weight.detach().to(ScalarType.Float32).cpu().abs().amax([1]);
         float[] scales = [.. extremes.data<float>().ToArray().Select(extreme => extreme == 0 ? 1 : extreme / Highest)];
-        return (scales, () =>
+        return (scales, Codes);
+
+        sbyte[] Codes()
         {
             using DisposeScope inner = NewDisposeScope();
             Tensor codes = (weight.detach().to(ScalarType.Float32).cpu() / tensor(scales, [outputs, 1])).round().clamp(-Highest, Highest).t().contiguous().to(ScalarType.Int8);
             return MemoryMarshal.Cast<byte, sbyte>(codes.bytes).ToArray();
-        });
+        }
     }
 }
