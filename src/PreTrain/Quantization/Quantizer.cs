@@ -51,6 +51,9 @@ public static class Quantizer
         }
     }
 
+    /// <summary>Throws what <see cref="Quantize"/> would throw, and changes nothing.</summary>
+    internal static void Require(ITransformerModel model, QuantizationOptions options) => Choose(model, options);
+
     private static void Observe(ITransformerModel model, nn.Module module, Dictionary<Projection, InputMoments> moments, IEnumerable<ModelInput> calibration)
     {
         bool training = module.training;
