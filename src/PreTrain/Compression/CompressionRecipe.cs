@@ -113,6 +113,8 @@ public sealed record CompressionRecipe
         CompressionStage[] before = [.. Stages.Take(index)];
         if (before.Any(stage => stage is QuantizeStage)) return "comes after quantize; a quantized model can be neither trained nor pruned nor quantized again, so quantize must be the last stage.";
         if (Stages[index] is DistillStage { NeedsTeacher: true } && index == 0) return "comes first, and the model would be its own teacher; put what makes it smaller before, or set alpha to 1 to fine-tune it.";
+        if (Stages[index] is DistillStage { Teaching: { WantsAttentions: true } or { WantsValues: true } } && Array.FindIndex(before, stage => stage is PruneStage { Units.HeadSparsity: > 0 }) is >= 0 and var headless)
+            return $"compares heads with the teacher's, and stage {headless + 1} has taken some out; leave attention-weight, relation-weight and value-relation-weight out.";
         if (Stages[index] is PruneStage { Units: not null } && Array.FindIndex(before, stage => stage is PruneStage { Weights: not null }) is >= 0 and var at)
             return $"takes units out of a model whose weights stage {at + 1} has set to zero, so that neither its sparsity nor a pattern would hold; put it before that stage.";
         return null;

@@ -223,7 +223,20 @@ public sealed class Compressor
         if (((nn.Module)model).modules().Any(module => module is Modules.Quantized.QuantizedProjection)) throw new ArgumentException("The model is quantized, and can be neither pruned nor trained. Begin with the model that it was made from.");
         string objective = AutoObjective.NameFor(model);
         if (objective == "causal-lm" && recipe.ContextLength is { } context) throw new ArgumentException($"{nameof(recipe.ContextLength)} ({context}) is not for a {model.ModelType} model, whose rows are as long as its context.");
-        if (recipe.Stages.Any(stage => stage is PruneStage { Units: not null })) PruningSite.Of(model);
+        StructuredPruningOptions[] units = [.. recipe.Stages.OfType<PruneStage>().Where(stage => stage.Units is not null).Select(stage => stage.Units!)];
+        if (units.Length > 0)
+        {
+            PruningSite.Of(model);
+            IReadOnlyList<LayerNames> stacks = LayerNames.Of(model);
+            int[] removed = [units.Sum(u => u.RemovedLayers), units.Sum(u => u.RemovedDecoderLayers)];
+            if (stacks.Count == 1 && removed[1] > 0) throw new ArgumentException($"The recipe takes {removed[1]} layers out of a decoder, and a {model.ModelType} has none beside its layers.");
+            for (int i = 0; i < stacks.Count; i++)
+            {
+                if (removed[i] >= stacks[i].Count) throw new ArgumentException($"The recipe takes {removed[i]} layers out of {stacks[i].Count}; at least one must be left.");
+            }
+        }
+        // Of a model with fewer units nobody knows the sizes yet.
+        else if (recipe.Stages[^1] is QuantizeStage quantize) Quantizer.Require(model, quantize.Quantization);
         foreach (PruneStage stage in recipe.Stages.OfType<PruneStage>().Where(stage => stage.Weights is not null)) PruningMasks.Require(LinearMaps.SelectPlain(model, stage.Weights!.Targets), stage.Weights);
     }
 }

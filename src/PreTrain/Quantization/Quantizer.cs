@@ -73,6 +73,9 @@ public static class Quantizer
         }
     }
 
+    /// <summary>Throws what <see cref="Quantize(ITransformerModel, QuantizationOptions)"/> would throw, and changes nothing.</summary>
+    internal static void Require(ITransformerModel model, QuantizationOptions options) => _ = new QuantizedMaps(model, options);
+
     /// <summary>
     /// The same with weights that are prepared for rounding (Lin et al. 2023, "AWQ"): inputs that are large in the data get larger weights, whose error is smaller then, and the norm or the linear map that makes
     /// them gives that much less, so that the model computes the same; and groups lose their extremes where that makes the rest more exact. Maps whose inputs nothing can take a factor off (behind an activation

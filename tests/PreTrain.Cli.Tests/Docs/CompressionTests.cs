@@ -14,7 +14,7 @@ public class CompressionTests
 {
     private const string Page = "docs/compression.md";
 
-    private static string Recipe => Assert.Single(Repository.CodeBlocks(Page, "json")).Replace("\"steps\": 500", "\"steps\": 2");
+    private static string Recipe => Assert.Single(Repository.CodeBlocks(Page, "json")).Replace("\"steps\": 500", "\"steps\": 2").Replace("\"stages\"", "\"samples\": 16, \"stages\"");
 
     [Fact]
     [Trait("Speed", "Slow")]
@@ -23,7 +23,7 @@ public class CompressionTests
         using var folder = new TemporaryFolder();
         folder.Write("text.txt", TinyModel.Text(300));
         folder.Write("recipe.json", Recipe);
-        IReadOnlyList<(string Command, ToolResult Result)> runs = DocumentedCommands.Run(Page, folder.Path, ("--data", "text.txt"));
+        IReadOnlyList<(string Command, ToolResult Result)> runs = DocumentedCommands.Run(Page, folder.Path, ("--data", "text.txt"), ("--vocab-size", "283"));
         Assert.Equal(8, runs.Count);
         Assert.Equal(5, runs[^1].Result.Json().GetProperty("stages").GetArrayLength());
         Assert.True(File.Exists(folder["runs/scores/teacher-2/logits.bin"]));

@@ -68,6 +68,7 @@ public class CompressionRecipeTests
     [InlineData("""{"stages":[{"stage":"quantize"},{"stage":"prune","sparsity":0.5}]}""", "Stage 2 (prune) comes after quantize; a quantized model can be neither trained nor pruned")]
     [InlineData("""{"stages":[{"stage":"distill"}]}""", "Stage 1 (distill) comes first, and the model would be its own teacher")]
     [InlineData("""{"stages":[{"stage":"prune","sparsity":0.5},{"stage":"prune","heads":0.5}]}""", "Stage 2 (prune) takes units out of a model whose weights stage 1 has set to zero")]
+    [InlineData("""{"stages":[{"stage":"prune","heads":0.5},{"stage":"distill","relation-weight":1}]}""", "Stage 2 (distill) compares heads with the teacher's, and stage 1 has taken some out")]
     [InlineData("""{"stages":[{"stage":"quantize","damping":0.1}]}""", "Stage 1: damping goes with the method gptq.")]
     [InlineData("""{"validation-fraction":0,"stages":[{"stage":"quantize"}]}""", "ValidationFraction (0) must be above 0 and below 1")]
     public void Parse_WrongRecipe_SaysWhatIsWrong(string json, string message) =>

@@ -157,6 +157,9 @@ public sealed class CompressorTests : IDisposable
         using TokenStore _ = data.Tokens;
         Refused("must be divisible", Recipe() with { Stages = [new PruneStage { Weights = new() { Pattern = new SparsityPattern(2, 5) } }] });
         Refused("fits no linear map", Recipe() with { Stages = [new PruneStage { Weights = new() { Targets = ["nowhere"] } }] });
+        Refused("takes 2 layers out of 2; at least one must be left", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedLayers = 1 } }, new PruneStage { Units = new() { RemovedLayers = 1 } }] });
+        Refused("takes 1 layers out of a decoder, and a gpt2 has none", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedDecoderLayers = 1 } }] });
+        Refused("must be divisible by GroupSize (64)", Recipe() with { Stages = [new QuantizeStage { Quantization = new() { Scheme = PreTrain.Modules.Quantized.QuantizationScheme.Int4Weights } }] });
         Refused("ContextLength (9) is not for a gpt2 model", Recipe() with { ContextLength = 9 });
         Refused("comes after quantize", Recipe() with { Stages = [new QuantizeStage(), new QuantizeStage()] });
         Assert.False(Directory.Exists(_folder.File("out")));

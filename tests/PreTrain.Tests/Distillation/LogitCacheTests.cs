@@ -153,6 +153,27 @@ public sealed class LogitCacheTests : IDisposable
     }
 
     [Fact]
+    public void Loss_ManySteps_LeavesNoTensor()
+    {
+        using nn.Module student = DistillationTests.Create("bert"), one = DistillationTests.Create("bert", 4), two = DistillationTests.Create("bert", 5);
+        using LogitCache first = Open(one, 9), second = Open(two, 9, "other");
+        var objective = new Distillation<nn.Module>([new((ITransformerModel)one) { Cache = first }, new((ITransformerModel)two) { Cache = second, Weight = 2 }], new DistillationTests.Plain<nn.Module>(), s_soft);
+        void Step(int i)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            Batch batch = DistillationTests.Tokens();
+            objective.Loss(student, batch with { Inputs = [.. batch.Inputs.Select(id => (id + i) % VocabSize)] }, 19).backward();
+        }
+        Step(0);   // makes the gradients
+        long before = LiveTensors.Count();
+
+        for (int i = 0; i < 6; i++) Step(i / 2);
+
+        Assert.Equal(before, LiveTensors.Count());
+        Assert.Equal((9, 9), (first.Count, second.Count));
+    }
+
+    [Fact]
     public void Open_CacheOfSomethingElse_IsRefused()
     {
         using nn.Module teacher = DistillationTests.Create("bert"), other = DistillationTests.Create("bert", 4), deeper = DistillationTests.Create("bert", layers: 3);
