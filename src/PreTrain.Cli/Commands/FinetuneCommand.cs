@@ -16,7 +16,7 @@ namespace PreTrain.Cli.Commands;
 internal sealed class FinetuneCommand
 {
     private const double DefaultEpochs = 3, DefaultValidationFraction = 0.1;
-    private const int UnlimitedRow = 512;
+    private const int UnlimitedRow = 512, LongRun = 1_000_000_000;
 
     private readonly IHeadTask _task;
     private readonly Option<string?> _model = Options.Text("--model", "DIR", ModelFolder.Description, required: true);
@@ -65,7 +65,7 @@ internal sealed class FinetuneCommand
     {
         if (_run.HasSteps(parsed) && parsed.GetValue(_epochs) is not null) throw new UsageException("--steps and --epochs exclude each other: both are the length of the run.");
         if (parsed.GetValue(_loraRank) is null && (parsed.GetValue(_loraAlpha) is not null || parsed.GetValue(_loraDropout) is not null)) throw new UsageException("--lora-alpha and --lora-dropout belong to --lora-rank, which is not given.");
-        RunChoice.CheckFolder(_run.Training(parsed, session, 1, 1));   // before anything is read
+        RunChoice.CheckFolder(_run.Training(parsed, session, LongRun, 1));   // before anything is read
         string folder = parsed.GetRequiredValue(_model)!;
         double validationFraction = parsed.GetValue(_validationFraction) ?? DefaultValidationFraction;
         torch.Device device = session.Start();

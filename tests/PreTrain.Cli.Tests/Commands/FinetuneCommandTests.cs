@@ -107,7 +107,7 @@ public sealed class FinetuneCommandTests : IDisposable
     public void Finetune_Lora_SavesTheAdapterAndAModelThatIsRead()
     {
         string data = TinyTasks.Write(folder, "classify");
-        JsonElement json = Finetune("classify", data, "run", "--lora-rank", "2", "--json").Json();
+        JsonElement json = Finetune("classify", data, "run", "--lora-rank", "2", "--warmup-steps", "3", "--json").Json();
         Assert.True(File.Exists(folder["run/model/adapter_model.safetensors"]));
         Assert.False(File.Exists(folder["run/model/model.safetensors"]));
         JsonElement merged = ToolRunner.Run("evaluate", "classify", "--model", folder["run"], "--data", data, "--validation-fraction", "0.25", "--json").Json();
@@ -128,6 +128,15 @@ public sealed class FinetuneCommandTests : IDisposable
         Assert.True(resumed.ExitCode == 0, resumed.Error);
         Assert.Equal(File.ReadAllBytes(folder["a/model/model.safetensors"]), File.ReadAllBytes(folder["b/model/model.safetensors"]));
         Assert.Equal(TinyRun.Metrics(folder["a"]), TinyRun.Metrics(folder["b"]));
+    }
+
+    [Fact]
+    public void Finetune_Epochs_AreEveryRowSoManyTimes()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        ToolResult result = ToolRunner.Run("finetune", "classify", "--model", folder["bert"], "--data", data, "--output", folder["run"], "--epochs", "0.5", "--batch", "5", "--warmup-steps", "2", "--validation-fraction", "0.25", "--report", "none", "--json");
+        Assert.Equal(5, result.Json().GetProperty("steps").GetInt32());   // 45 of 60 rows are learned
+        Assert.Contains("60 texts of 6 classes, of which 45 rows are learned", result.Error);
     }
 
     private ToolResult Finetune(string task, string data, string output, params string[] more) => ToolRunner.Run(
