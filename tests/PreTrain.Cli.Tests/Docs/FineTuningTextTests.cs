@@ -40,7 +40,7 @@ public class FineTuningTextTests
     {
         using var folder = new TemporaryFolder();
         folder.Write("chat.jsonl", s_conversations);
-        ByteLevelBpeTokenizer bytes = ByteLevelBpeTokenizer.Train([TinyModel.Text(50)], new() { VocabSize = 283 });
+        ByteLevelBpeTokenizer bytes = ByteLevelBpeTokenizer.Train([TinyModel.Text(50)], new() { VocabSize = 283 }, cancellation: TestContext.Current.CancellationToken);
         using (var gpt = new GptModel(new() { VocabSize = bytes.VocabSize, ContextLength = 96, LayerCount = 1, HeadCount = 2, EmbeddingDim = 16 }))
             gpt.SavePretrained(folder["runs/base/model"]);
         bytes.Save(folder["runs/base/model"]);

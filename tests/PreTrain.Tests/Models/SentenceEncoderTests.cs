@@ -99,7 +99,7 @@ public sealed class SentenceEncoderTests
         using BertModel bert = Bert();
         Assert.Contains("MaxLength (99) must be at least 2 and at most the model's context (43)", Assert.Throws<ArgumentException>(() => new SentenceEncoder(bert, new() { MaxLength = 99 })).Message, StringComparison.Ordinal);
         using var gpt = new SentenceEncoder(new GptModel(new GptConfig { VocabSize = 300, ContextLength = 8, LayerCount = 1, HeadCount = 1, EmbeddingDim = 8 }, ModelHead.None));
-        ByteLevelBpeTokenizer bytes = ByteLevelBpeTokenizer.Train(["a"], new() { VocabSize = 257 });
+        ByteLevelBpeTokenizer bytes = ByteLevelBpeTokenizer.Train(["a"], new() { VocabSize = 257 }, cancellation: TestContext.Current.CancellationToken);
         Assert.Contains("The text '' has no token", Assert.Throws<ArgumentException>(() => gpt.Embed(bytes, ["a", ""], cancellationToken: TestContext.Current.CancellationToken)).Message, StringComparison.Ordinal);
     }
 

@@ -18,7 +18,7 @@ namespace PreTrain.Tests.Objectives;
 public sealed class ContrastiveTuningTests : IDisposable
 {
     private static readonly PipelineTokenizer s_tokenizer = MaskingFixture.WordPiece;
-    private static readonly string[] s_words = [.. string.Join(' ', MaskingFixture.Documents).Split(' ').Distinct().Where(word => !word.Any(char.IsDigit)).Take(24)];
+    private static readonly string[] s_words = [.. string.Join(' ', MaskingFixture.Documents).Split(' ').Distinct(StringComparer.OrdinalIgnoreCase).Where(word => !word.Any(char.IsDigit)).Take(24)];
 
     private readonly TemporaryFolder folder = new();
 

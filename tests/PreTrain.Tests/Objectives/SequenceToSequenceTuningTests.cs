@@ -130,11 +130,31 @@ public sealed class SequenceToSequenceTuningTests : IDisposable
             "t5" => new T5Model(new T5Config { VocabSize = vocabulary, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, HeadDim = 16, FeedForwardDim = 48, Dropout = dropout, EndId = End, PaddingId = padding, DecoderStartId = padding }, generator: generator),
             "bart" => new BartModel(new BartConfig
             {
-                VocabSize = vocabulary, ContextLength = 61, LayerCount = 1, HeadCount = 2, DecoderHeadCount = 2, EmbeddingDim = 32, FeedForwardDim = 48, DecoderFeedForwardDim = 48, PaddingId = padding, EndId = End, DecoderStartId = End,
+                VocabSize = vocabulary,
+                ContextLength = 61,
+                LayerCount = 1,
+                HeadCount = 2,
+                DecoderHeadCount = 2,
+                EmbeddingDim = 32,
+                FeedForwardDim = 48,
+                DecoderFeedForwardDim = 48,
+                PaddingId = padding,
+                EndId = End,
+                DecoderStartId = End,
             }, generator: generator),
             _ => new TransformerModel(new TransformerConfig
             {
-                VocabSize = vocabulary, ContextLength = 61, LayerCount = 1, HeadCount = 2, DecoderHeadCount = 2, EmbeddingDim = 32, FeedForwardDim = 48, DecoderFeedForwardDim = 48, PaddingId = padding, EndId = End, DecoderStartId = padding,
+                VocabSize = vocabulary,
+                ContextLength = 61,
+                LayerCount = 1,
+                HeadCount = 2,
+                DecoderHeadCount = 2,
+                EmbeddingDim = 32,
+                FeedForwardDim = 48,
+                DecoderFeedForwardDim = 48,
+                PaddingId = padding,
+                EndId = End,
+                DecoderStartId = padding,
             }, generator: generator),
         };
     }

@@ -165,7 +165,7 @@ public sealed class ChatTemplate
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, FileName), Source);
+        TokenizerFolder.WriteWhole(Path.Combine(folder, FileName), Encoding.UTF8.GetBytes(Source));
     }
 
     private TemplateOutput Write(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, IReadOnlyDictionary<string, object?>? variables)

@@ -118,9 +118,9 @@ internal static class TokenizerFolder
         };
     }
 
-    private static void WriteWhole(string path, byte[] content)
+    /// <summary>Writes a file beside its place first, so that a reader never sees a part of it.</summary>
+    public static void WriteWhole(string path, byte[] content)
     {
-        // Beside it first, so that a reader never sees a part of it.
         string draft = path + ".tmp";
         try
         {
