@@ -31,9 +31,12 @@ public sealed class BitFit : IAdapter
         var patterns = new NamePatterns(options.Parameters);
         var trained = new NamePatterns(options.Trained);
         patterns.RequireAll(nameof(options.Parameters), "parameter", module.named_parameters().Select(p => p.name));
-        foreach (var (path, parameter) in module.named_parameters())
+        using (NewDisposeScope())
         {
-            if (patterns.Fits(path) && !trained.Fits(path)) _biases.Add(path, (parameter, parameter.detach().clone().DetachFromDisposeScope()));
+            foreach (var (path, parameter) in module.named_parameters())
+            {
+                if (patterns.Fits(path) && !trained.Fits(path)) _biases.Add(path, (parameter, parameter.detach().clone().DetachFromDisposeScope()));
+            }
         }
         if (_biases.Count == 0) throw new ArgumentException($"{nameof(options.Parameters)} ({string.Join(", ", options.Parameters)}) names nothing beside {nameof(options.Trained)}.", nameof(options));
         _base = new FrozenBase(module, [.. options.Trained, .. _biases.Keys]);

@@ -66,7 +66,7 @@ public class LoraCommandTests
         Assert.Equal(0, ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["quantized"]).ExitCode);
         ToolResult quantized = ToolRunner.Run("lora", "merge", "--model", folder["quantized"], "--adapter", folder["a"], "--output", folder["merged"]);
         Assert.Equal(2, quantized.ExitCode);
-        Assert.Contains("Use the model that it was quantized from, and quantize the merged one.", quantized.Error);
+        Assert.Contains("A linear map of the model rounds its inputs (Int8Dynamic)", quantized.Error);
         Assert.False(Directory.Exists(folder["merged"]));
 
         void Said(int code, string message, params string[] options)

@@ -130,7 +130,7 @@ public sealed class StudentInitializerTests : IDisposable
         using var teacher = new BertModel(s_bert, head);
         StudentInitializer.SaveDistilBert(teacher, _folder.File("student"), LayerSelection.Every(2));
         using DistilBertModel student = DistilBertModel.FromPretrained(_folder.File("student"));
-        Assert.Equal((expected, 3, 3), (student.Head, student.Config.LayerCount, student.Config.LabelCount));
+        Assert.Equal((expected, 3, head == ModelHead.QuestionAnswering ? 2 : 3), (student.Head, student.Config.LayerCount, student.Config.LabelCount));
         foreach (var (place, layer) in new[] { (0, 0), (1, 2), (2, 4) })
             Assert.Equal(Bytes(teacher.state_dict()[$"encoder.blocks.{layer}.key.weight"]), Bytes(student.state_dict()[$"encoder.blocks.{place}.key.weight"]));
     }
