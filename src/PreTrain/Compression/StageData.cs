@@ -34,7 +34,8 @@ internal sealed class StageData
         {
             Batch batch = _batches[Array.FindIndex(inputs, other => ReferenceEquals(other, input))];
             return _objective.Loss(model, batch, batch.ValidTargets);
-        });
+        }
+        );
     }
 
     /// <summary>Measures a model.</summary>
