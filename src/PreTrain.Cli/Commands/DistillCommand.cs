@@ -86,7 +86,7 @@ internal sealed class DistillCommand
         var packing = _text.Packing(parsed, Family(objective == "sequence-to-sequence" ? "t5" : "gpt"), objective);
         JsonObject configuration = RunConfiguration.Describe(parsed, Effective(parsed, session, objective, teaching, training));
         if (_run.Prints(parsed, session, configuration)) return;
-        RunChoice.CheckFolder(training);
+        foreach (string folder in folders) TunedModel.CheckFolders(folder, training);
         RunChoice.Interruptible(session, () =>
         {
             using RunTokens tokens = stores is null ? Tokens(parsed, session, training, tokenizer) : RunTokens.OfStores(session, stores);

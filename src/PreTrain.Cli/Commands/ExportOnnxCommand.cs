@@ -35,6 +35,7 @@ internal static class ExportOnnxCommand
     {
         session.Start();
         ExportCommand.Prepare(output, overwrites);
+        ExportCommand.Prepare(output + ".data", overwrites);   // where large weights would go
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ExportCommand.Load(session, folder, "ONNX", OnnxExporter.ModelTypes, head);
         if (options.HasPast && model.Head != ModelHead.CausalLanguageModel) throw new UsageException($"--past goes with a model that predicts the next token, and --model ({folder}) holds a {model.ModelType} with the head {model.Head}.");

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
 using PreTrain.Cli.Hosting;
 using PreTrain.FineTuning;
 using PreTrain.Models;
@@ -99,18 +100,20 @@ internal sealed class FinetuneCommand
         using RunReports reports = _reports.Create(parsed, null, cost, configuration, ("", 0));
         RunChoice.Train(session, training with { Weights = adapter }, reports, options =>
         {
-            TrainingResult result = new Trainer(options).Run(model, objective, session.Cancellation);
-            if (Directory.Exists(merged)) Directory.Delete(merged, recursive: true);   // of a run before
-            return result;
+            var former = new FormerFolder(merged);
+            return new Trainer(options with { Callbacks = [.. options.Callbacks, former] }).Run(model, objective, session.Cancellation);
         }, result =>
         {
-            // What was saved may be the best one, and not the last.
-            if (result.ModelStep != result.Steps) (adapter ?? (IPretrainedModel)model).LoadPretrained(result.ModelFolder);
+            // What was saved may be the best one or an average, and not the last.
+            if (result.ModelStep != result.Steps || training.Average is { Save: true }) (adapter ?? (IPretrainedModel)model).LoadPretrained(result.ModelFolder);
             IReadOnlyDictionary<string, double>? metrics = validationFraction == 0 ? null : data.Measure(parsed, model, training.Tokenizer!, parsed.GetValue(_context), validationFraction, training.BatchSize);
             if (adapter is null) return metrics;
             adapter.Merge();
-            model.SavePretrained(merged);
-            training.Tokenizer!.Save(merged);
+            AtomicFolder.Write(merged, parts =>
+            {
+                model.SavePretrained(parts);
+                training.Tokenizer!.Save(parts);
+            });
             return metrics;
         });
     }
@@ -135,4 +138,13 @@ internal sealed class FinetuneCommand
         < 1024 => adapts ? 3e-4 : 5e-5,
         _ => adapts ? 3e-4 : 2e-5,
     };
+
+    /// <summary>Deletes what a run before merged, as soon as this one begins: it would be taken for what this one learns.</summary>
+    private sealed class FormerFolder(string folder) : ITrainingCallback
+    {
+        public void OnStart(TrainingRun run)
+        {
+            if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        }
+    }
 }

@@ -80,7 +80,7 @@ internal sealed class PredictCommand
 
     private static void Classify(Session session, TextClassifier classifier, string[] texts, string? pair)
     {
-        IReadOnlyList<ClassifiedText> said = classifier.Predict(texts, pair is null ? null : [.. texts.Select(_ => pair)]);
+        IReadOnlyList<ClassifiedText> said = Finite(classifier.Predict(texts, pair is null ? null : [.. texts.Select(_ => pair)]), text => text.Value is { } value ? [value] : text.Probabilities);
         Write(session, said, (json, text) =>
         {
             if (text.Value is { } value) json.WriteFinite("value", value);
@@ -97,7 +97,7 @@ internal sealed class PredictCommand
             : $"{(text.Labels.Count == 0 ? "none" : string.Join(", ", text.Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label} {text.Probabilities[classifier.Labels.Find(label)!.Value]:F3}"))))}  {texts[i]}");
     }
 
-    private static void FindNames(Session session, NameFinder finder, string[] texts) => Write(session, finder.Predict(texts), (json, words) =>
+    private static void FindNames(Session session, NameFinder finder, string[] texts) => Write(session, Finite(finder.Predict(texts), words => words.Names.Select(name => name.Probability)), (json, words) =>
     {
         json.WriteStartArray("names");
         foreach (FoundName name in words.Names)
@@ -114,7 +114,7 @@ internal sealed class PredictCommand
     }, (words, i) => $"{texts[i]}{string.Concat(words.Names.Select(name => string.Create(CultureInfo.InvariantCulture, $"\n  {name.Type} {name.Probability:F3}  {name.Text}")))}");
 
     private static void Answer(Session session, AnswerFinder finder, string question, string context, AnswerOptions options) =>
-        Write(session, finder.Predict(question, context, options), (json, answer) =>
+        Write(session, Finite(finder.Predict(question, context, options), answer => [answer.Score, answer.Probability]), (json, answer) =>
         {
             json.WriteString("answer", answer.IsNone ? null : answer.Text);
             json.WriteNumber("start", answer.Start);
@@ -122,6 +122,9 @@ internal sealed class PredictCommand
             json.WriteNumber("score", answer.Score);
             json.WriteNumber("probability", answer.Probability);
         }, (answer, _) => string.Create(CultureInfo.InvariantCulture, $"{answer.Probability:F3}  {(answer.IsNone ? "(no answer)" : answer.Text)}"));
+
+    private static IReadOnlyList<T> Finite<T>(IReadOnlyList<T> said, Func<T, IEnumerable<double>> numbers) => said.SelectMany(numbers).All(double.IsFinite) ? said
+        : throw new NotFiniteException("What the model says is not finite: its weights hold values that are not, or too large ones.");
 
     private static void Write<T>(Session session, IReadOnlyList<T> items, Action<Utf8JsonWriter, T> json, Func<T, int, string> text) => session.Result(writer =>
     {

@@ -137,7 +137,7 @@ internal sealed class PruneCommand
     {
         if (Path.GetFullPath(source).TrimEnd(Path.DirectorySeparatorChar) == Path.GetFullPath(output).TrimEnd(Path.DirectorySeparatorChar))
             throw new UsageException($"--output ({output}) must be another folder than that of the model.");
-        if (File.Exists(output) || (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any() && !File.Exists(Path.Combine(output, "config.json"))))
+        if (File.Exists(output) || (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any() && !(File.Exists(Path.Combine(output, "config.json")) && CheckpointTensors.Exists(output))))
             throw new UsageException($"--output ({output}) exists and is not the folder of a model; take another one.");
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using PreTrain.Checkpoints;
 using PreTrain.Cli.Hosting;
 using PreTrain.Data;
 using PreTrain.Models;
@@ -22,7 +23,7 @@ internal static class QuantizeCommand
         Option<string?> model = Options.Text("--model", "DIR", ModelFolder.Description, required: true);
         Option<string?> output = Options.Text("--output", "DIR", "The folder to write: config.json with quantization_config, model.safetensors and the tokenizer.", required: true);
         Option<string[]> data = CorpusOption.Create(required: false);
-        Option<int?> samples = Options.Positive("--samples", $"Windows of the model's context that are read from --data. The default is {DefaultSamples}.");
+        Option<int?> samples = Options.Positive("--samples", $"Windows of the model's context, at most {CalibrationWindows.LongestWindow} tokens, that are read from --data. The default is {DefaultSamples}.");
         var choice = new QuantizeChoice();
         var command = new Command("quantize", "Writes a model whose linear maps have weights of few bits. It is loaded as any model, and cannot be trained.") { model, output, data, samples };
         foreach (Option option in choice.All) command.Add(option);
@@ -33,7 +34,7 @@ internal static class QuantizeCommand
             if (choice.NeedsData && !hasData) throw new UsageException($"{Reader(choice)} needs --data: text as the model will see it.");
             if (!choice.NeedsData && (hasData || parsed.GetValue(samples) is not null)) throw new UsageException("--data and --samples go with --method gptq, awq, smoothquant or static, and with --budget.");
             string folder = parsed.GetRequiredValue(model)!, target = parsed.GetRequiredValue(output)!;
-            if (Path.GetFullPath(target) == Path.GetFullPath(ModelFolder.Resolve(folder))) throw new UsageException($"--output ({target}) must be another folder than --model, whose weights would be lost.");
+            PruneCommand.RequireOutput(ModelFolder.Resolve(folder), target);
             Run(session, folder, target, choice, hasData ? CorpusOption.Open(parsed.GetRequiredValue(data)) : null, parsed.GetValue(samples) ?? DefaultSamples);
         });
     }
@@ -45,12 +46,14 @@ internal static class QuantizeCommand
         session.Start();
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, CPU);
-        TextTokenizer? tokenizer = File.Exists(Path.Combine(ModelFolder.Resolve(folder), "tokenizer.json")) ? ModelFolder.LoadTokenizer(folder, model) : null;
         CalibrationWindows? windows = corpus is null ? null : new CalibrationWindows(session, folder, model, corpus, samples);
         MixedPrecisionPlan? plan = choice.BudgetOrNull is { } budget ? Plan(session, folder, model, choice, windows!, budget) : null;
         QuantizationResult result = plan is null ? Quantize(session, model, choice, windows?.Inputs ?? []) : Quantizer.Quantize(model, choice.Quantization, plan);
-        model.SavePretrained(target);
-        tokenizer?.Save(target);
+        AtomicFolder.Write(target, beside =>
+        {
+            model.SavePretrained(beside);
+            foreach (string file in Directory.EnumerateFiles(ModelFolder.Resolve(folder)).Where(PruneCommand.IsCopied)) File.Copy(file, Path.Combine(beside, Path.GetFileName(file)));
+        });
         session.Result(json =>
         {
             json.WriteString("output", target);

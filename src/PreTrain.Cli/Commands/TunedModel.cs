@@ -37,9 +37,13 @@ internal static class TunedModel
     /// <summary>Requires the output to be free, and no folder that the model is read from.</summary>
     public static void CheckFolders(string model, TrainingOptions training)
     {
-        if (Path.GetFullPath(model) == training.Output) throw new UsageException($"--output ({training.Output}) is the folder of --model too; the tuned model needs another one.");
+        string output = Whole(training.Output);
+        if (Whole(model) == output || (Directory.Exists(model) && Whole(ModelFolder.Resolve(model)).StartsWith(output + Path.DirectorySeparatorChar, StringComparison.Ordinal)))
+            throw new UsageException($"--output ({training.Output}) holds the model that is read ({model}), which must not be overwritten; take another folder.");
         RunChoice.CheckFolder(training);
     }
+
+    private static string Whole(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
 
     /// <summary>What a model computes for a token; the number of its layers and its width are those of what it says of one.</summary>
     public static TransformerCost CostOf(ITransformerModel model, int length)

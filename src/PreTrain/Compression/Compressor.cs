@@ -70,7 +70,7 @@ public sealed class Compressor
         using ITransformerModel model = Load(modelFolder, null);
         Require(model, recipe);
         var compressor = new Compressor(modelFolder, model, recipe, tokens, tokenizer, options, cancellationToken);
-        compressor._folder.Prepare(compressor.Describe(model), options.Overwrite);
+        compressor._folder.Prepare(compressor.Describe(model), modelFolder, options.Overwrite);
         return compressor.Run(model);
     }
 

@@ -133,7 +133,7 @@ internal static class RecipeReader
     private static QuantizeStage Quantize(string place, RecipeObject stage, List<string> faults)
     {
         QuantizationOptions usual = new();
-        bool isGptq = stage.Choice("method", [(RecipeWords.Nearest, false), (RecipeWords.Gptq, true)]) ?? false;
+        bool isGptq = stage.Choice("method", [(RecipeWords.Nearest, false), ("rtn", false), (RecipeWords.Gptq, true)]) ?? false;
         double? damping = stage.Number("damping");
         if (damping is not null && !isGptq) faults.Add($"{place}: damping goes with the method {RecipeWords.Gptq}.");
         return new QuantizeStage

@@ -54,12 +54,15 @@ internal sealed class StageData
             Accuracy = quality.Accuracy,
             Parameters = isQuantized && before is not null ? before.Parameters : ((nn.Module)model).parameters().Sum(p => p.numel()),
             Sparsity = isQuantized ? before?.Sparsity ?? 0 : SparsityReport.Of(model).Sparsity,
-            Bytes = Directory.EnumerateFiles(folder).Where(file => Path.GetExtension(file) is ".safetensors" or ".bin").Sum(file => new FileInfo(file).Length),
+            Bytes = BytesOf(folder),
             LatencyMilliseconds = Time(model, batch.Split(1)[0], rounds) * 1000,
             TokensPerSecond = (batch.AttentionMask?.Sum() ?? batch.Inputs.Length) / Time(model, batch, rounds),
             Seconds = 0,
         };
     }
+
+    /// <summary>The size of the weights; a folder may hold them in an older format too.</summary>
+    private static long BytesOf(string folder) => new[] { "model*.safetensors", "pytorch_model*.bin" }.Select(pattern => Directory.GetFiles(folder, pattern).Sum(file => new FileInfo(file).Length)).FirstOrDefault(bytes => bytes > 0);
 
     private static ModelInput Input(ITransformerModel model, Batch batch)
     {

@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using PreTrain.Checkpoints;
 
 namespace PreTrain.Compression;
 
 /// <summary>Where the stages of a recipe lie: <c>0-original</c> with measures alone, <c>1-prune</c> and so on with a model each, and beside them what they were made from.</summary>
 /// <param name="output">The full path of the folder.</param>
-internal sealed class StageFolder(string output)
+internal sealed partial class StageFolder(string output)
 {
     private const string DescriptionFile = "compression.json", MeasuresFile = "stage.json", TokensName = "tokens";
     private static readonly JsonSerializerOptions s_written = new() { WriteIndented = true };
@@ -23,12 +24,15 @@ internal sealed class StageFolder(string output)
 
     /// <summary>Requires the folder to be free, or to hold stages that were made from the same.</summary>
     /// <param name="description">What they are made from.</param>
+    /// <param name="modelFolder">The model that they are made from.</param>
     /// <param name="overwrite">Whether others are deleted.</param>
-    /// <exception cref="ArgumentException">It holds something else.</exception>
-    internal void Prepare(JsonObject description, bool overwrite)
+    /// <exception cref="ArgumentException">It holds something else, or the model that would be deleted.</exception>
+    internal void Prepare(JsonObject description, string modelFolder, bool overwrite)
     {
         string file = Path.Combine(output, DescriptionFile);
         Check();
+        if (overwrite && Path.GetFullPath(modelFolder).StartsWith(Path.TrimEndingDirectorySeparator(output) + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            throw new ArgumentException($"The model ('{modelFolder}') lies in Output ('{output}'), and Overwrite would delete it; choose another Output.");
         bool isOurs = File.Exists(file);
         if (isOurs && !overwrite)
         {
@@ -38,7 +42,7 @@ internal sealed class StageFolder(string output)
         }
         if (isOurs && overwrite)
         {
-            foreach (string stage in Directory.GetDirectories(output).Where(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0]))) Directory.Delete(stage, recursive: true);
+            foreach (string stage in Directory.GetDirectories(output).Where(folder => StageName().IsMatch(Path.GetFileName(folder)))) Directory.Delete(stage, recursive: true);
             File.Delete(file);
         }
         Directory.CreateDirectory(output);
@@ -65,6 +69,9 @@ internal sealed class StageFolder(string output)
         Directory.CreateDirectory(stage);
         AtomicFile.WriteAllText(Path.Combine(stage, MeasuresFile), step.ToJson().ToJsonString(s_written) + "\n");
     }
+
+    [GeneratedRegex("^[0-9]+-(original|prune|distill|quantize)$", RegexOptions.CultureInvariant)]
+    private static partial Regex StageName();
 
     private static JsonObject Read(string file)
     {

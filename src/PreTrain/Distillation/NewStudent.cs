@@ -53,13 +53,13 @@ internal static class NewStudent
                 return new LlamaModel(c with { LayerCount = layers, HeadCount = heads, KeyValueHeadCount = heads % group == 0 ? heads / group : 0, EmbeddingDim = width, HeadWidth = 0, FeedForwardDim = Scaled(c.FeedForwardDim, c.EmbeddingDim) }, head, generator);
             case T5Model { Config: var c }:
                 (layers, heads, width) = Of(c.LayerCount, c.HeadCount, c.EmbeddingDim);
-                return new T5Model(c with { LayerCount = layers, DecoderLayerCount = sizes.DecoderLayerCount ?? layers, HeadCount = heads, EmbeddingDim = width, HeadDim = width / heads, FeedForwardDim = Scaled(c.FeedForwardDim, c.EmbeddingDim) }, head, generator);
+                return new T5Model(c with { LayerCount = layers, DecoderLayerCount = sizes.DecoderLayerCount ?? sizes.LayerCount ?? c.DecoderLayerCount, HeadCount = heads, EmbeddingDim = width, HeadDim = width / heads, FeedForwardDim = Scaled(c.FeedForwardDim, c.EmbeddingDim) }, head, generator);
             case BartModel { Config: var c }:
                 (layers, heads, width) = Of(c.LayerCount, c.HeadCount, c.EmbeddingDim);
                 return new BartModel(c with
                 {
                     LayerCount = layers,
-                    DecoderLayerCount = sizes.DecoderLayerCount ?? layers,
+                    DecoderLayerCount = sizes.DecoderLayerCount ?? sizes.LayerCount ?? c.DecoderLayerCount,
                     HeadCount = heads,
                     DecoderHeadCount = heads,
                     EmbeddingDim = width,

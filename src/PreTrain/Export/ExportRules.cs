@@ -8,9 +8,11 @@ namespace PreTrain.Export;
 /// <summary>What every export asks of a model.</summary>
 internal static class ExportRules
 {
-    /// <exception cref="ArgumentException">A linear map has no weights of its own: it is quantized, or another transform stands for it.</exception>
+    /// <exception cref="ArgumentException">A linear map has no weights of its own: it is quantized, or another transform stands for it; or the model has virtual tokens.</exception>
     internal static void RequireWholeWeights(ITransformerModel model)
     {
+        if (model is IVirtualTokens known && (known.Prompt is not null || known.PrefixedBlocks.Any(block => block.Prefix is not null)))
+            throw new ArgumentException("The model has virtual tokens, which an export does not hold; take the adapter away (Dispose) first.", nameof(model));
         foreach (var (name, module) in ((nn.Module)model).named_modules())
         {
             string? state = module switch

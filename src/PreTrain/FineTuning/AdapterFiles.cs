@@ -30,11 +30,17 @@ internal static class AdapterFiles
         [.. (modules ?? []).SelectMany(end => names.Where(n => n.Key.EndsWith(".weight", StringComparison.Ordinal)).Select(n => (Ours: n.Key[..^7], Theirs: n.Value[..^Math.Min(7, n.Value.Length)]))
             .Where(m => m.Theirs == end || m.Theirs.EndsWith("." + end, StringComparison.Ordinal)).Select(m => m.Ours)).Distinct()];
 
-    /// <summary>The parameters, by our names, that <c>modules_to_save</c> means.</summary>
-    internal static string[] SavedOf(Dictionary<string, string> names, ConfigReader reader)
+    /// <summary>The parameters, by our names, that <c>modules_to_save</c> means: of those modules what the file holds, or all where it holds nothing of one, so that this is told.</summary>
+    internal static string[] SavedOf(Dictionary<string, string> names, ConfigReader reader, string folder, string prefix)
     {
         string[] saved = reader.Texts("modules_to_save") ?? [];
-        return [.. names.Where(n => saved.Any(module => $".{n.Value}.".Contains($".{module}.", StringComparison.Ordinal))).Select(n => n.Key)];
+        if (saved.Length == 0) return [];
+        HashSet<string> held = [.. WholeNames(folder)];
+        return [.. saved.SelectMany(module =>
+        {
+            KeyValuePair<string, string>[] all = [.. names.Where(n => $".{n.Value}.".Contains($".{module}.", StringComparison.Ordinal))], there = [.. all.Where(n => held.Contains(prefix + n.Value))];
+            return there.Length > 0 ? there : all;
+        }).Select(n => n.Key).Distinct()];
     }
 
     /// <summary>What <c>modules_to_save</c> says of parameters that are trained as a whole; null where none are.</summary>

@@ -27,7 +27,7 @@ public static class AdapterFolder
     /// <param name="folder">Holds <c>adapter_config.json</c> and <c>adapter_model.safetensors</c>, as <see cref="IPretrainedModel.SavePretrained"/> or the library PEFT wrote them.</param>
     /// <param name="name">Tells several <see cref="AdapterKind.Lora"/> of one model apart; of the other kinds a model has one.</param>
     /// <exception cref="CheckpointException">A file is missing or damaged, its kind is not known, or the adapter is for another model; all misfits are named together.</exception>
-    /// <exception cref="ArgumentException">The model has an adapter that this one cannot be beside, or is quantized.</exception>
+    /// <exception cref="ArgumentException">The model has an adapter that this one cannot be beside, or is quantized in a way that it cannot be beside.</exception>
     public static IAdapter Open(ITransformerModel model, string folder, string name = "default")
     {
         ArgumentNullException.ThrowIfNull(model);

@@ -73,7 +73,7 @@ public sealed class BitFit : IAdapter
         string[] theirs = reader.Texts("parameters") ?? [], missing = [.. theirs.Where(name => !ours.ContainsKey(name))];
         if (theirs.Length == 0) reader.Fault("parameters names none.");
         if (missing.Length > 0) reader.Fault($"parameters names {string.Join(", ", missing)}, which this model has not; the adapter is for another one.");
-        string[] saved = AdapterFiles.SavedOf(AdapterFiles.NamesOf(model), reader);
+        string[] saved = AdapterFiles.SavedOf(AdapterFiles.NamesOf(model), reader, folder, AdapterFiles.Prefix);
         reader.Finish(() => { });
         return AdapterFolder.Load(new BitFit(model, new BitFitOptions { Parameters = [.. theirs.Select(name => ours[name])], Trained = saved }), folder);
     }

@@ -78,7 +78,7 @@ public sealed class BottleneckAdapter : IAdapter
             Activation = reader.ActivationOf("activation", "gelu"),
             Placement = reader.Text("placement", "houlsby") == "pfeiffer" ? AdapterPlacement.Pfeiffer : AdapterPlacement.Houlsby,
             Targets = targets,
-            Trained = AdapterFiles.SavedOf(names, reader),
+            Trained = AdapterFiles.SavedOf(names, reader, folder, AdapterFiles.Prefix),
         };
         if (targets.Length == 0) throw new CheckpointException(path, $"target_modules {json["target_modules"]?.ToJsonString() ?? "(missing)"} name no linear map of this model; the adapter is for another one.");
         reader.Finish(options.Validate);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using PreTrain.Models;
 using PreTrain.Modules;
 using TorchSharp.Modules;
@@ -8,6 +9,9 @@ namespace PreTrain.FineTuning;
 /// <summary>A model whose own parameters are frozen, but for some that are trained as a whole, until it is disposed.</summary>
 internal sealed class FrozenBase : IDisposable
 {
+    // How many freeze a parameter: several adapters of a model are taken away in any order.
+    private static readonly ConditionalWeakTable<Parameter, StrongBox<int>> s_freezes = [];
+
     private readonly List<Parameter> _frozen = [];
     private readonly Dictionary<string, Parameter> _trained = [];
 
@@ -15,10 +19,13 @@ internal sealed class FrozenBase : IDisposable
     /// <param name="model">The model; parameters of other adapters stay as they are.</param>
     /// <param name="trained">Patterns of the parameters that are trained as a whole. Those that the model's folder lacked are, too.</param>
     /// <param name="isAdapted">Whether a parameter is one of those that are adapted, and so frozen in any case.</param>
+    /// <exception cref="ArgumentException">A parameter that was initialized would be adapted, and so neither trained nor saved.</exception>
     internal FrozenBase(nn.Module model, IReadOnlyList<string> trained, Func<string, bool>? isAdapted = null)
     {
         var patterns = new NamePatterns(trained);
         IReadOnlySet<string> fresh = (model is ITransformerModel loaded ? LoadedWeights.Of(loaded)?.Parameters : null) ?? new HashSet<string>();
+        if (isAdapted is not null && fresh.FirstOrDefault(isAdapted) is { } lost)
+            throw new ArgumentException($"'{lost}' was initialized, since the folder of the model lacked it, and an adapter beside it would not save it. Leave its map out of what is adapted; it is trained as a whole.", nameof(model));
         HashSet<nint> ofAdapters = [.. model.modules().Where(m => m is ProjectionTransform or AttentionPrefix or SoftPrompt).SelectMany(m => m.parameters()).Select(p => p.Handle)];
         foreach (var (path, parameter) in model.named_parameters())
         {
@@ -27,8 +34,9 @@ internal sealed class FrozenBase : IDisposable
             {
                 _trained.Add(path, parameter);
             }
-            else if (parameter.requires_grad)
+            else if (parameter.requires_grad || s_freezes.TryGetValue(parameter, out _))
             {
+                s_freezes.GetOrCreateValue(parameter).Value++;
                 parameter.requires_grad = false;
                 _frozen.Add(parameter);
             }
@@ -41,7 +49,12 @@ internal sealed class FrozenBase : IDisposable
     /// <summary>Lets the parameters be trained again.</summary>
     public void Dispose()
     {
-        foreach (Parameter parameter in _frozen.Where(p => !p.IsInvalid)) parameter.requires_grad = true;
+        foreach (Parameter parameter in _frozen)
+        {
+            if (!s_freezes.TryGetValue(parameter, out StrongBox<int>? count) || --count.Value > 0) continue;
+            s_freezes.Remove(parameter);
+            if (!parameter.IsInvalid) parameter.requires_grad = true;
+        }
         _frozen.Clear();
     }
 }

@@ -68,7 +68,7 @@ public sealed class Ia3Adapter : IAdapter
         reader.Require("peft_type", "IA3", "an Ia3Adapter", "IA3");
         Dictionary<string, string> names = AdapterFiles.NamesOf(model);
         string[] all = AdapterFiles.MapsOf(names, reader.Texts("target_modules")), inner = [.. AdapterFiles.MapsOf(names, reader.Texts("feedforward_modules")).Intersect(all)];
-        var options = new Ia3Options { Outputs = [.. all.Except(inner)], Inputs = inner, Trained = AdapterFiles.SavedOf(names, reader) };
+        var options = new Ia3Options { Outputs = [.. all.Except(inner)], Inputs = inner, Trained = AdapterFiles.SavedOf(names, reader, folder, AdapterFiles.Prefix) };
         reader.Finish(() => { });
         if (all.Length == 0) throw new CheckpointException(path, $"target_modules {json["target_modules"]?.ToJsonString() ?? "(missing)"} name no linear map of this model; the adapter is for another one.");
         return AdapterFolder.Load(new Ia3Adapter(model, options), folder);

@@ -41,10 +41,11 @@ internal static class LoraFolder
         var (json, reader, path) = AdapterFiles.ReadConfig(folder);
         reader.Require("peft_type", "LORA", "a LoraAdapter", "LORA");
         reader.Require("bias", "none", "a LoraAdapter", "none");
+        RequireKnown(json, reader);
         Dictionary<string, string> names = AdapterFiles.NamesOf(model);
-        string[] saved = reader.Texts("modules_to_save") ?? [];
-        bool IsSaved(string theirs) => saved.Any(module => $".{theirs}.".Contains($".{module}.", StringComparison.Ordinal));
-        string[] wanted = Targets(json, reader, path, model, names, IsSaved);
+        string[] saved = AdapterFiles.SavedOf(names, reader, folder, AdapterFiles.Prefix);
+        HashSet<string> theirSaved = [.. saved.Select(ours => names[ours])];
+        string[] wanted = Targets(json, reader, path, model, names, theirs => theirSaved.Contains(theirs + ".weight"));
         if (wanted.Length == 0) throw new CheckpointException(path, $"target_modules {json["target_modules"]?.ToJsonString() ?? "(missing)"} name no linear map of this model; the adapter is for another one.");
         var options = new LoraOptions
         {
@@ -54,10 +55,19 @@ internal static class LoraFolder
             IsRankStabilized = reader.Flag("use_rslora", false),
             IsWeightDecomposed = reader.Flag("use_dora", false),
             Targets = [.. wanted.Distinct()],
-            Trained = [.. names.Where(n => IsSaved(n.Value)).Select(n => n.Key)],
+            Trained = saved,
         };
         reader.Finish(options.Validate);
         return options;
+    }
+
+    /// <summary>What PEFT knows and would load without a fault as something else.</summary>
+    private static void RequireKnown(JsonObject json, ConfigReader reader)
+    {
+        foreach (string key in new[] { "rank_pattern", "alpha_pattern" })
+            if (json[key] is JsonObject { Count: > 0 } pattern) reader.Fault($"{key} ({pattern.ToJsonString()}) is not known: all maps of an adapter have one rank and one scale.");
+        if (json["init_lora_weights"] is JsonValue value && value.TryGetValue(out string? start) && (start.StartsWith("pissa", StringComparison.OrdinalIgnoreCase) || start.ToLowerInvariant() is "olora" or "loftq" or "corda"))
+            reader.Fault($"init_lora_weights ('{start}') changes the weights of the model beneath; let PEFT make an ordinary LoRA of the adapter first.");
     }
 
     /// <summary>The linear maps that an adapter is for: named by their ends, by a regular expression, or all but those of the output and those that are saved as a whole.</summary>

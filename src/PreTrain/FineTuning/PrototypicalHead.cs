@@ -28,7 +28,7 @@ public static class PrototypicalHead
         int[] counts = ClassBalance.Counts(support, all: true);
         if (support.ArePairs) throw new ArgumentException("Prototypes are of single texts.", nameof(support));
         if (model.Head != ModelHead.SequenceClassification || model is not nn.Module module) throw new ArgumentException($"The model's head is {model.Head}, and prototypes are for {nameof(ModelHead.SequenceClassification)}.", nameof(model));
-        Projection map = module.named_modules().Where(m => m.module is Projection && (m.name == "head" || m.name.StartsWith("classifier", StringComparison.Ordinal))).Select(m => (Projection)m.module).Last();
+        Projection map = module.named_modules().Where(m => m.name is "head" or "classifier" or "classifier.output" or "sequence_classifier.output").Select(m => m.module).OfType<Projection>().Last();
         if (map.weight.size(0) != counts.Length) throw new ArgumentException($"The model has {map.weight.size(0)} labels, and the examples {counts.Length}; create it with LabelCount = {counts.Length}.", nameof(model));
         if (map.bias is null) throw new ArgumentException($"The head of a {model.ModelType} model has no bias, which distances need; take an encoder such as bert.", nameof(model));
         if (map.Transform is not null) throw new ArgumentException($"The head computes with a {map.Transform.GetType().Name}; take the adapter away first.", nameof(model));

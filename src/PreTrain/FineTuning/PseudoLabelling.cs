@@ -25,11 +25,15 @@ public static class PseudoLabelling
         options.Validate();
         if (model.Head != ModelHead.SequenceClassification || model is not nn.Module module)
             throw new ArgumentException($"The model's head is {model.Head}, and labels come from {nameof(ModelHead.SequenceClassification)}.", nameof(model));
+        var config = new ConfigReader(model.ToConfigJson(), "config.json");
+        if (config.Labels() < 2 || (config.Task() ?? ClassificationTask.SingleLabel) != ClassificationTask.SingleLabel)
+            throw new ArgumentException($"The model has {config.Labels()} outputs for the task {config.Task() ?? ClassificationTask.Regression}, and one of at least two classes is needed.", nameof(model));
         bool wasTraining = module.training;
         module.eval();
         var sure = new List<(int Place, int Label, float Probability)>();
-        using (no_grad())
+        try
         {
+            using IDisposable mode = no_grad();
             for (int first = 0; first < texts.Count; first += options.BatchSize)
             {
                 using DisposeScope scope = NewDisposeScope();
@@ -41,7 +45,10 @@ public static class PseudoLabelling
                     if (values[i] >= options.Threshold) sure.Add((first + i, (int)numbers[i], values[i]));
             }
         }
-        module.train(wasTraining);
+        finally
+        {
+            module.train(wasTraining);
+        }
         IEnumerable<(int Place, int Label, float Probability)> taken = options.MostOfClass == 0 ? sure
             : sure.GroupBy(text => text.Label).SelectMany(same => same.OrderByDescending(text => text.Probability).ThenBy(text => text.Place).Take(options.MostOfClass));
         return [.. taken.OrderBy(text => text.Place).Select(text => new LabelledText { Text = texts[text.Place], Labels = [text.Label] })];

@@ -53,7 +53,7 @@ internal static class VirtualTokenFolder
         if (reader.Whole("num_transformer_submodules", 1) != 1) reader.Fault("num_transformer_submodules must be 1: virtual tokens of an encoder and a decoder are not known.");
         if (reader.Has("token_dim") && reader.Whole("token_dim", 0) is var dim && dim != width) reader.Fault($"token_dim is {dim}, and the model's width is {width}; the adapter is for another one.");
         if (reader.Has("num_layers") && reader.Whole("num_layers", 0) is var count && count != layers) reader.Fault($"num_layers is {count}, and the model has {layers}; the adapter is for another one.");
-        string[] trained = AdapterFiles.SavedOf(AdapterFiles.NamesOf(model), reader);
+        string[] trained = AdapterFiles.SavedOf(AdapterFiles.NamesOf(model), reader, folder, AdapterFiles.PromptPrefix);
         reader.Finish(() => { });
         return (length, trained);
     }

@@ -76,7 +76,8 @@ public sealed class ContrastiveTuning : IObjective<SentenceEncoder>
     public IEnumerable<Batch> Evaluation(SentenceEncoder model, int batchSize)
     {
         SentenceRows.Require(model, _tokenizer);
-        return _validation?.Examples.Chunk(batchSize).Select(examples => Make(model, examples)) ?? [];
+        // The rest may be one example without a negative, which says nothing.
+        return _validation?.Examples.Chunk(batchSize).Where(examples => examples.Length > 1 || examples[0].Negatives.Count > 0).Select(examples => Make(model, examples)) ?? [];
     }
 
     /// <inheritdoc/>

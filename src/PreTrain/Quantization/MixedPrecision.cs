@@ -39,7 +39,8 @@ public static class MixedPrecision
             foreach (var (name, map) in maps)
             {
                 scan.Add(new(name, null, map.weight.numel() * map.weight.element_size(), 0));
-                using Tensor weight = map.weight.detach().clone();
+                using DisposeScope scope = NewDisposeScope();
+                Tensor weight = map.weight.detach().clone();
                 foreach (var (scheme, one) in kinds)
                 {
                     using QuantizedMatrix codes = QuantizedMatrix.Quantize(weight, one.Format);

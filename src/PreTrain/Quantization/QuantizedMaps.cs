@@ -84,6 +84,7 @@ internal sealed class QuantizedMaps
 
     private static TiedHead SelectHead(nn.Module module, QuantizationOptions options)
     {
+        using DisposeScope scope = NewDisposeScope();
         TiedHead head = module.modules().OfType<TiedHead>().SingleOrDefault()
             ?? throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} is set, and the model has no head that is its token embedding and scores each next token; leave it false.");
         if (head.Quantized is not null) throw new ArgumentException("The tied head is quantized already.");
@@ -103,6 +104,7 @@ internal sealed class QuantizedMaps
         var faults = new List<string>();
         foreach (var (name, map) in all)
         {
+            using DisposeScope scope = NewDisposeScope();
             if (map.Transform is not null) faults.Add($"The linear map '{name}' computes with a {map.Transform.GetType().Name} already; merge or remove it, or name the map in {nameof(QuantizationOptions.Skip)}.");
             else if (map.weight.device_type != DeviceType.CPU) faults.Add($"The linear map '{name}' is on {map.weight.device}; move the model to the CPU.");
             else if (map.weight.isfinite().all().item<bool>() is false) faults.Add($"The weight of the linear map '{name}' has values that are not finite.");

@@ -74,7 +74,11 @@ public static class Quantizer
     }
 
     /// <summary>Throws what <see cref="Quantize(ITransformerModel, QuantizationOptions)"/> would throw, and changes nothing.</summary>
-    internal static void Require(ITransformerModel model, QuantizationOptions options) => _ = new QuantizedMaps(model, options);
+    internal static void Require(ITransformerModel model, QuantizationOptions options)
+    {
+        _ = new QuantizedMaps(model, options);
+        RequireNoActivations(options);
+    }
 
     /// <summary>
     /// The same with weights that are prepared for rounding (Lin et al. 2023, "AWQ"): inputs that are large in the data get larger weights, whose error is smaller then, and the norm or the linear map that makes
@@ -112,7 +116,8 @@ public static class Quantizer
             }
             QuantizationResult result = maps.Replace((_, map) =>
             {
-                using Tensor clipped = Awq.Clip(map.weight.detach(), moments[map].Sum, options.Format, awq);
+                using Tensor weight = map.weight.detach();
+                using Tensor clipped = Awq.Clip(weight, moments[map].Sum, options.Format, awq);
                 return Codes(QuantizedMatrix.Quantize(clipped, options.Format), options);
             });
             folding.Keep();

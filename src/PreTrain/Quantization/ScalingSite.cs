@@ -16,8 +16,19 @@ namespace PreTrain.Quantization;
 /// <param name="IsNorm">Whether a norm makes them.</param>
 internal sealed record ScalingSite(IReadOnlyList<Projection> Readers, IReadOnlyList<(Parameter Value, long From)> Makers, bool IsNorm)
 {
-    /// <summary>All of a model, block by block, each norm before the maps behind it.</summary>
-    internal static IEnumerable<ScalingSite> Of(nn.Module model) => model.named_modules().SelectMany(m => m.module switch
+    /// <summary>
+    /// All of a model, block by block, each norm before the maps behind it; but for those with a map that something stands beside or in place of, an adapter or codes, which would not be scaled, and those of values
+    /// that stand beside a prefix.
+    /// </summary>
+    internal static IEnumerable<ScalingSite> Of(nn.Module model)
+    {
+        Projection[] taken = [.. model.modules().OfType<Projection>().Where(map => map.Transform is not null)];
+        bool isPrefixed = model.modules().OfType<IPrefixedBlock>().Any(block => block.Prefix is not null);
+        return All(model).Where(site => !site.Readers.Any(taken.Contains) && (site.IsNorm || !isPrefixed)
+            && !site.Makers.Any(maker => taken.Any(map => ReferenceEquals(map.weight, maker.Value) || ReferenceEquals(map.bias, maker.Value))));
+    }
+
+    private static IEnumerable<ScalingSite> All(nn.Module model) => model.named_modules().SelectMany(m => m.module switch
     {
         GptBlock b =>
         [
