@@ -57,7 +57,10 @@ public class FinetuneChatCommandTests
         Said(3, "does an answer begin within the first 3 tokens", "--context", "3");
         ToolResult same = ToolRunner.Run(["finetune", "chat", "--model", folder["model"], "--data", folder["chat.jsonl"], "--output", folder["model"], .. s_small]);
         Assert.Equal(2, same.ExitCode);
-        Assert.Contains("is the folder of --model too", same.Error, StringComparison.Ordinal);
+        Assert.Contains("holds the model that is read", same.Error, StringComparison.Ordinal);
+        ToolResult above = ToolRunner.Run(["finetune", "chat", "--model", folder["model/"], "--data", folder["chat.jsonl"], "--output", Path.GetDirectoryName(folder["model"])!, "--overwrite", .. s_small]);
+        Assert.Equal(2, above.ExitCode);
+        Assert.True(File.Exists(folder["model/model.safetensors"]));
         folder.Write("chat.jsonl", "{\"messages\": []}\n");
         Said(3, "Line 1 of the file", "--template", "chatml");
         TinyModel.SaveBert(folder["model"]);

@@ -1,5 +1,6 @@
 using PreTrain.Checkpoints.Gguf;
 using PreTrain.Export;
+using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Models.Bert;
 using PreTrain.Models.Gpt;
@@ -117,6 +118,9 @@ public class GgufExporterTests
             Quantizer.Quantize(model, new QuantizationOptions());
             return model;
         }, GgufModels.Tokenizer);
+        using (GptModel prompted = (GptModel)GgufModels.Create("gpt2"))
+        using (new PromptTuning(prompted, new() { Length = 2 }))
+            Assert.Contains("The model has virtual tokens", Assert.Throws<ArgumentException>(() => GgufExporter.Export(prompted, GgufModels.Tokenizer, folder["a.gguf"])).Message);
         Assert.Contains("Precision (77) must be", Assert.Throws<ArgumentException>(() => GgufExporter.Export(gpt, null, folder["a.gguf"], new() { Precision = (GgufPrecision)77 })).Message);
         Assert.Empty(folder.Entries);
 

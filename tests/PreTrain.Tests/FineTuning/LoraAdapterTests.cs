@@ -239,6 +239,32 @@ public sealed class LoraAdapterTests : IDisposable
     }
 
     [Fact]
+    public void Dispose_FirstOfTwo_LeavesTheModelFrozenForTheOther()
+    {
+        using BertModel model = Bert();
+        var first = new LoraAdapter(model, new LoraOptions { Rank = 3 }, "first");
+        var second = new LoraAdapter(model, new LoraOptions { Rank = 3 }, "second");
+        first.Dispose();
+        Assert.Equal(second.ParameterCount, model.parameters().Where(p => p.requires_grad).Sum(p => p.numel()));
+        second.Dispose();
+        Assert.All(model.parameters(), p => Assert.True(p.requires_grad));
+    }
+
+    [Fact]
+    public void FromPretrained_NormsTrainedInPart_AreReadBack()
+    {
+        using BertModel model = Bert(), other = Bert();
+        using (LoraAdapter adapter = new(model, new LoraOptions { Rank = 3, Trained = ["*norm.weight"] }))
+        {
+            using (no_grad()) foreach (var (name, parameter) in model.named_parameters()) if (name.EndsWith("norm.weight", StringComparison.Ordinal)) parameter.fill_(1.5f);
+            adapter.SavePretrained(folder["adapter"]);
+        }
+        using LoraAdapter loaded = LoraAdapter.FromPretrained(other, folder["adapter"]);
+        foreach (var (name, parameter) in other.named_parameters())
+            if (name.EndsWith("norm.weight", StringComparison.Ordinal)) Assert.Equal(1.5f, parameter.data<float>()[0]);
+    }
+
+    [Fact]
     public void FromPretrained_AllLinear_FitsAllMapsButTheClassifierAndNamesTheFileOfABadPattern()
     {
         using BertModel model = Bert(), other = Bert();
@@ -258,6 +284,14 @@ public sealed class LoraAdapterTests : IDisposable
         var e = Assert.Throws<CheckpointException>(() => LoraAdapter.FromPretrained(other, folder["adapter"]));
         Assert.Contains(config, e.Message);
         Assert.Contains("target_modules ('encoder.(') is no regular expression that can be used", e.Message);
+
+        json["target_modules"] = "all-linear";
+        json["alpha_pattern"] = new System.Text.Json.Nodes.JsonObject { ["query"] = 64 };
+        json["init_lora_weights"] = "pissa_niter_4";
+        File.WriteAllText(config, json.ToJsonString());
+        e = Assert.Throws<CheckpointException>(() => LoraAdapter.FromPretrained(other, folder["adapter"]));
+        Assert.Contains("alpha_pattern ({\"query\":64}) is not known", e.Message);
+        Assert.Contains("init_lora_weights ('pissa_niter_4') changes the weights of the model beneath", e.Message);
     }
 
     [Theory]
