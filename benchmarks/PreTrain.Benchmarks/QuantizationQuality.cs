@@ -1,108 +1,71 @@
-// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- quantization-quality FOLDER [STEPS [BATCHES]]
+// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- quantization-quality [FOLDER [STEPS]]
 using System.Diagnostics;
 using System.Globalization;
-using PreTrain.Data;
 using PreTrain.Models;
-using PreTrain.Models.Gpt;
 using PreTrain.Modules;
 using PreTrain.Modules.Quantized;
-using PreTrain.Objectives;
 using PreTrain.Quantization;
-using PreTrain.Tokenization;
-using PreTrain.Torch;
 using PreTrain.Training;
 using TorchSharp;
+using static PreTrain.Benchmarks.QualityModels;
 using static TorchSharp.torch;
 
 namespace PreTrain.Benchmarks;
 
-/// <summary>
-/// The perplexity that each way of quantizing leaves of a GPT of 4 layers and 256 wide that is trained on the SDK's documentation. The model stays in the folder, so that another call goes on from there; what is measured
-/// is text that it has not seen, and the calibration is text that it has.
-/// </summary>
+/// <summary>What each way of quantizing leaves of a small BERT's and a small GPT's quality on text that was held out. The calibration is text that they learned from.</summary>
 internal static class QuantizationQuality
 {
-    private const int CalibrationWindows = 64, EvaluationRows = 8, DefaultSteps = 6000, DefaultBatches = 64;
-    private const double HeldOut = 0.05;
-    private static readonly GptConfig s_config = new() { ContextLength = 256, LayerCount = 4, HeadCount = 4, EmbeddingDim = 256, Dropout = 0 };
-    private static readonly QuantizationOptions s_static = new() { Scheme = QuantizationScheme.Int8Static };
+    private const int UsualSteps = 3000;
 
     internal static int Run(string[] arguments)
     {
-        int steps = DefaultSteps, batches = DefaultBatches;
-        if (arguments.Length is 0 or > 3 || (arguments.Length > 1 && !Positive(arguments[1], out steps)) || (arguments.Length > 2 && !Positive(arguments[2], out batches)))
-        {
-            Console.Error.WriteLine($"quantization-quality FOLDER [STEPS [BATCHES]]: a folder for the model and its tokens, and positive numbers of steps ({DefaultSteps}) and of batches of {EvaluationRows} texts that perplexities are of ({DefaultBatches}).");
-            return 2;
-        }
-        using TokenStore store = Tokens(Path.Combine(arguments[0], "tokens"));
-        string run = Path.Combine(arguments[0], string.Create(CultureInfo.InvariantCulture, $"run-{steps}")), saved = Path.Combine(run, "model");
-        var objective = new CausalLanguageModeling(store, HeldOut);
-        if (!File.Exists(Path.Combine(saved, "model.safetensors"))) Train(store, objective, run, steps);
+        string folder = arguments.Length > 0 ? arguments[0] : "runs/quality";
+        int steps = arguments.Length > 1 ? int.Parse(arguments[1], CultureInfo.InvariantCulture) : UsualSteps;
+        using (var bert = QualityModels.Bert(folder, steps)) Measure("BERT 6 x 256", bert);
+        using (var gpt = QualityModels.Gpt(folder, steps)) Measure("GPT 4 x 256", gpt);
+        return 0;
+    }
 
+    private static void Measure(string model, QualityModels models)
+    {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
-        ModelInput[] data = Calibration(store);
-        Console.WriteLine($"{"",-30} {"bytes",12} {"perplexity",11} {"more %",8} {"seconds",8}");
-        double plain = 0;
-        Measure("float32", _ => null);
-        Measure("int8, each row's activations", model => Quantizer.Quantize(model, new QuantizationOptions()));
-        foreach (ActivationRange range in Enum.GetValues<ActivationRange>()) Measure($"int8 static, {range}", model => Quantizer.QuantizeStatic(model, s_static, data, new ActivationOptions { Range = range }));
-        Measure("int8 static, smoothed", model =>
+        ModelInput[] data;
+        using (ITransformerModel plain = models.Load()) data = [.. models.Calibration(plain).Select(c => c.Input)];
+        Print($"\n{model}: its linear maps' bytes, and how well it predicts");
+        Print($"{"",-30} {"bytes",12} {"of float16",10} {"perplexity",11} {"more %",8} {"right %",8} {"lost %",8} {"seconds",8}");
+        EvaluationResult? whole = null;
+        Way("float32", _ => null);
+        Way("int8, each row's activations", one => Quantizer.Quantize(one, new QuantizationOptions()));
+        QuantizationOptions fixedRange = new() { Scheme = QuantizationScheme.Int8Static };
+        foreach (ActivationRange range in Enum.GetValues<ActivationRange>()) Way($"int8 static, {range}", one => Quantizer.QuantizeStatic(one, fixedRange, data, new ActivationOptions { Range = range }));
+        Way("int8 static, smoothed", one =>
         {
-            Quantizer.Smooth(model, data);
-            return Quantizer.QuantizeStatic(model, s_static, data);
+            Quantizer.Smooth(one, data);
+            return Quantizer.QuantizeStatic(one, fixedRange, data);
         });
-        Measure("int8 weights", model => Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.Int8Weights }));
-        Measure("nf4", model => Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.NormalFloat4 }));
+        Way("int8 weights", one => Quantizer.Quantize(one, new QuantizationOptions { Scheme = QuantizationScheme.Int8Weights }));
+        Way("nf4", one => Quantizer.Quantize(one, new QuantizationOptions { Scheme = QuantizationScheme.NormalFloat4 }));
         foreach (int group in new[] { 32, 128 })
         {
             QuantizationOptions options = new() { Scheme = QuantizationScheme.Int4Weights, GroupSize = group };
-            Measure($"int4, groups of {group}, nearest", model => Quantizer.Quantize(model, options));
-            Measure($"int4, groups of {group}, GPTQ", model => Quantizer.QuantizeGptq(model, options, data));
-            Measure($"int4, groups of {group}, AWQ", model => Quantizer.QuantizeAwq(model, options, data));
+            Way($"int4, groups of {group}, nearest", one => Quantizer.Quantize(one, options));
+            Way($"int4, groups of {group}, GPTQ", one => Quantizer.QuantizeGptq(one, options, data));
+            Way($"int4, groups of {group}, AWQ", one => Quantizer.QuantizeAwq(one, options, data));
         }
-        return 0;
 
-        void Measure(string name, Func<GptModel, QuantizationResult?> quantize)
+        void Way(string name, Func<ITransformerModel, QuantizationResult?> quantize)
         {
-            using DisposeScope one = NewDisposeScope();
-            using GptModel model = GptModel.FromPretrained(saved);
-            model.eval();
-            long start = Stopwatch.GetTimestamp(), before = model.modules().OfType<Projection>().Sum(map => map.weight.numel() * sizeof(float));
-            QuantizationResult? result = quantize(model);
-            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds, perplexity = objective.Evaluate(model, EvaluationRows, batches)!.Perplexity;
-            if (result is null) plain = perplexity;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-30} {result?.BytesAfter ?? before,12:N0} {perplexity,11:F4} {100 * (perplexity / plain - 1),8:F3} {seconds,8:F2}"));
+            using DisposeScope own = NewDisposeScope();
+            using ITransformerModel one = models.Load();
+            ((nn.Module)one).eval();
+            long start = Stopwatch.GetTimestamp();
+            QuantizationResult? result = quantize(one);
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            EvaluationResult now = models.Quality(one);
+            whole ??= now;
+            string bytes = result is null ? $"{"",12} {"",10}" : string.Create(CultureInfo.InvariantCulture, $"{result.BytesAfter,12:N0} {200.0 * result.BytesAfter / result.BytesBefore,10:F1}");
+            Print($"{name,-30} {bytes} {now.Perplexity,11:F4} {100 * (now.Perplexity / whole.Perplexity - 1),8:F3} {100 * now.Accuracy,8:F2} {100 * (1 - now.Accuracy / whole.Accuracy),8:F3} {seconds,8:F2}");
         }
-    }
-
-    private static bool Positive(string text, out int number) => int.TryParse(text, CultureInfo.InvariantCulture, out number) && number > 0;
-
-    private static TokenStore Tokens(string folder)
-    {
-        if (Directory.Exists(folder)) return TokenStore.Open(folder);
-        var corpus = new SdkDocumentation();
-        return TokenStore.Build(corpus, ByteLevelBpeTokenizer.Train(corpus, new() { VocabSize = 4096 }), folder);
-    }
-
-    /// <summary>Trains, or goes on from the last checkpoint.</summary>
-    private static void Train(TokenStore store, CausalLanguageModeling objective, string run, int steps)
-    {
-        using var generator = new RandomStreams(0).CreateGenerator("init");
-        using var model = new GptModel(s_config with { VocabSize = store.VocabSize }, generator: generator);
-        new Trainer(new TrainingOptions { Output = run, Steps = steps, BatchSize = 16, LearningRate = 1e-3, CheckpointEvery = 250, Resume = Directory.Exists(run) }).Run(model, objective);
-    }
-
-    /// <summary>Windows of the text that was trained on.</summary>
-    private static ModelInput[] Calibration(TokenStore store)
-    {
-        var windows = new EvaluationWindows(store.Split(HeldOut).Train, s_config.ContextLength);
-        return [.. Enumerable.Range(0, CalibrationWindows).Select(i =>
-        {
-            long[] ids = new long[s_config.ContextLength], targets = new long[s_config.ContextLength];
-            windows.Fill(windows.Count * i / CalibrationWindows, ids, targets, 1);
-            return new ModelInput { Ids = tensor(ids, [1, ids.Length]) };
-        })];
     }
 }

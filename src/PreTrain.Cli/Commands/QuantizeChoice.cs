@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using PreTrain.Cli.Hosting;
+using PreTrain.Compression;
 using PreTrain.Modules.Quantized;
 using PreTrain.Quantization;
 
@@ -43,13 +44,10 @@ internal sealed class QuantizeChoice
     public string Method { get; private set; } = "";
 
     /// <summary>Whether text is read.</summary>
-    public bool NeedsData => Method != "rtn" || Quantization.Scheme == QuantizationScheme.Int8Static || BudgetOrNull is not null;
+    public bool NeedsData => Stage.NeedsCalibration || BudgetOrNull is not null;
 
-    public QuantizationOptions Quantization { get; private set; } = new();
-
-    public ActivationOptions Activations { get; private set; } = new();
-
-    public SmoothingOptions Smoothing { get; private set; } = new();
+    /// <summary>What is done.</summary>
+    public QuantizeStage Stage { get; private set; } = new();
 
     /// <summary>A number of bytes, or less than 0 a part of what there is; null where bits are not mixed.</summary>
     public double? BudgetOrNull { get; private set; }
@@ -81,7 +79,7 @@ internal sealed class QuantizeChoice
         if (!isStatic && (parsed.GetValue(_range) is not null || parsed.GetValue(_symmetricActivations))) throw new UsageException("--calibration-method and --symmetric-activations go with --scheme int8-static.");
         if (parsed.GetValue(_percentile) is not null && parsed.GetValue(_range) != ActivationRange.Percentile) throw new UsageException("--percentile goes with --calibration-method percentile.");
         if (parsed.GetValue(_strength) is not null && Method != "smoothquant") throw new UsageException("--alpha goes with --method smoothquant.");
-        Quantization = new QuantizationOptions
+        var quantization = new QuantizationOptions
         {
             Scheme = scheme,
             Granularity = parsed.GetValue(_granularity),
@@ -92,8 +90,15 @@ internal sealed class QuantizeChoice
             HasQuantizedTiedHead = parsed.GetValue(_tiedHead),
             Skip = parsed.GetValue(_skip) ?? [],
         };
-        Activations = new ActivationOptions { Range = parsed.GetValue(_range) ?? ActivationRange.MinMax, Percentile = parsed.GetValue(_percentile) ?? new ActivationOptions().Percentile, IsSymmetric = parsed.GetValue(_symmetricActivations) };
-        Smoothing = new SmoothingOptions { Strength = parsed.GetValue(_strength) ?? new SmoothingOptions().Strength };
+        var activations = new ActivationOptions { Range = parsed.GetValue(_range) ?? ActivationRange.MinMax, Percentile = parsed.GetValue(_percentile) ?? new ActivationOptions().Percentile, IsSymmetric = parsed.GetValue(_symmetricActivations) };
+        Stage = new QuantizeStage
+        {
+            Quantization = quantization,
+            Gptq = Method == "gptq" ? new() : null,
+            Awq = Method == "awq" ? new() : null,
+            Smoothing = Method == "smoothquant" ? new() { Strength = parsed.GetValue(_strength) ?? new SmoothingOptions().Strength } : null,
+            Activations = isStatic ? activations : null,
+        };
     }
 
     private static double? Budget(ArgumentResult result)

@@ -48,7 +48,8 @@ internal static class QuantizeCommand
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, CPU);
         CalibrationWindows? windows = corpus is null ? null : new CalibrationWindows(session, folder, model, corpus, samples);
         MixedPrecisionPlan? plan = choice.BudgetOrNull is { } budget ? Plan(session, folder, model, choice, windows!, budget) : null;
-        QuantizationResult result = plan is null ? Quantize(session, model, choice, windows?.Inputs ?? []) : Quantizer.Quantize(model, choice.Quantization, plan);
+        QuantizationResult result = plan is null ? choice.Stage.Apply(model, windows?.Inputs ?? []) : Quantizer.Quantize(model, choice.Stage.Quantization, plan);
+        if (result.Smoothed.Count > 0) session.Detail($"smoothed: {string.Join(", ", result.Smoothed)}");
         AtomicFolder.Write(target, beside =>
         {
             model.SavePretrained(beside);
@@ -70,19 +71,10 @@ internal static class QuantizeCommand
         });
     }
 
-    private static QuantizationResult Quantize(Session session, ITransformerModel model, QuantizeChoice choice, IReadOnlyList<ModelInput> inputs)
-    {
-        QuantizationOptions options = choice.Quantization;
-        if (choice.Method == "gptq") return Quantizer.QuantizeGptq(model, options, inputs);
-        if (choice.Method == "awq") return Quantizer.QuantizeAwq(model, options, inputs);
-        if (choice.Method == "smoothquant") session.Detail($"smoothed: {string.Join(", ", Quantizer.Smooth(model, inputs, choice.Smoothing))}");
-        return options.Scheme == QuantizationScheme.Int8Static ? Quantizer.QuantizeStatic(model, options, inputs, choice.Activations) : Quantizer.Quantize(model, options);
-    }
-
     private static MixedPrecisionPlan Plan(Session session, string folder, ITransformerModel model, QuantizeChoice choice, CalibrationWindows windows, double budget)
     {
         if (model is not ICausalLanguageModel causal || model.Head != ModelHead.CausalLanguageModel) throw new UsageException($"--budget needs a model that predicts next tokens, and --model ({folder}) holds a {model.ModelType} with the head {model.Head}.");
-        IReadOnlyList<MapSensitivity> scan = MixedPrecision.Scan(model, choice.Quantization, () => windows.Loss(causal, session.Cancellation));
+        IReadOnlyList<MapSensitivity> scan = MixedPrecision.Scan(model, choice.Stage.Quantization, () => windows.Loss(causal, session.Cancellation));
         long now = scan.Where(one => one.Scheme is null).Sum(one => one.Bytes);
         return MixedPrecision.Choose(scan, (long)(budget < 0 ? -budget * now : Math.Min(budget, now)));
     }

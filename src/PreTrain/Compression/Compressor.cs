@@ -139,8 +139,7 @@ public sealed class Compressor
                 Prune(prune, model, folder);
                 return true;
             case QuantizeStage quantize:
-                if (quantize.Gptq is null) Quantizer.Quantize(model, quantize.Quantization);
-                else Quantizer.QuantizeGptq(model, quantize.Quantization, _data.Calibration(model).Inputs, quantize.Gptq);
+                quantize.Apply(model, quantize.NeedsCalibration ? _data.Calibration(model).Inputs : []);
                 Save(model, folder);
                 return true;
             default:

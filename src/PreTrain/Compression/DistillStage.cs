@@ -50,6 +50,7 @@ public sealed record DistillStage : CompressionStage
         ["relation-weight"] = Teaching.RelationWeight,
         ["value-relation-weight"] = Teaching.ValueRelationWeight,
         ["cosine-weight"] = Teaching.CosineWeight,
+        ["layer-map"] = Teaching.LayerMap is { } map ? new JsonArray([.. map.Select(layer => JsonValue.Create(layer))]) : null,
     };
 
     /// <inheritdoc/>

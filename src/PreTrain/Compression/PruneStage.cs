@@ -30,6 +30,7 @@ public sealed record PruneStage : CompressionStage
         {
             (json["method"], json["sparsity"]) = (RecipeWords.Of(weights.Method), weights.Pattern is null ? weights.Sparsity : null);
             (json["pattern"], json["scope"]) = (weights.Pattern?.ToString(), weights.Scope is { } scope ? RecipeWords.Of(scope) : null);
+            (json["damping"], json["block-size"], json["minimum-tokens"]) = (weights.Damping, weights.BlockSize, weights.MinimumTokens);
             json["targets"] = new JsonArray([.. weights.Targets.Select(target => JsonValue.Create(target))]);
         }
         return json;

@@ -1,34 +1,77 @@
 using System.Text.Json.Nodes;
+using PreTrain.Models;
+using PreTrain.Modules.Quantized;
 using PreTrain.Quantization;
 
 namespace PreTrain.Compression;
 
-/// <summary>Gives the model weights of few bits. It is the last stage: such a model cannot be trained or pruned.</summary>
+/// <summary>Gives the model weights of few bits, to the nearest codes or by one of the methods that read text first. It is the last stage: such a model cannot be trained or pruned.</summary>
 public sealed record QuantizeStage : CompressionStage
 {
     /// <summary>Bits, groups, and what is left out.</summary>
     /// <value>The default is that of <see cref="QuantizationOptions"/>.</value>
     public QuantizationOptions Quantization { get; init; } = new();
 
-    /// <summary>How codes keep what maps compute from the training text (GPTQ); null for the nearest codes.</summary>
+    /// <summary>Codes keep what maps compute from the text (<see cref="Quantizer.QuantizeGptq"/>); null for the nearest codes.</summary>
     /// <value>The default is null.</value>
     public GptqOptions? Gptq { get; init; }
 
+    /// <summary>Weights are scaled and clipped by the text before they take the nearest codes (<see cref="Quantizer.QuantizeAwq"/>); null where they are not.</summary>
+    /// <value>The default is null.</value>
+    public AwqOptions? Awq { get; init; }
+
+    /// <summary>Large inputs are moved into the weights first (<see cref="Quantizer.Smooth"/>); null where they are not.</summary>
+    /// <value>The default is null.</value>
+    public SmoothingOptions? Smoothing { get; init; }
+
+    /// <summary>The grids of activations with <see cref="QuantizationScheme.Int8Static"/>; null for the usual.</summary>
+    /// <value>The default is null.</value>
+    public ActivationOptions? Activations { get; init; }
+
     /// <inheritdoc/>
     public override string Name => "quantize";
+
+    /// <summary>Whether the model has to read text.</summary>
+    public bool NeedsCalibration => Gptq is not null || Awq is not null || Smoothing is not null || IsStatic;
+
+    private bool IsStatic => Quantization.Scheme == QuantizationScheme.Int8Static;
+
+    private string Method => Gptq is not null ? RecipeWords.Gptq : Awq is not null ? RecipeWords.Awq : Smoothing is not null ? RecipeWords.SmoothQuant : RecipeWords.Nearest;
+
+    /// <summary>Quantizes a model as the stage does.</summary>
+    /// <param name="model">The model, which is changed.</param>
+    /// <param name="calibration">What it reads where <see cref="NeedsCalibration"/> says so.</param>
+    /// <exception cref="ArgumentException">An option is out of range, the text is too short, or the model does not allow it.</exception>
+    public QuantizationResult Apply(ITransformerModel model, IReadOnlyList<ModelInput> calibration)
+    {
+        Validate();
+        if (Gptq is not null) return Quantizer.QuantizeGptq(model, Quantization, calibration, Gptq);
+        if (Awq is not null) return Quantizer.QuantizeAwq(model, Quantization, calibration, Awq);
+        IReadOnlyList<string> smoothed = Smoothing is null ? [] : Quantizer.Smooth(model, calibration, Smoothing);
+        return (IsStatic ? Quantizer.QuantizeStatic(model, Quantization, calibration, Activations) : Quantizer.Quantize(model, Quantization)) with { Smoothed = smoothed };
+    }
 
     /// <inheritdoc/>
     public override JsonObject ToJson() => new()
     {
         ["stage"] = Name,
-        ["method"] = Gptq is null ? RecipeWords.Nearest : RecipeWords.Gptq,
+        ["method"] = Method,
         ["scheme"] = RecipeWords.Of(Quantization.Scheme),
+        ["granularity"] = Quantization.Granularity is { } shared ? RecipeWords.Of(shared) : null,
         ["group-size"] = Quantization.GroupSize,
         ["symmetric"] = Quantization.IsSymmetric,
         ["half-scales"] = Quantization.HasHalfScales,
+        ["wide-scales"] = !Quantization.HasDoubleScales,
         ["tied-head"] = Quantization.HasQuantizedTiedHead,
         ["skip"] = new JsonArray([.. Quantization.Skip.Select(pattern => JsonValue.Create(pattern))]),
         ["damping"] = Gptq?.Damping,
+        ["by-size"] = Gptq?.OrdersBySize,
+        ["scale-steps"] = Awq?.ScaleSteps,
+        ["clip-steps"] = Awq?.ClipSteps,
+        ["alpha"] = Smoothing?.Strength,
+        ["calibration-method"] = Activations is { } grids ? RecipeWords.Of(grids.Range) : null,
+        ["percentile"] = Activations?.Percentile,
+        ["symmetric-activations"] = Activations?.IsSymmetric,
     };
 
     /// <inheritdoc/>
@@ -36,5 +79,14 @@ public sealed record QuantizeStage : CompressionStage
     {
         Quantization.Validate();
         Gptq?.Validate();
+        Awq?.Validate();
+        Smoothing?.Validate();
+        Activations?.Validate();
+        string[] methods = [.. new (string Name, object? Options)[] { (nameof(Gptq), Gptq), (nameof(Awq), Awq), (nameof(Smoothing), Smoothing) }.Where(method => method.Options is not null).Select(method => method.Name)];
+        if (methods.Length > 1) throw new ArgumentException($"{string.Join(" and ", methods)} exclude each other; give one.");
+        if ((Gptq is not null || Awq is not null) && IsStatic) throw new ArgumentException($"{methods[0]} does not go with {nameof(QuantizationScheme.Int8Static)}; take {nameof(Smoothing)}, or leave it out.");
+        if (Smoothing is not null && Quantization.Scheme is not (QuantizationScheme.Int8Dynamic or QuantizationScheme.Int8Static))
+            throw new ArgumentException($"{nameof(Smoothing)} goes with {nameof(QuantizationScheme.Int8Dynamic)} or {nameof(QuantizationScheme.Int8Static)}, whose activations are rounded.");
+        if (Activations is not null && !IsStatic) throw new ArgumentException($"{nameof(Activations)} goes with {nameof(QuantizationScheme.Int8Static)}.");
     }
 }

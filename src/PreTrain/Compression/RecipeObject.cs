@@ -54,6 +54,15 @@ internal sealed class RecipeObject(string place, JsonElement json, List<string> 
         return null;
     }
 
+    internal int[]? Wholes(string key)
+    {
+        _known.Add(key);
+        if (!HasAny(key)) return null;
+        if (json.GetProperty(key) is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out _))) return [.. list.EnumerateArray().Select(item => item.GetInt32())];
+        Refuse(key, "a list of whole numbers");
+        return null;
+    }
+
     internal IReadOnlyList<JsonElement> Objects(string key)
     {
         _known.Add(key);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using PreTrain.Distillation;
+using PreTrain.Modules.Quantized;
 using PreTrain.Pruning;
 using PreTrain.Quantization;
 
@@ -8,7 +9,8 @@ namespace PreTrain.Compression;
 /// <summary>Reads a recipe's JSON. Keys are the tool's options without their dashes; whatever is wrong is told together.</summary>
 internal static class RecipeReader
 {
-    private static readonly string[] s_units = ["heads", "neurons", "layers", "decoder-layers", "importance"], s_weights = ["method", "sparsity", "pattern", "scope", "targets"], s_stages = ["prune", "distill", "quantize"];
+    private static readonly string[] s_units = ["heads", "neurons", "layers", "decoder-layers", "importance"], s_weights = ["method", "sparsity", "pattern", "scope", "targets"], s_weightDetails = ["damping", "block-size", "minimum-tokens"], s_stages = ["prune", "distill", "quantize"];
+    private static readonly (string Method, string[] Keys)[] s_methods = [(RecipeWords.Gptq, ["damping", "by-size"]), (RecipeWords.Awq, ["scale-steps", "clip-steps"]), (RecipeWords.SmoothQuant, ["alpha"])];
 
     internal static CompressionRecipe Read(string text)
     {
@@ -98,6 +100,8 @@ internal static class RecipeReader
             if (stage.HasAny("sparsity")) faults.Add($"{place}: sparsity and pattern exclude each other; the pattern says how many weights stay.");
         }
         if (stage.Texts("targets") is { } targets) weights = weights with { Targets = targets };
+        weights = weights with { Damping = stage.Number("damping") ?? weights.Damping, BlockSize = stage.Whole("block-size") ?? weights.BlockSize, MinimumTokens = stage.Whole("minimum-tokens") ?? weights.MinimumTokens };
+        if (!hasWeights && stage.HasAny(s_weightDetails)) faults.Add($"{place}: {RecipeObject.Join(s_weightDetails)} go with {RecipeObject.Join([.. s_weights.Take(3)])}.");
         if (!hasUnits && !hasWeights)
         {
             faults.Add($"{place}: nothing is to be pruned; give {RecipeObject.Join([.. s_weights.Take(3), .. s_units.Take(4)])}.");
@@ -126,6 +130,7 @@ internal static class RecipeReader
                 RelationWeight = stage.Number("relation-weight") ?? 0,
                 ValueRelationWeight = stage.Number("value-relation-weight") ?? 0,
                 CosineWeight = stage.Number("cosine-weight") ?? 0,
+                LayerMap = stage.Wholes("layer-map"),
             },
         };
     }
@@ -133,21 +138,42 @@ internal static class RecipeReader
     private static QuantizeStage Quantize(string place, RecipeObject stage, List<string> faults)
     {
         QuantizationOptions usual = new();
-        bool isGptq = stage.Choice("method", [(RecipeWords.Nearest, false), ("rtn", false), (RecipeWords.Gptq, true)]) ?? false;
-        double? damping = stage.Number("damping");
-        if (damping is not null && !isGptq) faults.Add($"{place}: damping goes with the method {RecipeWords.Gptq}.");
+        string method = stage.Choice("method", [(RecipeWords.Nearest, 0), ("nearest", 0), (RecipeWords.Gptq, 1), (RecipeWords.Awq, 2), (RecipeWords.SmoothQuant, 3)]) switch
+        {
+            1 => RecipeWords.Gptq,
+            2 => RecipeWords.Awq,
+            3 => RecipeWords.SmoothQuant,
+            _ => RecipeWords.Nearest,
+        };
+        QuantizationScheme? scheme = stage.Choice("scheme", RecipeWords.Schemes);
+        (GptqOptions gptq, AwqOptions awq, SmoothingOptions smoothing, ActivationOptions grids) = (new(), new(), new(), new());
+        gptq = gptq with { Damping = stage.Number("damping") ?? gptq.Damping, OrdersBySize = stage.Flag("by-size") ?? gptq.OrdersBySize };
+        awq = awq with { ScaleSteps = stage.Whole("scale-steps") ?? awq.ScaleSteps, ClipSteps = stage.Whole("clip-steps") ?? awq.ClipSteps };
+        smoothing = smoothing with { Strength = stage.Number("alpha") ?? smoothing.Strength };
+        grids = grids with { Range = stage.Choice("calibration-method", RecipeWords.Ranges) ?? grids.Range, Percentile = stage.Number("percentile") ?? grids.Percentile, IsSymmetric = stage.Flag("symmetric-activations") ?? grids.IsSymmetric };
+        foreach (var (owner, keys) in s_methods.Where(row => row.Method != method))
+        {
+            foreach (string key in keys.Where(key => stage.HasAny(key))) faults.Add($"{place}: {key} goes with the method {owner}.");
+        }
+        bool hasGrids = stage.HasAny("calibration-method", "percentile", "symmetric-activations");
+        if (hasGrids && scheme != QuantizationScheme.Int8Static) faults.Add($"{place}: calibration-method, percentile and symmetric-activations go with the scheme int8-static.");
         return new QuantizeStage
         {
             Quantization = usual with
             {
-                Scheme = stage.Choice("scheme", RecipeWords.Schemes) ?? usual.Scheme,
+                Scheme = scheme ?? (method == RecipeWords.Awq ? QuantizationScheme.Int4Weights : usual.Scheme),
+                Granularity = stage.Choice("granularity", RecipeWords.Granularities),
                 GroupSize = stage.Whole("group-size") ?? usual.GroupSize,
                 IsSymmetric = stage.Flag("symmetric") ?? usual.IsSymmetric,
                 HasHalfScales = stage.Flag("half-scales") ?? usual.HasHalfScales,
+                HasDoubleScales = !(stage.Flag("wide-scales") ?? !usual.HasDoubleScales),
                 HasQuantizedTiedHead = stage.Flag("tied-head") ?? usual.HasQuantizedTiedHead,
                 Skip = stage.Texts("skip") ?? usual.Skip,
             },
-            Gptq = isGptq ? new GptqOptions { Damping = damping ?? new GptqOptions().Damping } : null,
+            Gptq = method == RecipeWords.Gptq ? gptq : null,
+            Awq = method == RecipeWords.Awq ? awq : null,
+            Smoothing = method == RecipeWords.SmoothQuant ? smoothing : null,
+            Activations = hasGrids ? grids : null,
         };
     }
 }

@@ -1,6 +1,7 @@
 using PreTrain.Distillation;
 using PreTrain.Modules.Quantized;
 using PreTrain.Pruning;
+using PreTrain.Quantization;
 using PreTrain.Torch;
 
 namespace PreTrain.Compression;
@@ -8,7 +9,7 @@ namespace PreTrain.Compression;
 /// <summary>The words of a recipe's choices, those of the tool's options.</summary>
 internal static class RecipeWords
 {
-    internal const string Nearest = "nearest", Gptq = "gptq";
+    internal const string Nearest = "rtn", Gptq = "gptq", Awq = "awq", SmoothQuant = "smoothquant";
 
     internal static readonly (string Word, PruningMethod Value)[] Methods = [("magnitude", PruningMethod.Magnitude), ("wanda", PruningMethod.Wanda), ("sparsegpt", PruningMethod.SparseGpt)];
     internal static readonly (string Word, PruningScope Value)[] Scopes = [("map", PruningScope.Map), ("output", PruningScope.Output), ("model", PruningScope.Model)];
@@ -16,7 +17,10 @@ internal static class RecipeWords
     internal static readonly (string Word, Precision Value)[] Precisions = [("fp32", Precision.Float32), ("bf16", Precision.BFloat16)];
     internal static readonly (string Word, DistillationDivergence Value)[] Divergences =
         [("forward-kl", DistillationDivergence.ForwardKl), ("reverse-kl", DistillationDivergence.ReverseKl), ("symmetric-kl", DistillationDivergence.SymmetricKl), ("jensen-shannon", DistillationDivergence.JensenShannon)];
-    internal static readonly (string Word, QuantizationScheme Value)[] Schemes = [("int8", QuantizationScheme.Int8Dynamic), ("int8-weights", QuantizationScheme.Int8Weights), ("int4", QuantizationScheme.Int4Weights)];
+    internal static readonly (string Word, QuantizationScheme Value)[] Schemes = 
+        [("int8", QuantizationScheme.Int8Dynamic), ("int8-static", QuantizationScheme.Int8Static), ("int8-weights", QuantizationScheme.Int8Weights), ("int4", QuantizationScheme.Int4Weights), ("nf4", QuantizationScheme.NormalFloat4)];
+    internal static readonly (string Word, QuantizationGranularity Value)[] Granularities = [("tensor", QuantizationGranularity.Tensor), ("channel", QuantizationGranularity.Channel), ("group", QuantizationGranularity.Group)];
+    internal static readonly (string Word, ActivationRange Value)[] Ranges = [("min-max", ActivationRange.MinMax), ("percentile", ActivationRange.Percentile), ("mse", ActivationRange.MeanSquare)];
 
     internal static string Of(PruningMethod value) => Word(Methods, value);
 
@@ -29,6 +33,10 @@ internal static class RecipeWords
     internal static string Of(DistillationDivergence value) => Word(Divergences, value);
 
     internal static string Of(QuantizationScheme value) => Word(Schemes, value);
+
+    internal static string Of(QuantizationGranularity value) => Word(Granularities, value);
+
+    internal static string Of(ActivationRange value) => Word(Ranges, value);
 
     private static string Word<T>((string Word, T Value)[] words, T value) where T : struct, Enum => words.FirstOrDefault(word => word.Value.Equals(value)).Word ?? value.ToString();
 }

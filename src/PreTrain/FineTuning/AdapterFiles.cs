@@ -70,27 +70,33 @@ internal static class AdapterFiles
         return [.. file.Names.Where(name => !name.EndsWith(".lora_A.weight", StringComparison.Ordinal) && !name.EndsWith(".lora_B.weight", StringComparison.Ordinal) && !name.EndsWith(".ia3_l", StringComparison.Ordinal))];
     }
 
+    /// <summary>Reads the tensors of an adapter.</summary>
+    /// <param name="folder">The adapter's folder.</param>
+    /// <param name="tensors">Where they go to.</param>
+    /// <param name="optional">Names, as the model's checkpoints have them, of those that need not be there.</param>
     /// <exception cref="CheckpointException">The file is missing or damaged, or does not fit; all misfits are named together.</exception>
-    internal static void Read(string folder, IEnumerable<AdapterTensor> tensors)
+    internal static void Read(string folder, IEnumerable<AdapterTensor> tensors, IReadOnlyCollection<string>? optional = null)
     {
         string path = Path.Combine(folder, WeightsFile);
         using CheckpointTensors file = CheckpointTensors.Open(path);
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
         var rows = tensors.ToDictionary(t => t.Name);
-        List<string> faults = [.. rows.Keys.Where(name => !file.Contains(name)).Select(name => $"{name} is missing"), .. file.Names.Where(name => !rows.ContainsKey(name)).Select(name => $"{name} is not expected")];
+        List<string> faults = [.. rows.Keys.Where(name => !file.Contains(name) && !IsOptional(name)).Select(name => $"{name} is missing"), .. file.Names.Where(name => !rows.ContainsKey(name)).Select(name => $"{name} is not expected")];
         foreach (var (name, row) in rows)
         {
             if (!file.Contains(name) || file.Info(name).Shape.SequenceEqual(row.Shape)) continue;
             faults.Add($"{name} has shape ({string.Join(", ", file.Info(name).Shape.ToArray())}), and the model's is ({string.Join(", ", row.Shape)})");
         }
         if (faults.Count > 0) throw new CheckpointException(path, $"the adapter does not fit the model: {string.Join("; ", faults)}.");
-        foreach (var (name, row) in rows)
+        foreach (var (name, row) in rows.Where(row => file.Contains(row.Key)))
         {
             using Tensor value = empty(row.Shape, dtype: ScalarType.Float32);
             file.ReadInto(name, value);
             row.Set(value);
         }
+
+        bool IsOptional(string name) => optional?.Any(own => name == Prefix + own || name == PromptPrefix + own) ?? false;
     }
 
     /// <summary>The configuration of a folder, and where it stands.</summary>

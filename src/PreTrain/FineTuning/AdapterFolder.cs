@@ -75,12 +75,12 @@ public static class AdapterFolder
         return merged;
     }
 
-    /// <summary>Fills a new adapter, which is disposed where that fails.</summary>
-    internal static T Load<T>(T adapter, string folder) where T : IAdapter
+    /// <summary>Fills a new adapter, which is disposed where that fails. A new head of the model that the folder says nothing of stays new: it was trained for another task, or for none.</summary>
+    internal static T Load<T>(T adapter, string folder, Func<T, IEnumerable<AdapterTensor>> tensors) where T : IAdapter
     {
         try
         {
-            adapter.LoadPretrained(folder);
+            AdapterFiles.Read(folder, tensors(adapter), LoadedWeights.Of(adapter.Model)?.New);
             return adapter;
         }
         catch

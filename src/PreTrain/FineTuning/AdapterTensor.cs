@@ -6,9 +6,10 @@ namespace PreTrain.FineTuning;
 /// <summary>A tensor of an adapter's file, which is one parameter or made of several.</summary>
 /// <param name="Name">Its name in the file.</param>
 /// <param name="Shape">Its shape.</param>
+/// <param name="Parameters">What it is made of.</param>
 /// <param name="Get">Its value, from values by parameter name where there are such.</param>
 /// <param name="Set">Takes a value over, in 32 bits.</param>
-internal sealed record AdapterTensor(string Name, long[] Shape, Func<IReadOnlyDictionary<string, Tensor>?, Tensor> Get, Action<Tensor> Set)
+internal sealed record AdapterTensor(string Name, long[] Shape, IReadOnlyList<Parameter> Parameters, Func<IReadOnlyDictionary<string, Tensor>?, Tensor> Get, Action<Tensor> Set)
 {
     /// <summary>One parameter.</summary>
     /// <param name="ours">Its name in the model.</param>
@@ -16,5 +17,5 @@ internal sealed record AdapterTensor(string Name, long[] Shape, Func<IReadOnlyDi
     /// <param name="value">The parameter.</param>
     /// <param name="shape">The shape in the file; null for the parameter's.</param>
     internal static AdapterTensor Of(string ours, string theirs, Parameter value, long[]? shape = null) =>
-        new(theirs, shape ?? value.shape, weights => (weights?.GetValueOrDefault(ours) ?? value).reshape(shape ?? value.shape), given => value.copy_(given.view(value.shape)));
+        new(theirs, shape ?? value.shape, [value], weights => (weights?.GetValueOrDefault(ours) ?? value).reshape(shape ?? value.shape), given => value.copy_(given.view(value.shape)));
 }

@@ -75,7 +75,7 @@ public sealed class BitFit : IAdapter
         if (missing.Length > 0) reader.Fault($"parameters names {string.Join(", ", missing)}, which this model has not; the adapter is for another one.");
         string[] saved = AdapterFiles.SavedOf(AdapterFiles.NamesOf(model), reader, folder, AdapterFiles.Prefix);
         reader.Finish(() => { });
-        return AdapterFolder.Load(new BitFit(model, new BitFitOptions { Parameters = [.. theirs.Select(name => ours[name])], Trained = saved }), folder);
+        return AdapterFolder.Load(new BitFit(model, new BitFitOptions { Parameters = [.. theirs.Select(name => ours[name])], Trained = saved }), folder, adapter => adapter.Tensors());
     }
 
     /// <inheritdoc/>
@@ -91,6 +91,9 @@ public sealed class BitFit : IAdapter
         ObjectDisposedException.ThrowIf(_disposed, this);
         IsMerged = IsMerged ? false : throw new InvalidOperationException("The biases are not merged.");
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<Parameter> SavedParameters => [.. Tensors().SelectMany(tensor => tensor.Parameters)];
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["adapter"] = Config() };

@@ -3,6 +3,7 @@ using PreTrain.Checkpoints;
 using PreTrain.Models;
 using PreTrain.Modules;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace PreTrain.FineTuning;
@@ -82,7 +83,7 @@ public sealed class BottleneckAdapter : IAdapter
         };
         if (targets.Length == 0) throw new CheckpointException(path, $"target_modules {json["target_modules"]?.ToJsonString() ?? "(missing)"} name no linear map of this model; the adapter is for another one.");
         reader.Finish(options.Validate);
-        return AdapterFolder.Load(new BottleneckAdapter(model, options), folder);
+        return AdapterFolder.Load(new BottleneckAdapter(model, options), folder, adapter => adapter.Tensors());
     }
 
     /// <inheritdoc/>
@@ -90,6 +91,9 @@ public sealed class BottleneckAdapter : IAdapter
 
     /// <inheritdoc/>
     public void Unmerge() => throw new InvalidOperationException("The layers are not merged.");
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<Parameter> SavedParameters => [.. Tensors().SelectMany(tensor => tensor.Parameters)];
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["adapter"] = Config() };

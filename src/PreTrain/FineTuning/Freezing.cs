@@ -20,9 +20,9 @@ public static class Freezing
 
     /// <summary>Embeddings and the first blocks.</summary>
     /// <param name="blocks">How many blocks are frozen; 0 for the embeddings alone.</param>
-    /// <param name="prefix">What stands before the blocks' numbers, as in <c>encoder.blocks</c> or <c>blocks</c>.</param>
+    /// <param name="prefix">What stands before the blocks' numbers, such as <c>encoder.blocks</c> for those of an encoder alone; of any stack as it is.</param>
     /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
-    public static IReadOnlyList<ParameterRule> FirstBlocks(int blocks, string prefix = "encoder.blocks")
+    public static IReadOnlyList<ParameterRule> FirstBlocks(int blocks, string prefix = "*blocks")
     {
         ArgumentOutOfRangeException.ThrowIfNegative(blocks);
         ArgumentException.ThrowIfNullOrEmpty(prefix);
@@ -32,7 +32,7 @@ public static class Freezing
     /// <summary>A learning rate for each block, as a factor (discriminative fine-tuning, Howard and Ruder 2018, section 3.2); <see cref="UpdateOptions.LayerDecay"/> gives a geometric one, and the paper's is 1 / 2.6.</summary>
     /// <param name="scales">The factors, of the first block first.</param>
     /// <param name="prefix">What stands before the blocks' numbers.</param>
-    public static IReadOnlyList<ParameterRule> Rates(IReadOnlyList<double> scales, string prefix = "encoder.blocks")
+    public static IReadOnlyList<ParameterRule> Rates(IReadOnlyList<double> scales, string prefix = "*blocks")
     {
         ArgumentNullException.ThrowIfNull(scales);
         ArgumentException.ThrowIfNullOrEmpty(prefix);

@@ -16,7 +16,7 @@ internal sealed class FrozenBase : IDisposable
     private readonly Dictionary<string, Parameter> _trained = [];
 
     /// <summary>Freezes.</summary>
-    /// <param name="model">The model; parameters of other adapters stay as they are.</param>
+    /// <param name="model">The model; adapters that it has already are frozen too.</param>
     /// <param name="trained">Patterns of the parameters that are trained as a whole. Those that the model's folder lacked are, too.</param>
     /// <param name="isAdapted">Whether a parameter is one of those that are adapted, and so frozen in any case.</param>
     /// <exception cref="ArgumentException">A parameter that was initialized would be adapted, and so neither trained nor saved.</exception>
@@ -29,8 +29,7 @@ internal sealed class FrozenBase : IDisposable
         HashSet<nint> ofAdapters = [.. model.modules().Where(m => m is ProjectionTransform or AttentionPrefix or SoftPrompt).SelectMany(m => m.parameters()).Select(p => p.Handle)];
         foreach (var (path, parameter) in model.named_parameters())
         {
-            if (ofAdapters.Contains(parameter.Handle)) continue;
-            if ((patterns.Fits(path) || fresh.Contains(path)) && !(isAdapted?.Invoke(path) ?? false))
+            if (!ofAdapters.Contains(parameter.Handle) && (patterns.Fits(path) || fresh.Contains(path)) && !(isAdapted?.Invoke(path) ?? false))
             {
                 _trained.Add(path, parameter);
             }

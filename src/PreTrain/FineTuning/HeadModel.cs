@@ -56,6 +56,13 @@ internal sealed class HeadModel : IDisposable
         }
     }
 
+    /// <summary>The row of a text or a pair, cut to the longest.</summary>
+    internal TextWindow Row(string text, string? pair = null)
+    {
+        TokenEncoding encoding = Tokenizer.Tokenize(text, pair, new() { Truncation = new() { MaxLength = Length }, Padding = PaddingOptions.None });
+        return new(Array.ConvertAll(encoding.Ids.ToArray(), id => (long)id), Array.ConvertAll(encoding.TypeIds.ToArray(), type => (long)type), []);
+    }
+
     /// <summary>The scores of rows, without dropout and gradients.</summary>
     /// <param name="windows">The rows.</param>
     /// <returns>All scores in their order, and how many a row has; rows of tokens are filled up to the longest.</returns>

@@ -3,8 +3,8 @@ using PreTrain.Models;
 namespace PreTrain.FineTuning;
 
 /// <summary>
-/// What a model is adapted by. While it lasts, all of the model is frozen but what the adapter trains. Give it to <see cref="Training.TrainingOptions.Weights"/>: checkpoints and the result then hold it
-/// alone. Disposing takes it away from the model, whose parameters can be trained again.
+/// What a model is adapted by. While it lasts, all of the model is frozen but what the adapter trains; of several the last made is trained, and those before it are frozen with the rest. Give it to
+/// <see cref="Training.TrainingOptions.Weights"/>: checkpoints and the result then hold it alone. Disposing takes it away from the model, whose parameters can be trained again.
 /// </summary>
 public interface IAdapter : IPretrainedModel, IDisposable
 {

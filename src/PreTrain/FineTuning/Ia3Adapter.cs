@@ -3,6 +3,7 @@ using PreTrain.Checkpoints;
 using PreTrain.Models;
 using PreTrain.Modules;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace PreTrain.FineTuning;
@@ -71,7 +72,7 @@ public sealed class Ia3Adapter : IAdapter
         var options = new Ia3Options { Outputs = [.. all.Except(inner)], Inputs = inner, Trained = AdapterFiles.SavedOf(names, reader, folder, AdapterFiles.Prefix) };
         reader.Finish(() => { });
         if (all.Length == 0) throw new CheckpointException(path, $"target_modules {json["target_modules"]?.ToJsonString() ?? "(missing)"} name no linear map of this model; the adapter is for another one.");
-        return AdapterFolder.Load(new Ia3Adapter(model, options), folder);
+        return AdapterFolder.Load(new Ia3Adapter(model, options), folder, adapter => adapter.Tensors());
     }
 
     /// <inheritdoc/>
@@ -110,6 +111,9 @@ public sealed class Ia3Adapter : IAdapter
         _unmerged.Clear();
         foreach (var (_, map) in _maps) TransformOf(map).IsActive = true;
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<Parameter> SavedParameters => [.. Tensors().SelectMany(tensor => tensor.Parameters)];
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["adapter"] = Config() };

@@ -127,7 +127,7 @@ public sealed class LoraAdapter : IAdapter
     {
         ArgumentNullException.ThrowIfNull(model);
         LoraOptions options = LoraFolder.ReadOptions(folder, model);
-        return AdapterFolder.Load(new LoraAdapter(model, options, name), folder);
+        return AdapterFolder.Load(new LoraAdapter(model, options, name), folder, adapter => adapter.Tensors());
     }
 
     /// <summary>
@@ -183,6 +183,9 @@ public sealed class LoraAdapter : IAdapter
         }
         _unmerged.Clear();
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<Parameter> SavedParameters => [.. Tensors().SelectMany(tensor => tensor.Parameters)];
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["adapter"] = LoraFolder.ConfigOf(this) };

@@ -4,6 +4,7 @@ using PreTrain.Checkpoints;
 using PreTrain.Models;
 using PreTrain.Modules;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace PreTrain.FineTuning;
@@ -63,7 +64,7 @@ public sealed class PrefixTuning : IAdapter
     public static PrefixTuning FromPretrained(ITransformerModel model, string folder)
     {
         var (length, trained) = VirtualTokenFolder.Read(model, folder, "PREFIX_TUNING", "a PrefixTuning", model is IVirtualTokens taking ? Width(taking) : 0);
-        return AdapterFolder.Load(new PrefixTuning(model, new PrefixOptions { Length = length, Trained = trained }), folder);
+        return AdapterFolder.Load(new PrefixTuning(model, new PrefixOptions { Length = length, Trained = trained }), folder, adapter => adapter.Tensors());
     }
 
     /// <inheritdoc/>
@@ -71,6 +72,9 @@ public sealed class PrefixTuning : IAdapter
 
     /// <inheritdoc/>
     public void Unmerge() => throw new InvalidOperationException("The prefix is not merged.");
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<Parameter> SavedParameters => [.. Tensors().SelectMany(tensor => tensor.Parameters)];
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["adapter"] = Config() };
@@ -110,7 +114,7 @@ public sealed class PrefixTuning : IAdapter
         Dictionary<nint, string> names = _module.named_parameters().ToDictionary(p => p.parameter.Handle, p => p.name);
         TorchSharp.Modules.Parameter[] parts = [.. _prefixes.SelectMany(p => new[] { p.keys, p.values })];
         long width = Width(_taking);
-        var all = new AdapterTensor(VirtualTokenFolder.TensorName, [_prefixes[0].Length, parts.Length * width],
+        var all = new AdapterTensor(VirtualTokenFolder.TensorName, [_prefixes[0].Length, parts.Length * width], parts,
             weights => cat([.. parts.Select(p => weights?.GetValueOrDefault(names[p.Handle]) ?? p)], 1),
             given =>
             {

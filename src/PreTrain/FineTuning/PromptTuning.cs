@@ -4,6 +4,7 @@ using PreTrain.Checkpoints;
 using PreTrain.Models;
 using PreTrain.Modules;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace PreTrain.FineTuning;
@@ -70,7 +71,7 @@ public sealed class PromptTuning : IAdapter
     public static PromptTuning FromPretrained(ITransformerModel model, string folder)
     {
         var (length, trained) = VirtualTokenFolder.Read(model, folder, "PROMPT_TUNING", "a PromptTuning", (model as IVirtualTokens)?.TokenTable.size(1) ?? 0);
-        return AdapterFolder.Load(new PromptTuning(model, new PromptOptions { Length = length, Trained = trained }), folder);
+        return AdapterFolder.Load(new PromptTuning(model, new PromptOptions { Length = length, Trained = trained }), folder, adapter => adapter.Tensors());
     }
 
     /// <inheritdoc/>
@@ -78,6 +79,9 @@ public sealed class PromptTuning : IAdapter
 
     /// <inheritdoc/>
     public void Unmerge() => throw new InvalidOperationException("The virtual tokens are not merged.");
+
+    /// <inheritdoc/>
+    public IReadOnlyCollection<Parameter> SavedParameters => [.. Tensors().SelectMany(tensor => tensor.Parameters)];
 
     /// <inheritdoc/>
     public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["adapter"] = Config() };

@@ -27,14 +27,12 @@ public static class PrototypicalHead
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
         int[] counts = ClassBalance.Counts(support, all: true);
         if (support.ArePairs) throw new ArgumentException("Prototypes are of single texts.", nameof(support));
-        if (model.Head != ModelHead.SequenceClassification || model is not nn.Module module) throw new ArgumentException($"The model's head is {model.Head}, and prototypes are for {nameof(ModelHead.SequenceClassification)}.", nameof(model));
-        Projection map = module.named_modules().Where(m => m.name is "head" or "classifier" or "classifier.output" or "sequence_classifier.output").Select(m => m.module).OfType<Projection>().Last();
+        var head = new HeadModel(model, tokenizer, ModelHead.SequenceClassification, "prototypes", null);
+        Projection map = ((nn.Module)model).named_modules().Where(m => m.name is "head" or "classifier" or "classifier.output" or "sequence_classifier.output").Select(m => m.module).OfType<Projection>().Last();
         if (map.weight.size(0) != counts.Length) throw new ArgumentException($"The model has {map.weight.size(0)} labels, and the examples {counts.Length}; create it with LabelCount = {counts.Length}.", nameof(model));
         if (map.bias is null) throw new ArgumentException($"The head of a {model.ModelType} model has no bias, which distances need; take an encoder such as bert.", nameof(model));
         if (map.Transform is not null) throw new ArgumentException($"The head computes with a {map.Transform.GetType().Name}; take the adapter away first.", nameof(model));
 
-        bool wasTraining = module.training;
-        module.eval();
         using var recording = new RecordingTransform();
         map.Transform = recording;
         try
@@ -46,7 +44,7 @@ public static class PrototypicalHead
             {
                 using DisposeScope batch = NewDisposeScope();
                 LabelledText[] examples = [.. support.Examples.Skip(first).Take(batchSize)];
-                TextScores.Of(model, tokenizer, [.. examples.Select(e => e.Text)]);
+                head.Scores([.. examples.Select(e => head.Row(e.Text))]);
                 using Tensor read = recording.Take();
                 sums.index_add_(0, tensor(examples.Select(e => (long)e.Labels[0]).ToArray(), device: model.Device), read.to(ScalarType.Float32), 1);
             }
@@ -57,7 +55,6 @@ public static class PrototypicalHead
         finally
         {
             map.Transform = null;
-            module.train(wasTraining);
         }
     }
 }

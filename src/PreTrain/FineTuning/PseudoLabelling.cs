@@ -23,33 +23,15 @@ public static class PseudoLabelling
         ArgumentNullException.ThrowIfNull(texts);
         options ??= new();
         options.Validate();
-        if (model.Head != ModelHead.SequenceClassification || model is not nn.Module module)
-            throw new ArgumentException($"The model's head is {model.Head}, and labels come from {nameof(ModelHead.SequenceClassification)}.", nameof(model));
-        var config = new ConfigReader(model.ToConfigJson(), "config.json");
-        if (config.Labels() < 2 || (config.Task() ?? ClassificationTask.SingleLabel) != ClassificationTask.SingleLabel)
-            throw new ArgumentException($"The model has {config.Labels()} outputs for the task {config.Task() ?? ClassificationTask.Regression}, and one of at least two classes is needed.", nameof(model));
-        bool wasTraining = module.training;
-        module.eval();
-        var sure = new List<(int Place, int Label, float Probability)>();
-        try
+        var classifier = new TextClassifier(model, tokenizer);   // the model stays the caller's to dispose
+        if (classifier.Task != ClassificationTask.SingleLabel) throw new ArgumentException($"The model's head is for {classifier.Task}, and one of at least two classes is needed.", nameof(model));
+        var sure = new List<(int Place, int Label, double Probability)>();
+        foreach (var (place, said) in classifier.Predict(texts, null, options.BatchSize).Index())
         {
-            using IDisposable mode = no_grad();
-            for (int first = 0; first < texts.Count; first += options.BatchSize)
-            {
-                using DisposeScope scope = NewDisposeScope();
-                string[] batch = [.. texts.Skip(first).Take(options.BatchSize)];
-                var (probabilities, labels) = nn.functional.softmax(TextScores.Of(model, tokenizer, batch), 1).max(1);
-                float[] values = probabilities.cpu().data<float>().ToArray();
-                long[] numbers = labels.cpu().data<long>().ToArray();
-                for (int i = 0; i < batch.Length; i++)
-                    if (values[i] >= options.Threshold) sure.Add((first + i, (int)numbers[i], values[i]));
-            }
+            int label = classifier.Labels.Find(said.Labels[0])!.Value;
+            if (said.Probabilities[label] >= options.Threshold) sure.Add((place, label, said.Probabilities[label]));
         }
-        finally
-        {
-            module.train(wasTraining);
-        }
-        IEnumerable<(int Place, int Label, float Probability)> taken = options.MostOfClass == 0 ? sure
+        IEnumerable<(int Place, int Label, double Probability)> taken = options.MostOfClass == 0 ? sure
             : sure.GroupBy(text => text.Label).SelectMany(same => same.OrderByDescending(text => text.Probability).ThenBy(text => text.Place).Take(options.MostOfClass));
         return [.. taken.OrderBy(text => text.Place).Select(text => new LabelledText { Text = texts[text.Place], Labels = [text.Label] })];
     }

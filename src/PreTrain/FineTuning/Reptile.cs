@@ -1,4 +1,3 @@
-using System.Globalization;
 using PreTrain.Checkpoints;
 using PreTrain.Objectives;
 using PreTrain.Optimization;
@@ -14,12 +13,12 @@ namespace PreTrain.FineTuning;
 /// <see cref="ObjectiveMixture{TModel}.BatchesInARow"/> is k times <see cref="TrainingOptions.AccumulationSteps"/>.
 /// </summary>
 /// <remarks>
-/// An optimizer without momentum (<see cref="SgdOptions"/>) takes nothing from one task to the next, as in the paper. ε falls to zero over the run (section 6). The φ of a task in progress lies beside the
-/// checkpoints, as <c>reptile.safetensors</c>, so that runs resume exactly; training should end with a task.
+/// An optimizer without momentum (<see cref="SgdOptions"/>) takes nothing from one task to the next, as in the paper. ε falls to zero over the run (section 6). The φ of a task in progress lies in the
+/// checkpoint, as <c>reptile.safetensors</c>, so that runs resume exactly; training should end with a task.
 /// </remarks>
 public sealed class Reptile : ITrainingCallback, IDisposable
 {
-    private const string FileName = "reptile.safetensors";
+    private const string FileName = "reptile.safetensors", TensorName = "slow";
     private Tensor? _slow;   // φ, as the parameters lie
 
     /// <summary>Creates the callback.</summary>
@@ -44,7 +43,7 @@ public sealed class Reptile : ITrainingCallback, IDisposable
     public void OnStart(TrainingRun run)
     {
         if (run.Options.Steps % InnerSteps != 0) throw new ArgumentException($"Steps ({run.Options.Steps}) must be a multiple of {nameof(InnerSteps)} ({InnerSteps}), so that training ends with a task.");
-        Restore(run);
+        if (_slow is null || run.Step == 0) Begin(run);
     }
 
     /// <inheritdoc/>
@@ -59,17 +58,22 @@ public sealed class Reptile : ITrainingCallback, IDisposable
     }
 
     /// <inheritdoc/>
-    public void OnFault(TrainingRun run, TrainingFault fault)
+    public void OnSave(TrainingRun run, string folder)
     {
-        if (fault.ReturnedTo is not null) Restore(run);
+        if (run.Step % InnerSteps != 0) SafetensorsWriter.Write(Path.Combine(folder, FileName), [(TensorName, _slow!)]);
     }
 
     /// <inheritdoc/>
-    public void OnCheckpoint(TrainingRun run, string folder)
+    /// <exception cref="CheckpointException">The checkpoint is from amid a task, and was not written by such a run.</exception>
+    public void OnLoad(TrainingRun run, string folder)
     {
-        string path = Path.Combine(run.Output, FileName);
-        if (run.Step % InnerSteps == 0) File.Delete(path);
-        else SafetensorsWriter.Write(path, [("slow", _slow!)], new Dictionary<string, string> { ["step"] = run.Step.ToString(CultureInfo.InvariantCulture) });
+        Begin(run);
+        if (run.Step % InnerSteps == 0) return;
+        string path = Path.Combine(folder, FileName);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        if (!file.Names.Contains(TensorName)) throw new CheckpointException(path, $"it holds no '{TensorName}', so that the task in progress cannot be gone on with.");
+        using Tensor slow = file.Read(TensorName);
+        _slow!.copy_(slow);
     }
 
     /// <inheritdoc/>
@@ -82,16 +86,9 @@ public sealed class Reptile : ITrainingCallback, IDisposable
         _slow = null;
     }
 
-    private void Restore(TrainingRun run)
+    private void Begin(TrainingRun run)
     {
         Dispose();
         _slow = run.Parameters.Master.clone().DetachFromDisposeScope();
-        if (run.Step % InnerSteps == 0) return;
-        string path = Path.Combine(run.Output, FileName);
-        using SafetensorsFile file = SafetensorsFile.Open(path);
-        if (file.Metadata.GetValueOrDefault("step") != run.Step.ToString(CultureInfo.InvariantCulture) || !file.Names.Contains("slow"))
-            throw new CheckpointException(path, $"it is of another step than the checkpoint ({run.Step}), so that the task in progress cannot be gone on with.");
-        using Tensor slow = file.Read("slow");
-        _slow.copy_(slow);
     }
 }

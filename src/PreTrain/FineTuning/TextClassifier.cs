@@ -58,7 +58,7 @@ public sealed class TextClassifier : IDisposable
         var results = new List<ClassifiedText>(texts.Count);
         for (int first = 0; first < texts.Count; first += batchSize)
         {
-            TextWindow[] rows = [.. Enumerable.Range(first, Math.Min(batchSize, texts.Count - first)).Select(i => Row(texts[i], pairs?[i]))];
+            TextWindow[] rows = [.. Enumerable.Range(first, Math.Min(batchSize, texts.Count - first)).Select(i => _head.Row(texts[i], pairs?[i]))];
             var (scores, width) = _head.Scores(rows);
             for (int row = 0; row < rows.Length; row++) results.Add(Read(scores.AsSpan(row * width, width)));
         }
@@ -101,12 +101,6 @@ public sealed class TextClassifier : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _head.Dispose();
-
-    private TextWindow Row(string text, string? pair)
-    {
-        TokenEncoding encoding = Tokenizer.Tokenize(text, pair, new() { Truncation = new() { MaxLength = _head.Length }, Padding = PaddingOptions.None });
-        return new(Array.ConvertAll(encoding.Ids.ToArray(), id => (long)id), Array.ConvertAll(encoding.TypeIds.ToArray(), type => (long)type), []);
-    }
 
     private ClassifiedText Read(ReadOnlySpan<float> scores)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace PreTrain.Models;
@@ -8,6 +9,9 @@ public interface IPretrainedModel
 {
     /// <summary>The architecture as it stands in <c>config.json</c>; two models with equal ones can exchange weights.</summary>
     JsonObject ToConfigJson();
+
+    /// <summary>The parameters that it saves; null of a whole model, which saves all.</summary>
+    IReadOnlyCollection<Parameter>? SavedParameters => null;
 
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
     /// <param name="folder">Created where it is missing; the two files are replaced.</param>

@@ -12,7 +12,7 @@ namespace PreTrain.Objectives;
 
 /// <summary>
 /// Find the text that belongs to an anchor among those of the whole batch: InfoNCE with in-batch negatives (van den Oord et al. 2018, equation 4; Henderson et al. 2017, "Efficient Natural Language
-/// Response Suggestion", section 4.4, as multiple negatives ranking). Named negatives stand among the candidates of all anchors. A text that is an anchor's own, or its positive once more, is no negative.
+/// Response Suggestion", section 4.4, as multiple negatives ranking). Named negatives stand among the candidates of all anchors. A text that is an anchor's own, or a positive of it in any example, is no negative.
 /// Where a text is its own positive, the loss is that of SimCSE (Gao et al. 2021, equation 4): the two are told apart by their dropout.
 /// </summary>
 public sealed class ContrastiveTuning : IObjective<SentenceEncoder>
@@ -94,23 +94,25 @@ public sealed class ContrastiveTuning : IObjective<SentenceEncoder>
         long[] texts = batch.Labels ?? throw new ArgumentException("A batch of texts to compare must hold labels that tell equal texts.", nameof(batch));
 
         Tensor scores = anchors.matmul(candidates.t()) / _options.Temperature;   // (B, B + K)
-        scores = scores.masked_fill(Same(count, texts[count..], texts).to(model.Device), Never);
+        scores = scores.masked_fill(Known(texts[..count], texts[count..(2 * count)], texts[count..]).to(model.Device), Never);
         Tensor loss = CrossEntropy.Apply(scores, own, normalizer);
         if (!_options.IsSymmetric) return scope.MoveToOuter(loss);
         Tensor back = candidates.narrow(0, 0, count).matmul(anchors.t()) / _options.Temperature;   // (B, B)
-        back = back.masked_fill(Same(count, texts[..count], texts).to(model.Device), Never);
+        back = back.masked_fill(Known(texts[count..(2 * count)], texts[..count], texts[..count]).to(model.Device), Never);
         return scope.MoveToOuter((loss + CrossEntropy.Apply(back, own, normalizer)) / 2);
     }
 
-    /// <summary>(B, others): where a candidate that is not the right one says the same as the anchor or its positive.</summary>
-    private static Tensor Same(int count, long[] candidates, long[] texts)
+    /// <summary>(B, candidates): where a candidate that is not the right one is the asking text itself, or belongs to it by this example or another.</summary>
+    private static Tensor Known(long[] asking, long[] answers, long[] candidates)
     {
-        bool[] same = new bool[count * candidates.Length];
-        for (int i = 0; i < count; i++)
+        ILookup<long, long> belonging = Enumerable.Range(0, asking.Length).ToLookup(i => asking[i], i => answers[i]);
+        bool[] known = new bool[asking.Length * candidates.Length];
+        for (int i = 0; i < asking.Length; i++)
         {
-            for (int j = 0; j < candidates.Length; j++) same[i * candidates.Length + j] = i != j && (candidates[j] == texts[i] || candidates[j] == texts[count + i]);
+            HashSet<long> own = [asking[i], .. belonging[asking[i]]];
+            for (int j = 0; j < candidates.Length; j++) known[i * candidates.Length + j] = i != j && own.Contains(candidates[j]);
         }
-        return tensor(same, [count, candidates.Length]);
+        return tensor(known, [asking.Length, candidates.Length]);
     }
 
     private Batch Make(SentenceEncoder model, ContrastiveText[] examples)

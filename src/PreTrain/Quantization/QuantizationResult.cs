@@ -12,6 +12,9 @@ public sealed record QuantizationResult
     /// <summary>The bytes of their weights now, with scales and zero points.</summary>
     public required long BytesAfter { get; init; }
 
+    /// <summary>What large inputs were moved into first, by name: the norms and maps that <see cref="Quantizer.Smooth"/> has changed.</summary>
+    public IReadOnlyList<string> Smoothed { get; init; } = [];
+
     /// <summary>The bytes that the copy of the token embedding for the head takes; 0 where there is none.</summary>
     public long TiedHeadBytes { get; init; }
 }

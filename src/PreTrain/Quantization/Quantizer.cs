@@ -73,12 +73,8 @@ public static class Quantizer
         }
     }
 
-    /// <summary>Throws what <see cref="Quantize(ITransformerModel, QuantizationOptions)"/> would throw, and changes nothing.</summary>
-    internal static void Require(ITransformerModel model, QuantizationOptions options)
-    {
-        _ = new QuantizedMaps(model, options);
-        RequireNoActivations(options);
-    }
+    /// <summary>Throws what quantizing would throw before it reads data, and changes nothing.</summary>
+    internal static void Require(ITransformerModel model, QuantizationOptions options) => _ = new QuantizedMaps(model, options);
 
     /// <summary>
     /// The same with weights that are prepared for rounding (Lin et al. 2023, "AWQ"): inputs that are large in the data get larger weights, whose error is smaller then, and the norm or the linear map that makes

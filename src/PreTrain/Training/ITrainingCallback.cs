@@ -36,6 +36,20 @@ public interface ITrainingCallback
     {
     }
 
+    /// <summary>While a checkpoint is written: files that are put into the folder belong to it.</summary>
+    /// <param name="run">The training.</param>
+    /// <param name="folder">The folder, which is not at its place yet.</param>
+    void OnSave(TrainingRun run, string folder)
+    {
+    }
+
+    /// <summary>After a checkpoint was loaded, to resume or to go back to it; before <see cref="OnStart"/> or <see cref="OnFault"/>.</summary>
+    /// <param name="run">The training.</param>
+    /// <param name="folder">The checkpoint's folder.</param>
+    void OnLoad(TrainingRun run, string folder)
+    {
+    }
+
     /// <summary>After a checkpoint was written completely.</summary>
     /// <param name="run">The training.</param>
     /// <param name="folder">The checkpoint's folder.</param>

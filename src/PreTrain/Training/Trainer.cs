@@ -73,6 +73,7 @@ public sealed class Trainer
         if (_options.Precision == Precision.Float16) HalfPrecision.Require(module.parameters().First().device);
         using DeterministicAlgorithms? deterministic = _options.Deterministic ? DeterministicAlgorithms.Use() : null;
         using IDisposable frozen = _options.Update.Freeze(module);
+        RequireSaved(module);
         using var parameters = new FlatParameters(module, _options.Precision);
         using IOptimizer optimizer = _options.EffectiveOptimizer.Create(parameters, _options.Update);
         using WeightAverage? average = _options.Average is null ? null : new WeightAverage(parameters, _options.Average);
@@ -84,7 +85,7 @@ public sealed class Trainer
             run => HeldOutEvaluation.Evaluate(goal, model, _options.BatchSize, _options.EvaluationBatches, batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch]));
 
         module.train();
-        run.Start();
+        run.Start(start?.Folder);
         while (run.Draw(source, cancellationToken) is { } batches)
         {
             using DisposeScope scope = NewDisposeScope();
@@ -98,6 +99,15 @@ public sealed class Trainer
         TrainingResult result = run.End();
         module.eval();
         return result;
+    }
+
+    /// <summary>What is trained and not saved would be lost.</summary>
+    private void RequireSaved(nn.Module module)
+    {
+        if (_options.Weights?.SavedParameters is not { } saved) return;
+        HashSet<nint> handles = [.. saved.Select(p => p.Handle)];
+        if (module.named_parameters().Where(p => p.parameter.requires_grad && !handles.Contains(p.parameter.Handle)).Select(p => p.name).FirstOrDefault() is not { } lost) return;
+        throw new ArgumentException($"'{lost}' would be trained, and {nameof(TrainingOptions.Weights)} does not save it. Give the adapter that was made last, and leave requires_grad as that has set it.");
     }
 
     private (string Folder, CheckpointState State)? FindStart(CheckpointStore checkpoints, RunFolder folder, JsonObject identity, int processes)

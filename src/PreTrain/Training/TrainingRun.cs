@@ -133,6 +133,7 @@ public sealed class TrainingRun : IDisposable
             {
                 _weights.Save(partial);
                 state.Save(partial);
+                Call(callback => callback.OnSave(this, partial));
             });
         }
         catch (CheckpointException e) when (!Options.RequireCheckpoints)
@@ -148,8 +149,11 @@ public sealed class TrainingRun : IDisposable
     /// <summary>Closes the run's files.</summary>
     public void Dispose() => _metrics.Dispose();
 
-    internal void Start()
+    /// <summary>Begins.</summary>
+    /// <param name="loaded">The checkpoint that was resumed; null where there is none.</param>
+    internal void Start(string? loaded)
     {
+        if (loaded is not null) Call(callback => callback.OnLoad(this, loaded));
         Call(callback => callback.OnStart(this));
         if (Step > 0 && IsLastStep) _checkpoints.Discard(Step, Retention);   // it was killed between its last checkpoint and this
         if (Options.Faults.RollsBack && Step == 0) SaveCheckpoint();   // what a fault of the first steps goes back to
@@ -293,6 +297,7 @@ public sealed class TrainingRun : IDisposable
         _progress = new TrainingProgress(Options, found.State);
         _guard.ReturnTo(found.State.Parts.GetValueOrDefault("spikes"));
         (_savedStep, _savedBest) = (Step, _progress.Best);
+        Call(callback => callback.OnLoad(this, found.Folder));
         return Step;
     }
 

@@ -48,6 +48,64 @@ public class CompressionRecipeTests
         Assert.Contains("\"divergence\":\"reverse-kl\"", json);
     }
 
+    [Fact]
+    public void ToJson_EveryOptionOfEveryStage_IsThere()
+    {
+        // What is missing would let a call go on behind a stage that was made with other options.
+        var quantize = new QuantizeStage { Gptq = new(), Awq = new(), Smoothing = new(), Activations = new() };
+        var prune = new PruneStage { Units = new(), Weights = new() };
+        var distill = new DistillStage();
+        var others = Changed(quantize.Quantization).Select(x => (CompressionStage)(quantize with { Quantization = x })).Concat(Changed(quantize.Gptq!).Select(x => quantize with { Gptq = x }))
+            .Concat(Changed(quantize.Awq!).Select(x => quantize with { Awq = x })).Concat(Changed(quantize.Smoothing!).Select(x => quantize with { Smoothing = x })).Concat(Changed(quantize.Activations!).Select(x => quantize with { Activations = x }));
+        CompressionStage[] all =
+        [
+            .. others, .. Changed(prune.Units!).Select(x => prune with { Units = x }), .. Changed(prune.Weights!).Select(x => prune with { Weights = x }),
+            .. Changed(distill.Teaching).Select(x => distill with { Teaching = x }), .. Changed(distill).Where(x => ReferenceEquals(x.Teaching, distill.Teaching)),
+        ];
+        Assert.True(all.Length > 40, $"{all.Length} options");
+        string[] usual = [quantize.ToJson().ToJsonString(), prune.ToJson().ToJsonString(), distill.ToJson().ToJsonString()];
+        Assert.All(all, stage => Assert.DoesNotContain(stage.ToJson().ToJsonString(), usual));
+
+        // Each copy of a record with one property changed.
+        static IEnumerable<T> Changed<T>(T record) where T : class
+        {
+            foreach (System.Reflection.PropertyInfo property in typeof(T).GetProperties().Where(p => p.SetMethod is { IsPublic: true }))
+            {
+                object copy = typeof(T).GetMethod("<Clone>$")!.Invoke(record, null)!;
+                Type type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+                object? value = property.GetValue(record);
+                property.SetValue(copy, type switch
+                {
+                    _ when type == typeof(bool) => !(bool)value!,
+                    _ when type == typeof(int) => (int)(value ?? 0) + 1,
+                    _ when type == typeof(double) => (double)(value ?? 0.0) + 0.25,
+                    _ when type.IsEnum => Enum.GetValues(type).Cast<object>().Last(one => !one.Equals(value)),
+                    _ when type == typeof(IReadOnlyList<string>) => new[] { "one", "two" },
+                    _ when type == typeof(IReadOnlyList<int>) => new[] { 0, 1 },
+                    _ when type == typeof(SparsityPattern) => new SparsityPattern(2, 4),
+                    _ when type == typeof(DistillationOptions) => new DistillationOptions(),
+                    _ => throw new NotSupportedException($"{property.Name}: {type}"),
+                });
+                yield return (T)copy;
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"stage":"quantize","method":"gptq","scheme":"int8-weights","damping":0.02,"by-size":true}""")]
+    [InlineData("""{"stage":"quantize","method":"awq","group-size":32,"scale-steps":5,"clip-steps":3}""")]
+    [InlineData("""{"stage":"quantize","method":"smoothquant","scheme":"int8-static","alpha":0.7,"calibration-method":"percentile","percentile":99.5,"symmetric-activations":true}""")]
+    [InlineData("""{"stage":"quantize","scheme":"int8","granularity":"group","group-size":128,"half-scales":true}""")]
+    [InlineData("""{"stage":"quantize","scheme":"nf4","wide-scales":true}""")]
+    [InlineData("""{"stage":"prune","method":"sparsegpt","sparsity":0.4,"damping":0.05,"block-size":64,"minimum-tokens":32}""")]
+    public void Parse_Stage_KeepsEveryKeyItIsGiven(string stage)
+    {
+        using var given = System.Text.Json.JsonDocument.Parse(stage);
+        using var kept = System.Text.Json.JsonDocument.Parse(Assert.Single(CompressionRecipe.Parse($$"""{"stages":[{{stage}}]}""").Stages).ToJson().ToJsonString());
+        Assert.All(given.RootElement.EnumerateObject(), member => Assert.Equal(member.Value.GetRawText(), kept.RootElement.GetProperty(member.Name).GetRawText()));
+        Assert.Single(CompressionRecipe.Parse($$"""{"stages":[{{kept.RootElement.GetRawText()}}]}""").Stages);
+    }
+
     [Theory]
     [InlineData("{", "The recipe is no JSON")]
     [InlineData("[]", "must be an object with a list of stages")]
@@ -57,7 +115,7 @@ public class CompressionRecipeTests
     [InlineData("""{"stages":[{"heads":0.5}]}""", "Stage 1: stage is missing; it must be prune, distill or quantize.")]
     [InlineData("""{"stages":[{"stage":"prune","sparsity":0.5,"heds":1}]}""", "Stage 1: heds is not known; it takes stage, heads, neurons")]
     [InlineData("""{"stage":[],"stages":[{"stage":"quantize"}]}""", "The recipe: stage is not known; it takes stages, samples")]
-    [InlineData("""{"stages":[{"stage":"quantize","scheme":"int3"}]}""", "Stage 1: scheme (\"int3\") must be int8, int8-weights or int4.")]
+    [InlineData("""{"stages":[{"stage":"quantize","scheme":"int3"}]}""", "Stage 1: scheme (\"int3\") must be int8, int8-static, int8-weights, int4 or nf4.")]
     [InlineData("""{"stages":[{"stage":"prune","sparsity":"half"}]}""", "Stage 1: sparsity (\"half\") must be a number.")]
     [InlineData("""{"stages":[{"stage":"prune","pattern":"4:2"}]}""", "Stage 1: pattern (\"4:2\") must be N:M with 0 < N < M")]
     [InlineData("""{"stages":[{"stage":"prune","pattern":"2:4","sparsity":0.5}]}""", "Stage 1: sparsity and pattern exclude each other")]
@@ -70,6 +128,12 @@ public class CompressionRecipeTests
     [InlineData("""{"stages":[{"stage":"prune","sparsity":0.5},{"stage":"prune","heads":0.5}]}""", "Stage 2 (prune) takes units out of a model whose weights stage 1 has set to zero")]
     [InlineData("""{"stages":[{"stage":"prune","heads":0.5},{"stage":"distill","relation-weight":1}]}""", "Stage 2 (distill) compares heads with the teacher's, and stage 1 has taken some out")]
     [InlineData("""{"stages":[{"stage":"quantize","damping":0.1}]}""", "Stage 1: damping goes with the method gptq.")]
+    [InlineData("""{"stages":[{"stage":"quantize","method":"gptq","alpha":0.5}]}""", "Stage 1: alpha goes with the method smoothquant.")]
+    [InlineData("""{"stages":[{"stage":"quantize","method":"gptq","scheme":"int8-static"}]}""", "Stage 1 (quantize): Gptq does not go with Int8Static")]
+    [InlineData("""{"stages":[{"stage":"quantize","method":"smoothquant","scheme":"int4"}]}""", "Stage 1 (quantize): Smoothing goes with Int8Dynamic or Int8Static")]
+    [InlineData("""{"stages":[{"stage":"quantize","percentile":99}]}""", "Stage 1: calibration-method, percentile and symmetric-activations go with the scheme int8-static.")]
+    [InlineData("""{"stages":[{"stage":"prune","heads":0.5,"damping":0.1}]}""", "Stage 1: damping, block-size or minimum-tokens go with method, sparsity or pattern.")]
+    [InlineData("""{"stages":[{"stage":"distill","layer-map":[0.5]}]}""", "Stage 1: layer-map ([0.5]) must be a list of whole numbers.")]
     [InlineData("""{"validation-fraction":0,"stages":[{"stage":"quantize"}]}""", "ValidationFraction (0) must be above 0 and below 1")]
     public void Parse_WrongRecipe_SaysWhatIsWrong(string json, string message) =>
         Assert.Contains(message, Assert.Throws<ArgumentException>(() => CompressionRecipe.Parse(json)).Message);

@@ -6,6 +6,7 @@ using PreTrain.Models;
 using PreTrain.Models.Bert;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.T5;
+using PreTrain.Modules.Quantized;
 using PreTrain.Objectives;
 using PreTrain.Pruning;
 using PreTrain.Quantization;
@@ -94,6 +95,26 @@ public sealed class CompressorTests : IDisposable
         IObjective<ITransformerModel> objective = AutoObjective.Create(loaded, data.Tokens, data.Tokenizer, new() { ContextLength = context });
         Assert.Equal(objective.Evaluate(loaded, 8, 2)!.Loss, taught.Loss, 1e-6);
         Assert.Equal(TextTokenizer.Load(quantized.ModelFolder).Fingerprint, data.Tokenizer.Fingerprint);
+    }
+
+    [Fact]
+    public void Run_EveryWayOfQuantizing_GivesAFolderThatPredictsAsWell()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        QuantizeStage[] ways =
+        [
+            new() { Quantization = new() { Scheme = QuantizationScheme.NormalFloat4, Skip = ["*qkv", "*attention_output", "*feed_forward_input"] } },
+            new() { Quantization = new() { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32 }, Awq = new() },
+            new() { Quantization = new() { Scheme = QuantizationScheme.Int8Static }, Smoothing = new(), Activations = new() { Range = ActivationRange.MeanSquare } },
+            new() { Quantization = new() { Granularity = QuantizationGranularity.Tensor }, Smoothing = new() },
+        ];
+        for (int i = 0; i < ways.Length; i++)
+        {
+            CompressionResult result = Run(Recipe() with { Stages = [ways[i]] }, data, $"out-{i}");
+            Assert.True(result.Steps[1].Bytes < result.Steps[0].Bytes && result.Steps[1].Loss != result.Steps[0].Loss, $"{i}");
+            Assert.Equal(result.Steps[0].Loss, result.Steps[1].Loss, 0.05 * result.Steps[0].Loss);
+        }
     }
 
     [Fact]

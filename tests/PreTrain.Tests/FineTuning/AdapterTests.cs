@@ -278,6 +278,55 @@ public sealed class AdapterTests : IDisposable
         Assert.Contains("attention.output.dense.ia3_l is missing", Assert.Throws<CheckpointException>(() => AdapterFolder.Open(model, folder["adapter"])).Message);
     }
 
+    [Fact]
+    public void Run_SecondAdapter_TrainsItAloneAndTheFirstIsNotTaken()
+    {
+        using BertModel model = Bert();
+        using LoraAdapter first = new(model, new LoraOptions { Rank = 3 }, "first");
+        Randomize(model);
+        Dictionary<string, byte[]> former = model.named_parameters().ToDictionary(p => p.name, p => Bytes(p.parameter));
+        var objective = new SequenceClassification(Texts(), MaskingFixture.WordPiece);
+        using (LoraAdapter second = new(model, new LoraOptions { Rank = 3 }, "second"))
+        {
+            var e = Assert.Throws<ArgumentException>(() => new Trainer(Tiny.Options(folder["lost"]) with { Weights = first }).Run(model, objective, TestContext.Current.CancellationToken));
+            Assert.Matches(@"^'encoder\.blocks\.0\.\S+\.second\.a' would be trained, and Weights does not save it", e.Message);
+            Assert.False(Directory.Exists(folder["lost"]));
+            new Trainer(Tiny.Options(folder["second"]) with { Weights = second }).Run(model, objective, TestContext.Current.CancellationToken);
+            string[] changed = [.. model.named_parameters().Where(p => former.TryGetValue(p.name, out byte[]? bytes) && !bytes.SequenceEqual(Bytes(p.parameter))).Select(p => p.name)];
+            Assert.Equal(["classifier.weight", "classifier.bias"], changed);   // the head is one for both
+        }
+        new Trainer(Tiny.Options(folder["first"]) with { Weights = first }).Run(model, objective, TestContext.Current.CancellationToken);
+        Assert.NotEqual(former["encoder.blocks.1.query.transform.first.b"], Bytes(model.named_parameters().Single(p => p.name == "encoder.blocks.1.query.transform.first.b").parameter));
+    }
+
+    [Fact]
+    public void Merge_OnlyOneOfTwoHoldsTheHead_KeepsThatHead()
+    {
+        // A model whose folder has no head, an adapter that was trained with one, and one that was trained on another task.
+        using (BertModel saved = new(Config(0), ModelHead.MaskedLanguageModel)) saved.SavePretrained(folder["base"]);
+        BertModel Loaded() => BertModel.FromPretrained(folder["base"], ModelHead.SequenceClassification, options: new() { Labels = Texts().Labels, Task = ClassificationTask.SingleLabel });
+        using BertModel a = Loaded(), b = Loaded(), merged = Loaded();
+        using (LoraAdapter adapter = new(a, new LoraOptions { Rank = 3 }))
+        {
+            Randomize(a);
+            adapter.SavePretrained(folder["headed"]);
+        }
+        using (BertModel other = BertModel.FromPretrained(folder["base"], ModelHead.MaskedLanguageModel))
+        using (LoraAdapter adapter = new(other, new LoraOptions { Rank = 3, Targets = ["*blocks.*"] }))
+        {
+            Randomize(other);
+            adapter.SavePretrained(folder["headless"]);
+        }
+        AdapterFolder.Merge(merged, (folder["headed"], 1), (folder["headless"], 0.5));
+        using (LoraAdapter one = LoraAdapter.FromPretrained(b, folder["headed"], "one"), two = LoraAdapter.FromPretrained(b, folder["headless"], "two"))
+        {
+            two.Weight = 0.5;
+            double[] sum = Logits(b), got = Logits(merged);
+            for (int i = 0; i < sum.Length; i++) Assert.Equal(sum[i], got[i], 1e-4);
+        }
+        Assert.Equal(Bytes(a.named_parameters().Single(p => p.name == "classifier.weight").parameter), Bytes(merged.named_parameters().Single(p => p.name == "classifier.weight").parameter));
+    }
+
     private static IAdapter Adapt(AdapterKind kind, BertModel model, ulong seed)
     {
         using var generator = new Generator(seed);

@@ -168,6 +168,7 @@ public sealed class LoraAdapterTests : IDisposable
         using LoraAdapter first = Adapt(model, false, false, "first"), second = Adapt(model, true, false, "second");
         Randomize(first);
         Randomize(second);
+        Assert.Equal(second.ParameterCount, model.parameters().Where(p => p.requires_grad).Sum(p => p.numel()));
         using Tensor both = Logits(model);
         second.IsActive = false;
         using Tensor one = Logits(model);

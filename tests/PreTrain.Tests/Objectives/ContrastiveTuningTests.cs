@@ -47,8 +47,8 @@ public sealed class ContrastiveTuningTests : IDisposable
 
         string[] anchors = [.. all.Select(e => e.Anchor)], positives = [.. all.Select(e => e.Positive)], candidates = [.. positives, .. all.SelectMany(e => e.Negatives)];
         var vectors = anchors.Concat(candidates).Distinct().ToDictionary(text => text, text => model.Embed(s_tokenizer, [text])[0].Select(x => (double)x).ToArray());
-        double forth = Reference(anchors, candidates, (i, j) => candidates[j] == positives[i] || candidates[j] == anchors[i]);
-        double back = Reference(positives, anchors, (i, j) => anchors[j] == positives[i] || anchors[j] == anchors[i]);
+        double forth = Reference(anchors, candidates, (i, j) => candidates[j] == anchors[i] || all.Any(e => e.Anchor == anchors[i] && e.Positive == candidates[j]));
+        double back = Reference(positives, anchors, (i, j) => anchors[j] == positives[i] || all.Any(e => e.Positive == positives[i] && e.Anchor == anchors[j]));
         double expected = symmetric ? (forth + back) / 2 : forth;
         Assert.Equal(expected / 5, objective.Loss(model, batch, 5).item<float>(), 2e-5 * expected);
         Assert.False(((IObjective<SentenceEncoder>)objective).CanSplit);

@@ -27,7 +27,7 @@ internal static class OnnxFile
     private const int TensorShape = 1, TensorType = 2, TensorName = 8, TensorRaw = 9, TensorExternal = 13, TensorLocation = 14, EntryKey = 1, EntryValue = 2, External = 1;
     private const int PortName = 1, PortType = 2, TypeTensor = 1, TensorElement = 1, TensorAxes = 2, Axis = 1, AxisLength = 1, AxisName = 2;
 
-    /// <summary>Writes the file, atomically, and beside it the file of numbers where one is needed.</summary>
+    /// <summary>Writes the file, atomically, and beside it the file of numbers where one is needed. Never does a graph stand beside the numbers of another.</summary>
     /// <param name="path">The file. Its folder must exist.</param>
     /// <param name="graph">The graph.</param>
     /// <param name="opset">The version of the set of operators.</param>
@@ -36,12 +36,12 @@ internal static class OnnxFile
     internal static IReadOnlyList<string> Write(string path, OnnxGraph graph, int opset, long maxBytes)
     {
         SafetensorsFormat.RequireLittleEndian();
-        string data = path + DataEnding;
+        string data = path + DataEnding, beside = data + ".new";
         bool isSplit = graph.Tensors.Sum(tensor => tensor.ByteCount) > maxBytes;
         var offsets = new Dictionary<OnnxTensor, long>();
         if (isSplit)
         {
-            AtomicFile.Write(data, stream =>
+            AtomicFile.Write(beside, stream =>
             {
                 long offset = 0;
                 foreach (OnnxTensor tensor in graph.Tensors.Where(tensor => tensor.ByteCount >= SmallBytes))
@@ -57,7 +57,19 @@ internal static class OnnxFile
         (OnnxTensor Tensor, byte[] Head)[] tensors = [.. graph.Tensors.Select(tensor => (tensor, Head(tensor, offsets.TryGetValue(tensor, out long offset) ? offset : null, Path.GetFileName(data))))];
         byte[] nodes = ProtocolBuffer.Message(output => WriteGraph(output, graph));
         long graphBytes = nodes.Length + tensors.Sum(tensor => Framed(MessageBytes(tensor)));
-        AtomicFile.Write(path, stream =>
+        try
+        {
+            AtomicFile.Write(path, WriteAll);
+        }
+        catch
+        {
+            File.Delete(beside);
+            throw;
+        }
+        if (!isSplit) File.Delete(data);
+        return isSplit ? [path, data] : [path];
+
+        void WriteAll(Stream stream)
         {
             using var output = new CodedOutputStream(stream, leaveOpen: true);
             output.WriteWhole(ModelVersion, opset switch { < 19 => 8, < 21 => 9, _ => 10 });
@@ -76,9 +88,11 @@ internal static class OnnxFile
                 output.Flush();
                 tensor.Write(stream);
             }
-        });
-        if (!isSplit) File.Delete(data);
-        return isSplit ? [path, data] : [path];
+            if (!isSplit) return;
+            output.Flush();
+            File.Delete(path);
+            File.Move(beside, data, overwrite: true);
+        }
 
         long MessageBytes((OnnxTensor Tensor, byte[] Head) tensor) => tensor.Head.Length + (offsets.ContainsKey(tensor.Tensor) ? 0 : Framed(tensor.Tensor.ByteCount));
     }
