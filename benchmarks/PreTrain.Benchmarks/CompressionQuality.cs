@@ -1,4 +1,4 @@
-// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- compression-quality pruning|halves|students [FOLDER [STEPS [RECOVERY-STEPS]]]
+// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- compression-quality pruning|halves|students|encoder-students [FOLDER [SHARE]]   (a small share of the steps, such as 0.01, for a look)
 using System.Diagnostics;
 using System.Globalization;
 using PreTrain.Distillation;
@@ -13,33 +13,34 @@ using static TorchSharp.torch;
 namespace PreTrain.Benchmarks;
 
 /// <summary>
-/// What pruning and distillation cost in quality and bring in speed: weights of a GPT that become zero (<c>pruning</c>), a BERT that loses half of its heads and neurons (<c>halves</c>), and
-/// students with half of a BERT's layers (<c>students</c>).
+/// What pruning and distillation cost in quality and bring in speed: weights of a GPT that become zero (<c>pruning</c>), the GPT without half of its heads and neurons (<c>halves</c>), and
+/// students with half of its layers (<c>students</c>) or of a ModernBERT's (<c>encoder-students</c>).
 /// </summary>
 internal static class CompressionQuality
 {
-    private const int TimingRounds = 31, UsualSteps = 3000, UsualRecovery = 1000;
+    private const int TimingRounds = 31, RecoverySteps = 1000;
 
     internal static int Run(string[] arguments)
     {
-        int Steps(int at, int usual) => arguments.Length > at ? int.Parse(arguments[at], CultureInfo.InvariantCulture) : usual;
         string folder = arguments.Length > 1 ? arguments[1] : "runs/quality";
-        (int steps, int recovery) = (Steps(2, UsualSteps), Steps(3, UsualRecovery));
+        double share = arguments.Length > 2 ? double.Parse(arguments[2], CultureInfo.InvariantCulture) : 1;
+        int recovery = QualityModels.StepsOf(RecoverySteps, share);
         switch (arguments)
         {
-            case ["pruning", ..]: Unstructured(folder, steps); return 0;
-            case ["halves", ..]: Structured(folder, steps, recovery); return 0;
-            case ["students", ..]: Students(folder, steps, recovery); return 0;
+            case ["pruning", ..]: Unstructured(QualityModels.Gpt(folder, share)); return 0;
+            case ["halves", ..]: Structured(QualityModels.Gpt(folder, share), recovery); return 0;
+            case ["students", ..]: Students("GPT", QualityModels.Gpt(folder, share), recovery); return 0;
+            case ["encoder-students", ..]: Students("ModernBERT", QualityModels.Encoder(folder, share), recovery); return 0;
             default:
-                Console.Error.WriteLine("compression-quality takes what to measure first: pruning, halves or students.");
+                Console.Error.WriteLine("compression-quality takes what to measure first: pruning, halves, students or encoder-students.");
                 return 2;
         }
     }
 
     /// <summary>Half of the weights and more become zero, without recovery.</summary>
-    private static void Unstructured(string folder, int steps)
+    private static void Unstructured(QualityModels models)
     {
-        using var models = QualityModels.Gpt(folder, steps);
+        using QualityModels owned = models;
         using (ITransformerModel whole = models.Load()) Print($"\nGPT 4 x 256, perplexity of held-out text; whole: {models.Quality(whole).Perplexity:F2}");
         Print($"{"zeros",8} {"magnitude",10} {"wanda",10} {"sparsegpt",10}");
         foreach ((string name, PruningOptions options) in new (string, PruningOptions)[]
@@ -61,9 +62,9 @@ internal static class CompressionQuality
     }
 
     /// <summary>Half of the heads and neurons go, and the rest is trained further.</summary>
-    private static void Structured(string folder, int steps, int recovery)
+    private static void Structured(QualityModels models, int recovery)
     {
-        using var models = QualityModels.Bert(folder, steps);
+        using QualityModels owned = models;
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel whole = models.Load();
         var calibration = models.Calibration(whole);
@@ -76,14 +77,14 @@ internal static class CompressionQuality
         EvaluationResult before = models.Quality(whole), pruned = models.Quality(half.Model);
         models.Train("half-alone", recovery, half.Model, models.Objective);
         models.Train("half-taught", recovery, taught, Lessons(whole, models));
-        Print($"\nBERT 6 x 256 with half of its heads and neurons: {half.ParametersBefore:N0} parameters before, {half.ParametersAfter:N0} now; {recovery} steps of recovery");
+        Print($"\nGPT 4 x 256 with half of its heads and neurons: {half.ParametersBefore:N0} parameters before, {half.ParametersAfter:N0} now; {recovery} steps of recovery");
         Table(("whole", before, whole), ("pruned", pruned, null), ("trained further", models.Quality(half.Model), half.Model), ("taught by whole", models.Quality(taught), taught));
     }
 
     /// <summary>A student with half of the layers, which has a teacher or has none.</summary>
-    private static void Students(string folder, int steps, int recovery)
+    private static void Students(string name, QualityModels models, int recovery)
     {
-        using var models = QualityModels.Bert(folder, steps);
+        using QualityModels owned = models;
         using ITransformerModel teacher = models.Load();
         string saved = Path.Combine(models.Folder, "student");
         StudentInitializer.Save(teacher, saved, LayerSelection.Every(2));
@@ -91,7 +92,7 @@ internal static class CompressionQuality
         EvaluationResult start = models.Quality(alone);
         models.Train("student-alone", recovery, alone, models.Objective);
         models.Train("student-taught", recovery, taught, Lessons(teacher, models));
-        Print($"\nBERT 3 x 256 with every second layer of BERT 6 x 256; {recovery} steps");
+        Print($"\n{name} 2 x 256 with every second layer of {name} 4 x 256; {recovery} steps");
         Table(("teacher", models.Quality(teacher), teacher), ("student at first", start, null), ("without teacher", models.Quality(alone), alone), ("with teacher", models.Quality(taught), taught));
     }
 

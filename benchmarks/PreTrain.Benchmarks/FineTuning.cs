@@ -1,9 +1,10 @@
-// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- finetuning 20 20    (for a look: 20 steps of pre-training, 20 of fine-tuning)
+// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- finetuning classify|tokens|qa [FOLDER [SHARE]]   (a small share of the steps, such as 0.02, for a look)
 using System.Globalization;
 using PreTrain.Data;
+using PreTrain.Data.Masking;
 using PreTrain.FineTuning;
 using PreTrain.Models;
-using PreTrain.Models.Bert;
+using PreTrain.Models.ModernBert;
 using PreTrain.Objectives;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
@@ -13,13 +14,13 @@ using TorchSharp;
 namespace PreTrain.Benchmarks;
 
 /// <summary>
-/// What pre-training is worth by the number of labels: a small BERT that has read the SDK's documentation, and one that has not, are fine-tuned with 1, 10 and 100 % of the labels of each task, as a
-/// whole and with an adapter, three times with different seeds. What is held out is the same for all.
+/// What pre-training is worth by the number of labels: a small ModernBERT that has read the SDK's documentation, and one that has not, are fine-tuned with 1, 10 and 100 % of the labels of a task, as a
+/// whole and with an adapter, three times with different seeds. What is held out is the same for all. The folder keeps the pre-trained model.
 /// </summary>
 internal static class FineTuning
 {
-    private const double HeldOut = 0.1, FullRate = 5e-4, AdapterRate = 2e-3;
-    private const int Rank = 8, Batch = 32, MeasuredExamples = 1000;
+    private const double HeldOut = 0.1, FullRate = 5e-4, AdapterRate = 3e-3;
+    private const int Rank = 4, Batch = 32, MeasuredExamples = 1000, PretrainSteps = 1500, Steps = 250;
     private static readonly double[] s_shares = [0.01, 0.1, 1];
     private static readonly long[] s_seeds = [1, 2, 3];
 
@@ -28,60 +29,67 @@ internal static class FineTuning
 
     internal static int Run(string[] arguments)
     {
-        int pretrainSteps = arguments is [var first, ..] ? int.Parse(first, CultureInfo.InvariantCulture) : 1400;
-        int steps = arguments is [_, var second, ..] ? int.Parse(second, CultureInfo.InvariantCulture) : 300;
-        string folder = Directory.CreateTempSubdirectory("pretrain-finetuning-").FullName;
-        try
+        string folder = arguments.Length > 1 ? arguments[1] : "runs/finetuning";
+        double part = arguments.Length > 2 ? double.Parse(arguments[2], CultureInfo.InvariantCulture) : 1;
+        (int pretrainSteps, int steps) = (QualityModels.StepsOf(PretrainSteps, part), QualityModels.StepsOf(Steps, part));
+        var documentation = new SdkDocumentation();
+        if (Tasks(documentation).FirstOrDefault(task => task.Name == arguments.FirstOrDefault()) is not { } task)
         {
-            var documentation = new SdkDocumentation();
-            var tokenizer = PipelineTokenizer.TrainWordPiece(documentation, new() { VocabSize = 4096, AlphabetLimit = 256 });
-            BertConfig config = BertPresets.Nano with { VocabSize = tokenizer.VocabSize, ContextLength = 128 };
-            Pretrain(documentation, tokenizer, config, pretrainSteps, folder);
-            Console.WriteLine($"{torch.get_num_threads()} threads; BERT of {config.LayerCount} layers x {config.EmbeddingDim}, {pretrainSteps} steps of pre-training, {steps} of fine-tuning, means of {s_seeds.Length} seeds (least and most)");
-            Console.WriteLine("task      labels   share  measure       scratch              pre-trained          pre-trained, LoRA");
-            foreach (HeadTask task in Tasks(documentation))
+            Console.Error.WriteLine("finetuning takes a task first: classify, tokens or qa.");
+            return 2;
+        }
+        TextTokenizer tokenizer = Pretrain(documentation, pretrainSteps, folder);
+        ModernBertConfig config = Config(tokenizer);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ModernBERT of {config.LayerCount} x {config.EmbeddingDim}, {pretrainSteps} steps of pre-training, {steps} of fine-tuning, means of {s_seeds.Length} seeds (least and most)"));
+        Console.WriteLine("task      labels   share  measure       scratch              pre-trained          pre-trained, LoRA    trained  bytes");
+        foreach (double share in s_shares)
+        {
+            var last = new Result();
+            string Cell(bool pretrained, bool adapts)
             {
-                foreach (double share in s_shares)
-                {
-                    int labels = 0;
-                    string Cell(bool pretrained, bool adapts)
-                    {
-                        double[] values = [.. s_seeds.Select(seed => Score(task, share, seed, pretrained, adapts, tokenizer, config, steps, folder, out labels))];
-                        return string.Create(CultureInfo.InvariantCulture, $"{values.Average():F3} ({values.Min():F3}-{values.Max():F3})");
-                    }
-                    string scratch = Cell(false, false), whole = Cell(true, false), adapter = Cell(true, true);
-                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{task.Name,-9} {labels,6} {100 * share,5:F0} %  {task.Measure,-12}  {scratch,-20} {whole,-20} {adapter}"));
-                }
+                Result[] results = [.. s_seeds.Select(seed => Score(task, share, seed, pretrained, adapts, tokenizer, config, steps, folder))];
+                last = results[^1];
+                return string.Create(CultureInfo.InvariantCulture, $"{results.Average(r => r.Value):F3} ({results.Min(r => r.Value):F3}-{results.Max(r => r.Value):F3})");
             }
-            return 0;
+            string scratch = Cell(false, false), whole = Cell(true, false), adapter = Cell(true, true);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{task.Name,-9} {last.Labels,6} {100 * share,5:F0} %  {task.Measure,-12}  {scratch,-20} {whole,-20} {adapter,-20} {last.Trained,6:P2} {last.Bytes,6:P2}"));
         }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+        return 0;
     }
 
-    private static void Pretrain(SdkDocumentation documentation, PipelineTokenizer tokenizer, BertConfig config, int steps, string folder)
+    /// <summary>What a run came to: the measure, the labels it saw, and what it trained and saved as parts of the whole model.</summary>
+    private readonly record struct Result(double Value, int Labels, double Trained, double Bytes);
+
+    private static ModernBertConfig Config(TextTokenizer tokenizer) => ModernBertPresets.Nano with { VocabSize = tokenizer.VocabSize, ContextLength = 128, PaddingId = tokenizer.SpecialTokens.Padding ?? 0 };
+
+    private static TextTokenizer Pretrain(SdkDocumentation documentation, int steps, string folder)
     {
-        using TokenStore tokens = TokenStore.Build(documentation, tokenizer, Path.Combine(folder, "tokens"));
+        string saved = Path.Combine(folder, "tokenizer"), read = Path.Combine(folder, "read");
+        if (Directory.Exists(Path.Combine(read, "model"))) return TextTokenizer.Load(saved);
+        var tokenizer = PipelineTokenizer.TrainWordPiece(documentation, new() { VocabSize = 8192, AlphabetLimit = 256 });
+        tokenizer.Save(saved);
+        using TokenStore tokens = TokenStore.Build(documentation, tokenizer, Path.Combine(folder, "tokens"), new() { Overwrite = true });
         using torch.Generator generator = new RandomStreams(0).CreateGenerator("init");
-        using var model = new BertModel(config, generator: generator);
-        new Trainer(Options(Path.Combine(folder, "read"), steps, 0, 1e-3) with { Tokenizer = tokenizer }).Run(model, new MaskedLanguageModeling(tokens, tokenizer));
+        using var model = new ModernBertModel(Config(tokenizer), generator: generator);
+        var objective = new MaskedLanguageModeling(tokens, tokenizer, new() { Masking = new() { Rate = 0.3, Unit = MaskingUnit.WholeWord } });
+        new Trainer(Options(read, steps, 0, 1e-3) with { Tokenizer = tokenizer, Precision = Precision.BFloat16, Overwrite = true }).Run(model, objective);
+        return tokenizer;
     }
 
-    private static double Score(HeadTask task, double share, long seed, bool pretrained, bool adapts, PipelineTokenizer tokenizer, BertConfig config, int steps, string folder, out int labels)
+    private static Result Score(HeadTask task, double share, long seed, bool pretrained, bool adapts, TextTokenizer tokenizer, ModernBertConfig config, int steps, string folder)
     {
         using torch.Generator generator = new RandomStreams(seed).CreateGenerator("init");
-        using BertModel model = pretrained
-            ? BertModel.FromPretrained(Path.Combine(folder, "read", "model"), task.Head, generator, task.Options)
+        using ModernBertModel model = pretrained
+            ? ModernBertModel.FromPretrained(Path.Combine(folder, "read", "model"), task.Head, generator, task.Options)
             : new(config with { LabelCount = task.Options.Labels?.Count ?? config.LabelCount, Labels = task.Options.Labels, Task = task.Options.Task }, task.Head, generator);
-        using LoraAdapter? adapter = adapts ? new LoraAdapter(model, new LoraOptions { Rank = Rank, Alpha = 2 * Rank }, generator: generator) : null;
+        double whole = model.parameters().Sum(p => p.numel());
+        using LoraAdapter? adapter = adapts ? new LoraAdapter(model, new LoraOptions { Rank = Rank, Alpha = 4 * Rank }, generator: generator) : null;
+        double trained = (adapter?.ParameterCount ?? whole) / whole;
         ILabelledObjective objective = task.Objective(tokenizer, share, (int)seed);
-        labels = objective.TrainingRows(model);
-        string output = Path.Combine(folder, "run");
-        new Trainer(Options(output, steps, seed, adapts ? AdapterRate : FullRate) with { Weights = adapter }).Run(model, objective);
-        Directory.Delete(output, recursive: true);
-        return task.Evaluate(model, tokenizer)[task.Measure];
+        string output = Path.Combine(folder, $"run-{task.Name}");
+        string saved = new Trainer(Options(output, steps, seed, adapts ? AdapterRate : FullRate) with { Weights = adapter, Overwrite = true }).Run(model, objective).ModelFolder;
+        double bytes = Directory.GetFiles(saved, "*.safetensors").Sum(file => new FileInfo(file).Length) / (whole * sizeof(float));
+        return new(task.Evaluate(model, tokenizer)[task.Measure], objective.TrainingRows(model), trained, bytes);
     }
 
     private static TrainingOptions Options(string output, int steps, long seed, double rate) => new()

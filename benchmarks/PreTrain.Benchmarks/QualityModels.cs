@@ -2,8 +2,8 @@ using System.Globalization;
 using PreTrain.Data;
 using PreTrain.Data.Masking;
 using PreTrain.Models;
-using PreTrain.Models.Bert;
 using PreTrain.Models.Gpt;
+using PreTrain.Models.ModernBert;
 using PreTrain.Objectives;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
@@ -13,13 +13,13 @@ using TorchSharp;
 namespace PreTrain.Benchmarks;
 
 /// <summary>
-/// A GPT of 4 × 256 and a BERT of 6 × 256 that learned from the SDK's documentation, which the benchmarks of quality make smaller. The folder keeps them: a call that was stopped goes on where it was, and the next one
+/// A GPT of 4 × 256 and a ModernBERT of 4 × 256 that learned from the SDK's documentation, which the benchmarks of quality make smaller. The folder keeps them: a call that was stopped goes on where it was, and the next one
 /// finds them ready.
 /// </summary>
 internal sealed class QualityModels : IDisposable
 {
     internal const int BatchSize = 16, EvaluationBatches = 64;
-    private const int VocabSize = 4096, ContextLength = 128, CalibrationBatches = 16;
+    private const int VocabSize = 4096, ContextLength = 128, CalibrationBatches = 16, GptSteps = 3000, EncoderSteps = 1500;
     private const double MaskingRate = 0.3;
 
     private readonly TokenStore _tokens;
@@ -42,7 +42,7 @@ internal sealed class QualityModels : IDisposable
 
     internal IObjective<ITransformerModel> Objective { get; }
 
-    internal static QualityModels Gpt(string folder, int steps)
+    internal static QualityModels Gpt(string folder, double share)
     {
         folder = Path.Combine(folder, "gpt");
         (TextTokenizer tokenizer, TokenStore tokens) = Text(folder, corpus => ByteLevelBpeTokenizer.Train(corpus, new() { VocabSize = VocabSize }));
@@ -54,25 +54,29 @@ internal sealed class QualityModels : IDisposable
             HeadCount = 4,
             EmbeddingDim = 256,
             Dropout = 0,
-        }, generator: new RandomStreams(0).CreateGenerator("init")), steps);
+        }, generator: new RandomStreams(0).CreateGenerator("init")), StepsOf(GptSteps, share));
     }
 
-    internal static QualityModels Bert(string folder, int steps)
+    internal static QualityModels Encoder(string folder, double share)
     {
-        folder = Path.Combine(folder, "bert");
+        folder = Path.Combine(folder, "encoder");
         (TextTokenizer tokenizer, TokenStore tokens) = Text(folder, corpus => PipelineTokenizer.TrainWordPiece(corpus, new() { VocabSize = VocabSize, AlphabetLimit = 256 }));
-        return new(folder, tokenizer, tokens, () => new BertModel(new BertConfig
+        return new(folder, tokenizer, tokens, () => new ModernBertModel(new ModernBertConfig
         {
             VocabSize = tokenizer.VocabSize,
             ContextLength = ContextLength,
-            LayerCount = 6,
+            LayerCount = 4,
             HeadCount = 4,
             EmbeddingDim = 256,
-            Dropout = 0,
-            AttentionDropout = 0,
+            FeedForwardDim = 384,
+            GlobalEveryLayers = 1,
+            GlobalRotaryBase = 10_000,
             PaddingId = tokenizer.SpecialTokens.Padding ?? 0,
-        }, generator: new RandomStreams(0).CreateGenerator("init")), steps);
+        }, generator: new RandomStreams(0).CreateGenerator("init")), StepsOf(EncoderSteps, share));
     }
+
+    /// <summary>A share of steps, at least one.</summary>
+    internal static int StepsOf(int steps, double share) => Math.Max(1, (int)(share * steps));
 
     internal ITransformerModel Load() => AutoModel.FromPretrained(Saved);
 

@@ -1,4 +1,4 @@
-// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- quantization-quality [FOLDER [STEPS]]
+// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- quantization-quality [FOLDER [SHARE]]
 using System.Diagnostics;
 using System.Globalization;
 using PreTrain.Models;
@@ -12,17 +12,15 @@ using static TorchSharp.torch;
 
 namespace PreTrain.Benchmarks;
 
-/// <summary>What each way of quantizing leaves of a small BERT's and a small GPT's quality on text that was held out. The calibration is text that they learned from.</summary>
+/// <summary>What each way of quantizing leaves of a small ModernBERT's and a small GPT's quality on text that was held out. The calibration is text that they learned from.</summary>
 internal static class QuantizationQuality
 {
-    private const int UsualSteps = 3000;
-
     internal static int Run(string[] arguments)
     {
         string folder = arguments.Length > 0 ? arguments[0] : "runs/quality";
-        int steps = arguments.Length > 1 ? int.Parse(arguments[1], CultureInfo.InvariantCulture) : UsualSteps;
-        using (var bert = QualityModels.Bert(folder, steps)) Measure("BERT 6 x 256", bert);
-        using (var gpt = QualityModels.Gpt(folder, steps)) Measure("GPT 4 x 256", gpt);
+        double share = arguments.Length > 1 ? double.Parse(arguments[1], CultureInfo.InvariantCulture) : 1;
+        using (var encoder = QualityModels.Encoder(folder, share)) Measure("ModernBERT 4 x 256", encoder);
+        using (var gpt = QualityModels.Gpt(folder, share)) Measure("GPT 4 x 256", gpt);
         return 0;
     }
 
