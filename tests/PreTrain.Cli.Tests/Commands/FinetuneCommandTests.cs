@@ -104,6 +104,25 @@ public sealed class FinetuneCommandTests : IDisposable
     }
 
     [Fact]
+    public void Finetune_BalanceAndAugmentation_ChangeWhatIsLearned()
+    {
+        string data = TinyTasks.Write(folder, "classify"), synonyms = folder.Write("synonyms.txt", "returns,gives\nstream,flow\n");
+        string[] runs = [.. new[] { "", "--class-weights balanced", "--class-weights effective", "--sampling oversample", "--augment 0.5", $"--augment 0.5 --synonyms {synonyms}" }.Select((options, i) =>
+        {
+            ToolResult result = Finetune("classify", data, $"run-{i}", options.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+            Assert.True(result.ExitCode == 0, result.Error);
+            return Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(folder[$"run-{i}/model/model.safetensors"])));
+        })];
+        Assert.Equal(runs.Length, runs.Distinct().Count());
+        ToolResult again = ToolRunner.Run("finetune", "classify", "--config", folder["run-5/run.json"], "--output", folder["again"]);
+        Assert.True(again.ExitCode == 0, again.Error);
+        Assert.Equal(File.ReadAllBytes(folder["run-5/model/model.safetensors"]), File.ReadAllBytes(folder["again/model/model.safetensors"]));
+        foreach (var (options, message) in new[] { ("--synonyms x", "--synonyms goes with --augment."), ("--task multi --class-weights balanced", "--class-weights goes with --task single."), ("--sampling twice", "--sampling (twice) must be as-is, oversample") })
+            Assert.Contains(message, Finetune("classify", data, "refused", options.Split(' ')).Error);
+        Assert.False(Directory.Exists(folder["refused"]));
+    }
+
+    [Fact]
     public void Finetune_Lora_SavesTheAdapterAndAModelThatIsRead()
     {
         string data = TinyTasks.Write(folder, "classify");
