@@ -17,7 +17,7 @@ internal static class RecipeWords
     internal static readonly (string Word, Precision Value)[] Precisions = [("fp32", Precision.Float32), ("bf16", Precision.BFloat16)];
     internal static readonly (string Word, DistillationDivergence Value)[] Divergences =
         [("forward-kl", DistillationDivergence.ForwardKl), ("reverse-kl", DistillationDivergence.ReverseKl), ("symmetric-kl", DistillationDivergence.SymmetricKl), ("jensen-shannon", DistillationDivergence.JensenShannon)];
-    internal static readonly (string Word, QuantizationScheme Value)[] Schemes = 
+    internal static readonly (string Word, QuantizationScheme Value)[] Schemes =
         [("int8", QuantizationScheme.Int8Dynamic), ("int8-static", QuantizationScheme.Int8Static), ("int8-weights", QuantizationScheme.Int8Weights), ("int4", QuantizationScheme.Int4Weights), ("nf4", QuantizationScheme.NormalFloat4)];
     internal static readonly (string Word, QuantizationGranularity Value)[] Granularities = [("tensor", QuantizationGranularity.Tensor), ("channel", QuantizationGranularity.Channel), ("group", QuantizationGranularity.Group)];
     internal static readonly (string Word, ActivationRange Value)[] Ranges = [("min-max", ActivationRange.MinMax), ("percentile", ActivationRange.Percentile), ("mse", ActivationRange.MeanSquare)];
