@@ -1,10 +1,13 @@
-// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- compression-quality pruning|halves|students|encoder-students [FOLDER [SHARE]]   (a small share of the steps, such as 0.01, for a look)
+// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- compression-quality pruning|halves|students|encoder-students|classifier-students [FOLDER [SHARE]]   (a small share of the steps, such as 0.01, for a look)
 using System.Diagnostics;
 using System.Globalization;
+using PreTrain.Data;
 using PreTrain.Distillation;
+using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Objectives;
 using PreTrain.Pruning;
+using PreTrain.Torch;
 using PreTrain.Training;
 using TorchSharp;
 using static PreTrain.Benchmarks.QualityModels;
@@ -14,11 +17,12 @@ namespace PreTrain.Benchmarks;
 
 /// <summary>
 /// What pruning and distillation cost in quality and bring in speed: weights of a GPT that become zero (<c>pruning</c>), the GPT without half of its heads and neurons (<c>halves</c>), and
-/// students with half of its layers (<c>students</c>) or of a ModernBERT's (<c>encoder-students</c>).
+/// students with half of its layers (<c>students</c>) or of a ModernBERT's (<c>encoder-students</c>), by the text that they predict and by a task that they are fine-tuned for (<c>classifier-students</c>).
 /// </summary>
 internal static class CompressionQuality
 {
-    private const int TimingRounds = 31, RecoverySteps = 1000;
+    private const int TimingRounds = 31, RecoverySteps = 1000, ClassificationSteps = 750, MeasuredTexts = 2000;
+    private const double ClassificationRate = 5e-4;
 
     internal static int Run(string[] arguments)
     {
@@ -31,8 +35,9 @@ internal static class CompressionQuality
             case ["halves", ..]: Structured(QualityModels.Gpt(folder, share), recovery); return 0;
             case ["students", ..]: Students("GPT", QualityModels.Gpt(folder, share), recovery); return 0;
             case ["encoder-students", ..]: Students("ModernBERT", QualityModels.Encoder(folder, share), recovery); return 0;
+            case ["classifier-students", ..]: Classifiers(QualityModels.Encoder(folder, share), recovery, QualityModels.StepsOf(ClassificationSteps, share)); return 0;
             default:
-                Console.Error.WriteLine("compression-quality takes what to measure first: pruning, halves, students or encoder-students.");
+                Console.Error.WriteLine("compression-quality takes what to measure first: pruning, halves, students, encoder-students or classifier-students.");
                 return 2;
         }
     }
@@ -85,15 +90,51 @@ internal static class CompressionQuality
     private static void Students(string name, QualityModels models, int recovery)
     {
         using QualityModels owned = models;
-        using ITransformerModel teacher = models.Load();
-        string saved = Path.Combine(models.Folder, "student");
-        StudentInitializer.Save(teacher, saved, LayerSelection.Every(2));
-        using ITransformerModel alone = AutoModel.FromPretrained(saved), taught = AutoModel.FromPretrained(saved);
+        using ITransformerModel teacher = models.Load(), alone = FirstOf(models, teacher), taught = FirstOf(models, teacher);
         EvaluationResult start = models.Quality(alone);
         models.Train("student-alone", recovery, alone, models.Objective);
         models.Train("student-taught", recovery, taught, Lessons(teacher, models));
         Print($"\n{name} 2 x 256 with every second layer of {name} 4 x 256; {recovery} steps");
         Table(("teacher", models.Quality(teacher), teacher), ("student at first", start, null), ("without teacher", models.Quality(alone), alone), ("with teacher", models.Quality(taught), taught));
+    }
+
+    /// <summary>
+    /// The task that the students of <c>encoder-students</c> are fine-tuned for, as DistilBERT was measured (Sanh et al. 2019, section 4): one that never had a teacher, and one that has the teacher's classifier for
+    /// the task too.
+    /// </summary>
+    private static void Classifiers(QualityModels models, int recovery, int steps)
+    {
+        using QualityModels owned = models;
+        var texts = LabelledTexts.FromSdkDocumentation(new SdkDocumentation()).Split(0.1);
+        var measured = new LabelledTexts([.. texts.Validation!.Examples.Take(MeasuredTexts)], texts.Train.Labels);
+        var task = new SequenceClassification(texts.Train, models.Tokenizer, new() { ValidationFraction = 0 });
+        var head = new HeadOptions { Labels = texts.Train.Labels, Task = ClassificationTask.SingleLabel };
+        ITransformerModel Open(string folder) => AutoModel.FromPretrained(folder, ModelHead.SequenceClassification, new RandomStreams(0).CreateGenerator("init"), head);
+        string Reader(string name, Func<ITransformerModel, IObjective<ITransformerModel>> objective)
+        {
+            using ITransformerModel teacher = models.Load(), student = FirstOf(models, teacher);
+            return models.Train(name, recovery, student, objective(teacher));
+        }
+
+        using ITransformerModel teacher = Open(models.Saved), alone = Open(Reader("student-alone", _ => models.Objective)), taught = Open(Reader("student-taught", whole => Lessons(whole, models)));
+        models.Train("classifier", steps, teacher, task, ClassificationRate);
+        models.Train("classifier-alone", steps, alone, task, ClassificationRate);
+        models.Train("classifier-taught", steps, taught, new Distillation<ITransformerModel>(teacher, task, new() { Alpha = 0.5, Temperature = 2 }), ClassificationRate);
+        ITransformerModel[] all = [teacher, alone, taught];
+        double[] right = [.. all.Select(model => new TextClassifier(model, models.Tokenizer).Evaluate(measured)["accuracy"])];
+        double?[] times = Times(all);
+        Print($"\nClassifiers of the SDK's members; {steps} steps of fine-tuning");
+        Print($"{"model",-30} {"right",8} {"kept",8} {"ms",8} {"faster",8}");
+        foreach (var (name, i) in new[] { "ModernBERT 4 x 256", "ModernBERT 2 x 256, no teacher", "ModernBERT 2 x 256, taught" }.Select((name, i) => (name, i)))
+            Print($"{name,-30} {right[i],8:P1} {right[i] / right[0],8:P1} {times[i],8:F2} {times[0] / times[i],8:F2}");
+    }
+
+    /// <summary>A student that has every second layer of its teacher.</summary>
+    private static ITransformerModel FirstOf(QualityModels models, ITransformerModel teacher)
+    {
+        string saved = Path.Combine(models.Folder, "student");
+        StudentInitializer.Save(teacher, saved, LayerSelection.Every(2));
+        return AutoModel.FromPretrained(saved);
     }
 
     /// <summary>As DistilBERT is taught (Sanh et al. 2019, section 2): the teacher's scores, the text itself, and the direction of the hidden states.</summary>

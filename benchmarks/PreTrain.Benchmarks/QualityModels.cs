@@ -82,7 +82,7 @@ internal sealed class QualityModels : IDisposable
 
     /// <summary>Trains, or goes on where an earlier call ended; what has all its steps is loaded.</summary>
     /// <returns>The model's folder.</returns>
-    internal string Train(string name, int steps, ITransformerModel model, IObjective<ITransformerModel> objective)
+    internal string Train(string name, int steps, ITransformerModel model, IObjective<ITransformerModel> objective, double rate = 1e-3)
     {
         string output = Path.Combine(Folder, name);
         TrainingResult result = new Trainer(new TrainingOptions
@@ -91,6 +91,7 @@ internal sealed class QualityModels : IDisposable
             Resume = Directory.Exists(Path.Combine(output, "checkpoints")),
             Steps = steps,
             BatchSize = 2 * BatchSize,
+            LearningRate = rate,
             Precision = Precision.BFloat16,
             Tokenizer = Tokenizer,
             EvaluateEvery = 0,

@@ -36,7 +36,9 @@ internal sealed class CompressCommand
     private void Run(ParseResult parsed, Session session)
     {
         CompressionRecipe recipe = CompressionRecipe.Load(parsed.GetRequiredValue(_recipe)!);
-        string folder = ModelFolder.Resolve(parsed.GetRequiredValue(_model)!);
+        string folder = parsed.GetRequiredValue(_model)!;
+        ModelFolder.RequireWhole(folder);
+        folder = ModelFolder.Resolve(folder);
         var options = new CompressionOptions
         {
             Output = Path.GetFullPath(parsed.GetRequiredValue(_output)!),

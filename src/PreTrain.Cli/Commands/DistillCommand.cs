@@ -160,6 +160,7 @@ internal sealed class DistillCommand
             "sequence-to-sequence" => ModelHead.SequenceToSequence,
             _ => null,
         };
+        ModelFolder.RequireWhole(folder);
         ITransformerModel teacher = ModelFolder.LoadModel(session, folder, device, head);
         if (teacher.Head == ModelHead.PreTraining)
         {

@@ -35,6 +35,7 @@ internal static class ExportCommand
     /// <param name="head">The head; null for the one that the folder was saved with.</param>
     public static ITransformerModel Load(Session session, string folder, string format, IReadOnlyList<string> families, ModelHead? head)
     {
+        ModelFolder.RequireWhole(folder);
         ITransformerModel model = ModelFolder.LoadModel(session, folder, CPU);
         string family = model.ModelType;
         if (families.Contains(family) && (head is null || model.Head == head)) return model;

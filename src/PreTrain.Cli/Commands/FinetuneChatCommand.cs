@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using PreTrain.Cli.Hosting;
 using PreTrain.Data;
+using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Objectives;
 using PreTrain.Tokenization;
@@ -18,13 +19,14 @@ internal sealed class FinetuneChatCommand
 
     private readonly Option<string?> _model = TunedModel.CreateOption();
     private readonly Option<string[]> _data = PairChoice.CreateData("Conversations: JSON lines with {\"messages\": [{\"role\": …, \"content\": …}, …]} or {\"prompt\": …, \"completion\": …}, plain or compressed");
-    private readonly RunChoice _run = new("The folder of the run: checkpoints, metrics.jsonl, and the tuned model with its template.", "Conversations", usualRate: TunedModel.LearningRateText);
+    private readonly RunChoice _run = new("The folder of the run: checkpoints, metrics.jsonl, and the tuned model with its template.", "Conversations", usualRate: AdapterChoice.RateText(TunedModel.LearningRateText));
     private readonly TemplateChoice _template = new("zephyr");
     private readonly Option<string?> _system = Options.Text("--system", "TEXT", "What the system says in conversations where it says nothing.");
     private readonly Option<int?> _context = Options.Positive("--context", "The longest conversation, in tokens; what lies behind is cut off. The default is the model's context.");
     private readonly Option<PackingKind?> _pack = Options.Choice("--pack", "best-fit lays as many conversations into a place of a batch as fit into --context; none lays one. The default is none.",
         ("none", PackingKind.None), ("best-fit", PackingKind.BestFit));
     private readonly Option<double?> _fraction = TunedModel.CreateFraction("conversations");
+    private readonly AdapterChoice _adapter = new();
     private readonly ReportChoice _reports = new();
 
     public static void AddTo(Command finetune, Action<Command, Command, Action<ParseResult, Session>> add)
@@ -34,24 +36,26 @@ internal sealed class FinetuneChatCommand
         {
             options._model, options._data, options._run.Output, options._template.Option, options._system, options._context, options._pack, options._fraction,
         };
-        foreach (Option option in options._run.All.Concat(options._reports.All)) command.Options.Add(option);
+        foreach (Option option in options._adapter.All.Concat(options._run.All).Concat(options._reports.All)) command.Options.Add(option);
         add(finetune, command, options.Run);
     }
 
     private void Run(ParseResult parsed, Session session)
     {
         string folder = parsed.GetRequiredValue(_model)!;
-        TrainingOptions training = _run.Training(parsed, session, null, TunedModel.LearningRate);
+        _adapter.Check(parsed);
+        TrainingOptions training = _run.Training(parsed, session, null, _adapter.RateOf(parsed, TunedModel.LearningRate));
         PackingKind pack = parsed.GetValue(_pack) ?? PackingKind.None;
         double fraction = parsed.GetValue(_fraction) ?? TunedModel.ValidationFraction;
         JsonObject configuration = RunConfiguration.Describe(parsed,
-            [(_pack, pack == PackingKind.None ? "none" : "best-fit"), (_fraction, fraction), .. _run.Effective(training), .. _reports.Effective(parsed), .. session.Effective]);
+            [(_pack, pack == PackingKind.None ? "none" : "best-fit"), (_fraction, fraction), .. _adapter.Effective(parsed), .. _run.Effective(training), .. _reports.Effective(parsed), .. session.Effective]);
         if (_run.Prints(parsed, session, configuration)) return;
         TunedModel.CheckFolders(folder, training);
         torch.Device device = session.Start();
         RunChoice.Interruptible(session, () =>
         {
             using ITransformerModel model = ModelFolder.LoadCausal(session, folder, device);
+            using IAdapter? adapter = _adapter.Adapt(parsed, session, model);
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
             ChatTemplate template = _template.Read(parsed, folder, tokenizer);
             Conversations conversations = Read(parsed.GetRequiredValue(_data), parsed.GetValue(_system));
@@ -61,12 +65,17 @@ internal sealed class FinetuneChatCommand
             string prompt = template.Render([.. sample.Messages.TakeWhile(message => message.Role != ChatMessage.Assistant)], addGenerationPrompt: true);
             int length = parsed.GetValue(_context) ?? ((ICausalLanguageModel)model).ContextLength;
             using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, length), configuration, (prompt, SampleTokens));
-            RunChoice.Train(session, training with { Tokenizer = tokenizer }, reports, options =>
+            training = training with { Tokenizer = tokenizer, Weights = adapter };
+            RunChoice.Train(session, training, reports, options =>
             {
                 TrainingResult result = TunedModel.Train(model, options, objective, session.Cancellation);
                 template.Save(result.ModelFolder);
                 return result;
-            });
+            }, result => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadCausal(session, folder, device), (whole, parts) =>
+            {
+                whole.SavePretrained(parts);
+                template.Save(parts);
+            }));
         });
     }
 

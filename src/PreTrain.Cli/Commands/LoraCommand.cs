@@ -52,6 +52,7 @@ internal static class LoraCommand
 
     private static void Run(Session session, string folder, (string Folder, double Weight)[] adapters, string output, ModelHead? head)
     {
+        ModelFolder.RequireWhole(folder);
         string source = ModelFolder.Resolve(folder);
         PruneCommand.RequireOutput(source, output);
         Device device = session.Start();

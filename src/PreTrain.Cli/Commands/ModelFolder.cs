@@ -1,5 +1,6 @@
 using PreTrain.Checkpoints;
 using PreTrain.Cli.Hosting;
+using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
@@ -15,13 +16,26 @@ internal static class ModelFolder
     /// <summary>The model of a run whose <c>model</c> is an adapter, with it in its weights.</summary>
     public const string Merged = "merged";
 
+    /// <summary>The model of a run whose <c>model</c> is an adapter that is no change of weights, without it.</summary>
+    public const string Base = "base";
+
+    private const string Trained = "model";
+
     /// <summary>The folder with the model's files.</summary>
     public static string Resolve(string folder)
     {
-        string inner = Path.Combine(folder, Path.Exists(Path.Combine(folder, Merged)) ? Merged : "model");
         if (!Directory.Exists(folder))
             throw new CheckpointException(folder, "the folder does not exist; --model takes a folder with config.json and model.safetensors, or the output of a run.");
-        return !File.Exists(Path.Combine(folder, "config.json")) && Directory.Exists(inner) ? inner : folder;
+        string inner = new[] { Merged, Base, Trained }.Select(name => Path.Combine(folder, name)).FirstOrDefault(Directory.Exists) ?? folder;
+        return File.Exists(Path.Combine(folder, "config.json")) ? folder : inner;
+    }
+
+    /// <summary>Requires a model whose weights are all that it is: not the output of a run that leaves an adapter beside it.</summary>
+    /// <exception cref="UsageException">There is one.</exception>
+    public static void RequireWhole(string folder)
+    {
+        if (AdapterOf(folder) is { } adapter)
+            throw new UsageException($"--model ({folder}) is a model with an adapter beside it ({adapter}), which is no change of its weights. It can be used and measured, but a model cannot be made of it; name its {Path.Combine(folder, Base)} to go on without the adapter.");
     }
 
     /// <summary>The folder with the model's files, or the one file with its weights.</summary>
@@ -29,7 +43,7 @@ internal static class ModelFolder
     {
         if (File.Exists(path)) return path;
         if (!Directory.Exists(path)) throw new CheckpointException(path, "there is no such file or folder.");
-        string inner = Path.Combine(path, "model");
+        string inner = Path.Combine(path, Trained);
         return !CheckpointTensors.Exists(path) && Directory.Exists(inner) ? inner : path;
     }
 
@@ -44,10 +58,14 @@ internal static class ModelFolder
         using torch.Generator generator = new RandomStreams(session.Seed).CreateGenerator("init");
         ITransformerModel model = AutoModel.FromPretrained(Resolve(folder), head, generator, options);
         var module = (torch.nn.Module)model;
-        module.eval();
         module.to(device);
+        if (AdapterOf(folder) is { } adapter) AdapterFolder.Open(model, adapter);   // it is the model's from here on, and goes with it
+        module.eval();
         return model;
     }
+
+    /// <summary>The adapter that the model of a run has beside it; null where there is none.</summary>
+    private static string? AdapterOf(string folder) => Directory.Exists(folder) && Resolve(folder) == Path.Combine(folder, Base) ? Path.Combine(folder, Trained) : null;
 
     /// <summary>Loads a model that writes: one that goes on from a prompt, or one that answers a source.</summary>
     public static ITransformerModel LoadWriter(Session session, string folder, torch.Device device)

@@ -72,6 +72,7 @@ internal sealed class PruneCommand
         string[] data = parsed.GetValue(_data) ?? [];
         if (needsData && data.Length == 0) throw new UsageException("--data must be given: what --method and --importance ask for is seen while the model reads.");
         if (!needsData && data.Length > 0) throw new UsageException("--data is of no effect with magnitude; leave it out, or choose another --method or --importance.");
+        ModelFolder.RequireWhole(folder);
         string source = ModelFolder.Resolve(folder);
         RequireOutput(source, output);
 

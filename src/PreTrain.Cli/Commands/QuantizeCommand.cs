@@ -34,6 +34,7 @@ internal static class QuantizeCommand
             if (choice.NeedsData && !hasData) throw new UsageException($"{Reader(choice)} needs --data: text as the model will see it.");
             if (!choice.NeedsData && (hasData || parsed.GetValue(samples) is not null)) throw new UsageException("--data and --samples go with --method gptq, awq, smoothquant or static, and with --budget.");
             string folder = parsed.GetRequiredValue(model)!, target = parsed.GetRequiredValue(output)!;
+            ModelFolder.RequireWhole(folder);
             PruneCommand.RequireOutput(ModelFolder.Resolve(folder), target);
             Run(session, folder, target, choice, hasData ? CorpusOption.Open(parsed.GetRequiredValue(data)) : null, parsed.GetValue(samples) ?? DefaultSamples);
         });

@@ -135,6 +135,14 @@ internal sealed class RunChoice
         }
     }
 
+    /// <summary>Trains with a display and reports, does what is left to do, and tells the result.</summary>
+    public static void Train(Session session, TrainingOptions training, RunReports reports, Func<TrainingOptions, TrainingResult> train, Action<TrainingResult> finish) =>
+        Train(session, training, reports, train, result =>
+        {
+            finish(result);
+            return null;
+        });
+
     /// <summary>Trains with a display and reports, and tells the result.</summary>
     /// <param name="session">The call of the tool.</param>
     /// <param name="training">How to train.</param>
@@ -144,7 +152,7 @@ internal sealed class RunChoice
     public static void Train(Session session, TrainingOptions training, RunReports reports, Func<TrainingOptions, TrainingResult> train,
         Func<TrainingResult, IReadOnlyDictionary<string, double>?>? measure = null)
     {
-        TrainingResult result = TrainingDisplay.Run(session, training with { Callbacks = reports.Start() }, options =>
+        TrainingResult result = TrainingDisplay.Run(session, training with { Callbacks = [.. reports.Start(), AdapterChoice.Former(training.Output)] }, options =>
         {
             try
             {

@@ -31,12 +31,13 @@ internal static class TunedModel
     public static Option<string?> CreateOption() => Options.Text("--model", "DIR", ModelFolder.Description, required: true);
 
     /// <summary>The option for what is held out.</summary>
-    public static Option<double?> CreateFraction(string what) => Options.Number("--validation-fraction", FormattableString.Invariant($"The share of the {what} that is held out. The default is {ValidationFraction}."),
+    public static Option<double?> CreateFraction(string what, double usual = ValidationFraction) => Options.Number("--validation-fraction", FormattableString.Invariant($"The share of the {what} that is held out. The default is {usual}."),
         share => share is >= 0 and < 1, "must be a number from 0 to below 1");
 
-    /// <summary>Requires the output to be free, and no folder that the model is read from.</summary>
+    /// <summary>Requires a model that can be trained, and an output that is free and no folder that the model is read from.</summary>
     public static void CheckFolders(string model, TrainingOptions training)
     {
+        ModelFolder.RequireWhole(model);
         string output = Whole(training.Output);
         if (Whole(model) == output || (Directory.Exists(model) && Whole(ModelFolder.Resolve(model)).StartsWith(output + Path.DirectorySeparatorChar, StringComparison.Ordinal)))
             throw new UsageException($"--output ({training.Output}) holds the model that is read ({model}), which must not be overwritten; take another folder.");

@@ -117,8 +117,14 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
             throw new ArgumentException($"The student scores {scores.size(1)} {(student.Head == ModelHead.SequenceClassification ? "labels" : "tokens")} and the teacher {other.size(1)}; they must have the same {(student.Head == ModelHead.SequenceClassification ? "labels" : "vocabulary")}.", nameof(model));
 
         Tensor? sum = null;
-        if (_options.Alpha < 1) Add((Soft(batch, scores, taught).sum() / normalizer) * (1 - _options.Alpha));
         if (own is not null) Add(Layers(batch, input, targets, normalizer, own, theirs!, maps));
+        bool fromScores = _options.Alpha == 0 || _inner.IsTokenPrediction;
+        if (fromScores && batch.Values is null && _options.Divergence == DistillationDivergence.ForwardKl && taught is [{ } one] && TaughtCrossEntropy.Fits(scores, one, classes))
+        {
+            Add(TaughtCrossEntropy.Apply(scores, one, classes, _options.Temperature, (1 - _options.Alpha) / normalizer, _options.Alpha / normalizer));
+            return scope.MoveToOuter(sum!);
+        }
+        if (_options.Alpha < 1) Add((Soft(batch, scores, taught).sum() / normalizer) * (1 - _options.Alpha));
         if (_options.Alpha > 0)
         {
             Tensor hard = _inner.IsTokenPrediction

@@ -19,7 +19,7 @@ internal sealed class FrozenBase : IDisposable
     /// <param name="model">The model; adapters that it has already are frozen too.</param>
     /// <param name="trained">Patterns of the parameters that are trained as a whole. Those that the model's folder lacked are, too.</param>
     /// <param name="isAdapted">Whether a parameter is one of those that are adapted, and so frozen in any case.</param>
-    /// <exception cref="ArgumentException">A parameter that was initialized would be adapted, and so neither trained nor saved.</exception>
+    /// <exception cref="ArgumentException">A parameter that was initialized would be adapted, and so neither trained nor saved; one that would be trained is quantized.</exception>
     internal FrozenBase(nn.Module model, IReadOnlyList<string> trained, Func<string, bool>? isAdapted = null)
     {
         var patterns = new NamePatterns(trained);
@@ -27,9 +27,11 @@ internal sealed class FrozenBase : IDisposable
         if (isAdapted is not null && fresh.FirstOrDefault(isAdapted) is { } lost)
             throw new ArgumentException($"'{lost}' was initialized, since the folder of the model lacked it, and an adapter beside it would not save it. Leave its map out of what is adapted; it is trained as a whole.", nameof(model));
         HashSet<nint> ofAdapters = [.. model.modules().Where(m => m is ProjectionTransform or AttentionPrefix or SoftPrompt).SelectMany(m => m.parameters()).Select(p => p.Handle)];
+        if (model.named_parameters().Where(p => IsWhole(p.name, p.parameter) && p.parameter.numel() == 0).Select(p => p.name).FirstOrDefault() is { } quantized)
+            throw new ArgumentException($"'{quantized}' would be trained as a whole, and is in few bits. Leave its map out when the model is quantized.", nameof(model));
         foreach (var (path, parameter) in model.named_parameters())
         {
-            if (!ofAdapters.Contains(parameter.Handle) && (patterns.Fits(path) || fresh.Contains(path)) && !(isAdapted?.Invoke(path) ?? false))
+            if (IsWhole(path, parameter))
             {
                 _trained.Add(path, parameter);
             }
@@ -40,6 +42,8 @@ internal sealed class FrozenBase : IDisposable
                 _frozen.Add(parameter);
             }
         }
+
+        bool IsWhole(string path, Parameter parameter) => !ofAdapters.Contains(parameter.Handle) && (patterns.Fits(path) || fresh.Contains(path)) && !(isAdapted?.Invoke(path) ?? false);
     }
 
     /// <summary>The parameters that are trained as a whole, by name.</summary>

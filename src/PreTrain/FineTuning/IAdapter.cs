@@ -1,4 +1,5 @@
 using PreTrain.Models;
+using static TorchSharp.torch;
 
 namespace PreTrain.FineTuning;
 
@@ -19,6 +20,9 @@ public interface IAdapter : IPretrainedModel, IDisposable
 
     /// <summary>Whether it is in the weights.</summary>
     bool IsMerged { get; }
+
+    /// <inheritdoc/>
+    nn.Module? IPretrainedModel.NamedModule => Model as nn.Module;
 
     /// <summary>The number of trained values, those of heads that are trained as a whole included.</summary>
     long ParameterCount { get; }

@@ -13,6 +13,9 @@ public interface IPretrainedModel
     /// <summary>The parameters that it saves; null of a whole model, which saves all.</summary>
     IReadOnlyCollection<Parameter>? SavedParameters => null;
 
+    /// <summary>The module by whose names <see cref="SavePretrained"/> is given weights: this, or the model of an adapter. It may be a part of what is trained.</summary>
+    nn.Module? NamedModule => this as nn.Module;
+
     /// <summary>Writes <c>config.json</c> and <c>model.safetensors</c>.</summary>
     /// <param name="folder">Created where it is missing; the two files are replaced.</param>
     /// <param name="weights">Values to save instead of the model's own, by parameter name: the 32-bit master weights of a run in lower precision.</param>

@@ -77,7 +77,7 @@ public sealed class Trainer
         using var parameters = new FlatParameters(module, _options.Precision);
         using IOptimizer optimizer = _options.EffectiveOptimizer.Create(parameters, _options.Update);
         using WeightAverage? average = _options.Average is null ? null : new WeightAverage(parameters, _options.Average);
-        var weights = new TrainingWeights(_options.Weights ?? model, parameters, optimizer, average, _options.Tokenizer);
+        var weights = new TrainingWeights(module, _options.Weights ?? model, parameters, optimizer, average, _options.Tokenizer);
         if (start is not null) weights.Load(start.Value.Folder);
         var pass = new GradientPass<TModel>(model, goal, weights, streams, _options, _log);
         folder.Prepare(_options.Overwrite);

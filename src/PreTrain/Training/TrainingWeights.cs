@@ -7,8 +7,11 @@ using static TorchSharp.torch;
 namespace PreTrain.Training;
 
 /// <summary>The tensors of a run: weights, the optimizer's state, the average.</summary>
-internal sealed class TrainingWeights(IPretrainedModel model, FlatParameters parameters, IOptimizer optimizer, WeightAverage? average, TextTokenizer? tokenizer)
+internal sealed class TrainingWeights(nn.Module trained, IPretrainedModel model, FlatParameters parameters, IOptimizer optimizer, WeightAverage? average, TextTokenizer? tokenizer)
 {
+    // What stands before the names of the model in those of what is trained, where it is a part of that.
+    private readonly string _prefix = model.NamedModule is { } named && trained.named_modules().FirstOrDefault(part => ReferenceEquals(part.module, named)) is { module: not null, name.Length: > 0 } found ? found.name + "." : "";
+
     internal FlatParameters Parameters { get; } = parameters;
 
     internal IOptimizer Optimizer { get; } = optimizer;
@@ -42,7 +45,10 @@ internal sealed class TrainingWeights(IPretrainedModel model, FlatParameters par
     internal void SaveModel(string folder, bool averaged)
     {
         using DisposeScope scope = NewDisposeScope();
-        model.SavePretrained(folder, averaged && Average is { HasValues: true } ? Parameters.NameValues(Average.Values) : Parameters.Masters);
+        model.SavePretrained(folder, Own(averaged && Average is { HasValues: true } ? Parameters.NameValues(Average.Values) : Parameters.Masters));
         tokenizer?.Save(folder);
     }
+
+    private IReadOnlyDictionary<string, Tensor> Own(IReadOnlyDictionary<string, Tensor> values) => _prefix.Length == 0 ? values
+        : values.Where(value => value.Key.StartsWith(_prefix, StringComparison.Ordinal)).ToDictionary(value => value.Key[_prefix.Length..], value => value.Value);
 }

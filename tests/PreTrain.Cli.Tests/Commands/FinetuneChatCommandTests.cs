@@ -45,6 +45,38 @@ public class FinetuneChatCommandTests
         Assert.Equal(ChatTemplate.Zephyr, File.ReadAllText(folder["further/model/chat_template.jinja"]));
     }
 
+    [Theory]
+    [InlineData("lora --lora-rank 2", "merged")]
+    [InlineData("prefix --adapter-size 5", "base")]
+    public void Chat_Adapter_LeavesAModelThatAnswersAsTrained(string adapter, string whole)
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        string[] options = ["--adapter", .. adapter.Split(' '), "--template", "zephyr", "--learning-rate", "0.05"];
+        ToolResult result = Chat(folder, [.. options, "--json"]);
+        Assert.Equal(3, result.Json().GetProperty("steps").GetInt32());
+        Assert.True(File.Exists(folder["run/model/adapter_model.safetensors"]));
+        Assert.Equal(ChatTemplate.Zephyr, File.ReadAllText(folder[$"run/{whole}/chat_template.jinja"]));
+        string ids = "5,1,2", adapted = Logits("run");
+        Assert.NotEqual(Logits("model"), adapted);
+        if (whole == "base") Assert.Equal(Logits("model"), Logits("run/base"));
+        Assert.Equal(0, ToolRunner.Run("generate", "--model", folder["run"], "--prompt", "What is 3?", "--max-new-tokens", "4").ExitCode);
+
+        // The run goes on where it stopped, and ends with the same.
+        Run("again", "2");
+        Run("again", "4", "--resume");
+        Run("run", "4", "--overwrite");
+        Assert.Equal(Logits("run"), Logits("again"));
+
+        void Run(string output, string steps, params string[] more)
+        {
+            ToolResult end = ToolRunner.Run(["finetune", "chat", "--model", folder["model"], "--data", folder["chat.jsonl"], "--output", folder[output], "--steps", steps, "--batch", "2", "--schedule", "constant", "--warmup-steps", "0", .. options, .. more]);
+            Assert.True(end.ExitCode == 0, end.Error);
+        }
+
+        string Logits(string model) => ToolRunner.Run("logits", "--model", folder[model], "--ids", ids, "--json").Json().GetProperty("logits").GetRawText();
+    }
+
     [Fact]
     public void Chat_WrongInput_SaysWhatAndWhere()
     {

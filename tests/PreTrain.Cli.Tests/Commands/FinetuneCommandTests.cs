@@ -65,7 +65,11 @@ public sealed class FinetuneCommandTests : IDisposable
     [InlineData("predict --model bert --text a", "has the head MaskedLanguageModel, and says nothing of texts. Fine-tune it first: pretrain finetune.")]
     [InlineData("predict --model bert", "Either --text or --file must be given.")]
     [InlineData("finetune classify --model bert --data a.csv --output run --steps 3 --epochs 2", "--steps and --epochs exclude each other")]
-    [InlineData("finetune classify --model bert --data a.csv --output run --lora-alpha 2", "--lora-alpha and --lora-dropout belong to --lora-rank")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --lora-alpha 2", "--lora-alpha belongs to --adapter lora or dora.")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --adapter ia3 --lora-rank 2 --quantize-base nf4", "--lora-rank, --quantize-base belong to --adapter lora or dora.")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --adapter lora --adapter-size 2", "--adapter-size belongs to --adapter bottleneck, prefix or prompt.")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --adapter hydra", "--adapter (hydra) must be lora, dora, ia3, bottleneck, prefix, prompt or bitfit.")]
+    [InlineData("finetune classify --model bert --data a.csv --output bert", "holds the model that is read")]
     [InlineData("finetune qa --model bert --data a.json --output run --labels a", "--labels is of no effect with questions")]
     [InlineData("finetune classify --model bert --data sdk-docs --output run --task multi", "--task must be single with --data sdk-docs")]
     [InlineData("finetune tokens --model bert --data a.conll --output bert/config.json", "is a file; it must be a folder")]
@@ -133,6 +137,77 @@ public sealed class FinetuneCommandTests : IDisposable
         Assert.Equal(json.GetProperty("metrics").GetProperty("accuracy").GetDouble(), merged.GetProperty("metrics").GetProperty("accuracy").GetDouble(), 1e-9);
         using TextClassifier classifier = TextClassifier.FromPretrained(folder["run/merged"]);
         Assert.Equal(6, classifier.Labels.Count);
+    }
+
+    [Theory]
+    [InlineData("lora --lora-rank 3 --lora-targets *query *value", true)]
+    [InlineData("dora --lora-dropout 0.1 --ema 0.9", true)]
+    [InlineData("ia3", true)]
+    [InlineData("bitfit --precision bf16", true)]
+    [InlineData("bottleneck --adapter-size 5", false)]
+    [InlineData("prefix --adapter-size 3 --precision bf16", false)]
+    [InlineData("prompt --adapter-size 3", false)]
+    public void Finetune_EachAdapter_IsUsedByTheToolAsItWasMeasured(string adapter, bool merges)
+    {
+        string data = TinyTasks.Write(folder, "classify");
+
+        ToolResult result = Finetune("classify", data, "run", ["--adapter", .. adapter.Split(' '), "--learning-rate", "0.02", "--json"]);
+
+        JsonElement trained = result.Json().GetProperty("metrics");
+        Assert.Contains($"An adapter ({adapter.Split(' ')[0]}) of ", result.Error);
+        Assert.True(File.Exists(folder["run/model/adapter_model.safetensors"]));
+        Assert.Equal(merges, Directory.Exists(folder["run/merged"]));
+        Assert.Equal(!merges, Directory.Exists(folder["run/base"]));
+        JsonElement measured = ToolRunner.Run("evaluate", "classify", "--model", folder["run"], "--data", data, "--validation-fraction", "0.25", "--json").Json().GetProperty("metrics");
+        foreach (JsonProperty metric in trained.EnumerateObject()) Assert.Equal(metric.Value.GetDouble(), measured.GetProperty(metric.Name).GetDouble(), 1e-6);
+        ToolResult repeated = ToolRunner.Run("finetune", "classify", "--config", folder["run/run.json"], "--output", folder["again"]);
+        Assert.True(repeated.ExitCode == 0, repeated.Error);
+        Assert.Equal(File.ReadAllBytes(folder["run/model/adapter_model.safetensors"]), File.ReadAllBytes(folder["again/model/adapter_model.safetensors"]));
+        // Without the adapter the head alone would have to tell the classes; the adapter must matter.
+        string said = ToolRunner.Run("predict", "--model", folder["run"], "--text", "A stream reads two keys.", "--json").Output;
+        if (!merges) Assert.NotEqual(said, ToolRunner.Run("predict", "--model", folder["run/base"], "--text", "A stream reads two keys.", "--json").Output);
+    }
+
+    [Fact]
+    public void Tool_ModelWithAnAdapterBeside_IsNotMadeIntoAnother()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        Assert.Equal(0, Finetune("classify", data, "run", "--adapter", "prefix").ExitCode);
+        string[] commands = ["quantize --output x", "prune --sparsity 0.5 --output x", "export onnx --output x.onnx", "lora merge --adapter run --output x", $"finetune classify --data {data} --output x"];
+        foreach (string command in commands)
+        {
+            ToolResult result = ToolRunner.Run([.. command.Split(' ').Select(word => word is "run" or "x" or "x.onnx" ? folder[word] : word), "--model", folder["run"]]);
+            Assert.Equal(2, result.ExitCode);
+            Assert.Contains("is a model with an adapter beside it", result.Error);
+        }
+        // A run without an adapter leaves nothing of it behind.
+        Assert.Equal(0, Finetune("classify", data, "run", "--overwrite").ExitCode);
+        Assert.False(Directory.Exists(folder["run/base"]));
+    }
+
+    [Theory]
+    [InlineData("nf4")]
+    [InlineData("int8")]
+    public void Finetune_QuantizedBase_IsMergedIntoTheWeightsAsTheyWere(string scheme)
+    {
+        using (var model = new PreTrain.Models.Bert.BertModel(new() { VocabSize = 97, ContextLength = 29, LayerCount = 1, HeadCount = 2, EmbeddingDim = 64, FeedForwardDim = 64, InitializerRange = 0.3 }, ModelHead.MaskedLanguageModel, new PreTrain.Torch.RandomStreams(3).CreateGenerator("init")))
+        {
+            model.SavePretrained(folder["wide"]);
+            File.Copy(folder["bert/tokenizer.json"], folder["wide/tokenizer.json"]);
+        }
+
+        ToolResult result = ToolRunner.Run("finetune", "classify", "--model", folder["wide"], "--data", TinyTasks.Write(folder, "classify"), "--output", folder["run"], "--adapter", "lora", "--quantize-base", scheme, "--steps", "3", "--batch", "4", "--quiet");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        const string Map = "bert.encoder.layer.0.attention.self.query";
+        using var before = PreTrain.Checkpoints.CheckpointTensors.Open(folder["wide"]);
+        using var after = PreTrain.Checkpoints.CheckpointTensors.Open(folder["run/merged"]);
+        using var adapter = PreTrain.Checkpoints.CheckpointTensors.Open(folder["run/model/adapter_model.safetensors"]);
+        using TorchSharp.DisposeScope scope = TorchSharp.torch.NewDisposeScope();
+        TorchSharp.torch.Tensor update = adapter.Read($"base_model.model.{Map}.lora_B.weight").mm(adapter.Read($"base_model.model.{Map}.lora_A.weight")) * 2;   // α / r = 16 / 8
+        TorchSharp.torch.Tensor expected = before.Read($"{Map}.weight") + update;
+        Assert.True(update.abs().max().item<float>() > 1e-6);
+        Assert.True(expected.allclose(after.Read($"{Map}.weight"), rtol: 1e-6, atol: 1e-7));
     }
 
     [Fact]

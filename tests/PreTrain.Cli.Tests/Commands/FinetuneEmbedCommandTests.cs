@@ -41,6 +41,25 @@ public class FinetuneEmbedCommandTests
         Assert.Equal((pooling, true), (vectors.GetProperty("pooling").GetString(), vectors.GetProperty("normalized").GetBoolean()));
     }
 
+    [Theory]
+    [InlineData("lora", "merged")]
+    [InlineData("prompt --adapter-size 4", "base")]
+    public void Embed_Adapter_LeavesAnEncoderWithItsPooling(string adapter, string whole)
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        ToolResult tuned = ToolRunner.Run(["finetune", "embed", "--model", folder["bert"], "--data", folder["pairs.csv"], "--output", folder["run"], "--pooling", "mean", "--context", "20", "--adapter", .. adapter.Split(' '), "--precision", "bf16", .. s_small, "--json"]);
+        Assert.Equal(3, tuned.Json().GetProperty("steps").GetInt32());
+        Assert.Equal(20, SentenceEncoderOptions.FromFolder(folder[$"run/{whole}"])!.MaxLength);
+        Assert.Equal(0, ToolRunner.Run("evaluate", "embed", "--model", folder["run"], "--data", folder["pairs.csv"]).ExitCode);
+        string Vector(string model) => ToolRunner.Run("embed", "--model", folder[model], "--text", "The method returns two keys.", "--pooling", "mean", "--json").Json().GetProperty("embeddings").GetRawText();
+        Assert.NotEqual(Vector("bert"), Vector("run"));
+        // What is saved are the weights of 32 bits, and not those of 16 that are computed with.
+        using var saved = PreTrain.Checkpoints.CheckpointTensors.Open(folder["run/model/adapter_model.safetensors"]);
+        using TorchSharp.DisposeScope scope = TorchSharp.torch.NewDisposeScope();
+        Assert.Contains(saved.Names, name => !saved.Read(name).Equals(saved.Read(name).to(TorchSharp.torch.ScalarType.BFloat16).to(TorchSharp.torch.ScalarType.Float32)));
+    }
+
     [Fact]
     public void Embed_WrongUsage_SaysWhat()
     {

@@ -37,6 +37,23 @@ public class FinetuneSeq2SeqCommandTests
         Assert.All(lines, line => Assert.Equal(JsonDocument.Parse(line).RootElement.GetProperty("source").GetString()!.Split(' ')[1], JsonDocument.Parse(line).RootElement.GetProperty("target").GetString()));
     }
 
+    [Theory]
+    [InlineData("t5", "dora", "merged")]
+    [InlineData("t5", "bottleneck", "base")]
+    [InlineData("gpt", "ia3", "merged")]
+    public void Seq2Seq_Adapter_LeavesAModelThatIsMeasured(string model, string adapter, string whole)
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        folder.Write("pairs.tsv", "source\ttarget\n" + string.Concat(Enumerable.Range(0, 20).Select(i => $"{i}\tab\n")));
+        ToolResult tuned = ToolRunner.Run(["finetune", "seq2seq", "--model", folder[model], "--data", folder["pairs.tsv"], "--output", folder["run"], "--adapter", adapter, .. s_small, "--json"]);
+        Assert.Equal(3, tuned.Json().GetProperty("steps").GetInt32());
+        Assert.True(File.Exists(folder[$"run/{whole}/model.safetensors"]));
+        Assert.Equal(model == "gpt", File.Exists(folder[$"run/{whole}/chat_template.jinja"]));
+        ToolResult measured = ToolRunner.Run("evaluate", "seq2seq", "--model", folder["run"], "--data", folder["pairs.tsv"], "--max-new-tokens", "3", "--json");
+        Assert.Equal(20, measured.Json().GetProperty("pairs").GetInt32());
+    }
+
     [Fact]
     public void Seq2Seq_ModelThatGoesOn_IsTunedAndMeasuredByItsTemplate()
     {

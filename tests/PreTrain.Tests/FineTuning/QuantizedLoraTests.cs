@@ -31,6 +31,26 @@ public sealed class QuantizedLoraTests : IDisposable
         folder.Dispose();
     }
 
+    [Fact]
+    public void Adapter_QuantizedHead_IsRefusedAndANewOneStaysAsItIs()
+    {
+        using (GptModel whole = new(s_config, ModelHead.SequenceClassification)) whole.SavePretrained(folder["classifier"]);
+        using (GptModel reader = new(s_config)) reader.SavePretrained(folder["reader"]);
+        QuantizationOptions options = new() { Scheme = QuantizationScheme.Int8Weights };
+
+        using ITransformerModel trained = AutoModel.FromPretrained(folder["classifier"]);
+        Quantizer.Quantize(trained, options);
+        long free = ((nn.Module)trained).parameters().Count(p => p.requires_grad);
+        var error = Assert.Throws<ArgumentException>(() => new LoraAdapter(trained, new LoraOptions()));
+        Assert.Contains("'classifier.weight' would be trained as a whole, and is in few bits", error.Message, StringComparison.Ordinal);
+        Assert.Equal(free, ((nn.Module)trained).parameters().Count(p => p.requires_grad));
+
+        using ITransformerModel fresh = AutoModel.FromPretrained(folder["reader"], ModelHead.SequenceClassification);
+        Assert.DoesNotContain("classifier", Quantizer.Quantize(fresh, options).Maps);
+        using var adapter = new LoraAdapter(fresh, new LoraOptions());
+        Assert.Contains("classifier.weight", adapter.Trained);
+    }
+
     [Theory]
     [InlineData(Precision.Float32)]
     [InlineData(Precision.BFloat16)]

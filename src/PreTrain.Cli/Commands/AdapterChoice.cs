@@ -1,0 +1,180 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
+using PreTrain.Cli.Hosting;
+using PreTrain.FineTuning;
+using PreTrain.Models;
+using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
+using PreTrain.Quantization;
+using PreTrain.Tokenization;
+using PreTrain.Torch;
+using PreTrain.Training;
+using TorchSharp;
+
+namespace PreTrain.Cli.Commands;
+
+/// <summary>The options that say what is trained beside a model instead of its weights, and what the run leaves of it.</summary>
+internal sealed class AdapterChoice
+{
+    // What each takes; the rates of small models are higher, as without an adapter.
+    private static readonly (string Word, AdapterWay Way, int? Size, double Rate, double SmallRate)[] s_ways =
+    [
+        ("lora", AdapterWay.Lora, null, 3e-4, 2e-3),                                         // Hu et al. 2021, appendix D
+        ("dora", AdapterWay.Dora, null, 3e-4, 2e-3),
+        ("ia3", AdapterWay.Ia3, null, 3e-3, 3e-3),                                           // Liu et al. 2022, section 3.5
+        ("bottleneck", AdapterWay.Bottleneck, new BottleneckOptions().Width, 3e-4, 1e-3),    // Houlsby et al. 2019, section 3.1
+        ("prefix", AdapterWay.Prefix, new PrefixOptions().Length, 1e-2, 1e-2),
+        ("prompt", AdapterWay.Prompt, new PromptOptions().Length, 3e-2, 3e-2),
+        ("bitfit", AdapterWay.Bias, null, 1e-3, 1e-3),                                       // Ben Zaken et al. 2022, section 4
+    ];
+
+    private static readonly (string Word, QuantizationScheme Value)[] s_schemes = [("nf4", QuantizationScheme.NormalFloat4), ("int4", QuantizationScheme.Int4Weights), ("int8", QuantizationScheme.Int8Weights)];
+
+    private readonly Option<AdapterWay?> _way = Options.Choice("--adapter",
+        "What is trained beside the model instead of its weights: low-rank updates (dora: with lengths of their own), factors, small layers behind the sub-layers, keys and values before every text, virtual tokens, or the biases alone. With --lora-rank it is lora.",
+        [.. s_ways.Select(way => (way.Word, way.Way))]);
+    private readonly Option<int?> _rank = Options.Positive("--lora-rank", $"lora and dora: the rank of the updates. The default is {new LoraOptions().Rank}.");
+    private readonly Option<double?> _alpha = Options.Number("--lora-alpha", "lora and dora: the scale of the updates times their rank. The default is twice the rank.", alpha => alpha > 0, "must be a positive number");
+    private readonly Option<double?> _dropout = Options.Number("--lora-dropout", "lora and dora: the share of what the updates read that is dropped. The default is 0.", share => share is >= 0 and < 1, "must be a number from 0 to below 1");
+    private readonly Option<string[]> _targets = new("--lora-targets") { Description = "lora and dora: the linear maps that are updated, by patterns with *, such as *query *value. The default is all of the blocks.", HelpName = "PATTERN", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore };
+    private readonly Option<int?> _size = Options.Positive("--adapter-size", $"The width of small layers ({new BottleneckOptions().Width}), or the number of virtual tokens of prefix and prompt ({new PrefixOptions().Length}).");
+    private readonly Option<QuantizationScheme?> _base = Options.Choice("--quantize-base", "lora and dora: the model's weights in few bits while the updates are trained, for models that would not fit (QLoRA). What is saved is merged into the weights as they were.", s_schemes);
+
+    /// <summary>All options.</summary>
+    public IEnumerable<Option> All => [_way, _rank, _alpha, _dropout, _targets, _size, _base];
+
+    /// <summary>Whether an adapter is trained.</summary>
+    public bool IsGiven(ParseResult parsed) => WayOf(parsed) is not null;
+
+    /// <summary>Requires the options to fit together.</summary>
+    /// <exception cref="UsageException">They do not.</exception>
+    public void Check(ParseResult parsed)
+    {
+        AdapterWay? way = WayOf(parsed);
+        if (way is not (AdapterWay.Lora or AdapterWay.Dora) && Given(parsed, _rank, _alpha, _dropout, _targets, _base) is { Length: > 0 } updates)
+            throw new UsageException($"{updates} belong{(updates.Contains(' ') ? "" : "s")} to --adapter lora or dora.");
+        if (parsed.GetValue(_size) is not null && (way is null || Row(way.Value).Size is null)) throw new UsageException("--adapter-size belongs to --adapter bottleneck, prefix or prompt.");
+    }
+
+    /// <summary>The learning rate where none is given.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="whole">That of all weights.</param>
+    /// <param name="isSmall">Whether the model is.</param>
+    public double RateOf(ParseResult parsed, double whole, bool isSmall = false) => WayOf(parsed) is not { } way ? whole : isSmall ? Row(way).SmallRate : Row(way).Rate;
+
+    /// <summary>How the help writes the rates.</summary>
+    /// <param name="whole">That of all weights.</param>
+    public static string RateText(string whole) => FormattableString.Invariant($"{whole}, and with --adapter {string.Join(", ", s_ways.GroupBy(way => way.Rate).Select(same => $"{same.Key:0.####} ({string.Join(", ", same.Select(way => way.Word))})"))}");
+
+    /// <summary>Values of options that are not what was given.</summary>
+    public IEnumerable<(Option, JsonNode?)> Effective(ParseResult parsed)
+    {
+        if (WayOf(parsed) is not { } way) return [];
+        bool updates = way is AdapterWay.Lora or AdapterWay.Dora;
+        return
+        [
+            (_way, Row(way).Word), (_rank, updates ? RankOf(parsed) : null), (_alpha, updates ? parsed.GetValue(_alpha) ?? 2 * RankOf(parsed) : null), (_size, parsed.GetValue(_size) ?? Row(way).Size),
+            (_base, parsed.GetValue(_base) is { } scheme ? s_schemes.Single(known => known.Value == scheme).Word : null),
+        ];
+    }
+
+    /// <summary>Adapts a model that was just loaded; null where its weights are trained.</summary>
+    public IAdapter? Adapt(ParseResult parsed, Session session, ITransformerModel model)
+    {
+        if (WayOf(parsed) is not { } way) return null;
+        if (parsed.GetValue(_base) is { } scheme)
+        {
+            var module = (torch.nn.Module)model;
+            torch.Device device = model.Device;
+            string[] heads = [.. module.named_modules().Where(part => part.module is Projection && part.name.Contains("classifier", StringComparison.Ordinal)).Select(part => part.name)];   // trained as a whole
+            module.to(torch.CPU);
+            QuantizationResult result = Quantizer.Quantize(model, new QuantizationOptions { Scheme = scheme, Skip = heads });
+            module.to(device);
+            session.Log(string.Create(CultureInfo.InvariantCulture, $"The model's linear maps take {result.BytesAfter:N0} bytes instead of {result.BytesBefore:N0} while it is trained."));
+        }
+        using torch.Generator generator = new RandomStreams(new RandomStreams(session.Seed).SeedOf("init")).CreateGenerator("init");   // not what the head was drawn from
+        int size = parsed.GetValue(_size) ?? Row(way).Size ?? 0;
+        IAdapter adapter = way switch
+        {
+            AdapterWay.Ia3 => new Ia3Adapter(model),
+            AdapterWay.Bottleneck => new BottleneckAdapter(model, new() { Width = size }, generator),
+            AdapterWay.Prefix => new PrefixTuning(model, new() { Length = size }, generator),
+            AdapterWay.Prompt => new PromptTuning(model, new() { Length = size }, generator),
+            AdapterWay.Bias => new BitFit(model),
+            _ => new LoraAdapter(model, Updates(parsed, way), generator: generator),
+        };
+        session.Log(string.Create(CultureInfo.InvariantCulture, $"An adapter ({Row(way).Word}) of {adapter.ParameterCount:N0} values is trained; the model's {((torch.nn.Module)model).parameters().Sum(p => p.numel()):N0} stay as they are."));
+        return adapter;
+    }
+
+    /// <summary>
+    /// Writes the whole model of a run that trained an adapter beside the adapter itself: with it in the weights as <see cref="ModelFolder.Merged"/>, or as it was, as <see cref="ModelFolder.Base"/>, where the
+    /// adapter is no change of weights.
+    /// </summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="adapter">The adapter; null where the weights were trained, and the run's model is whole.</param>
+    /// <param name="training">The run.</param>
+    /// <param name="result">What it came to.</param>
+    /// <param name="reload">Loads the model as it was.</param>
+    /// <param name="save">Saves the model into a folder with all that belongs to it, but for its tokenizer.</param>
+    public void Finish(ParseResult parsed, IAdapter? adapter, TrainingOptions training, TrainingResult result, Func<ITransformerModel> reload, Action<ITransformerModel, string> save)
+    {
+        if (adapter is null) return;
+        LoadSaved(adapter, training, result);
+        if (parsed.GetValue(_base) is not null)
+        {
+            using ITransformerModel model = reload();
+            AdapterFolder.Merge(model, (result.ModelFolder, 1));
+            Write(model, ModelFolder.Merged);
+        }
+        else if (adapter.CanMerge)
+        {
+            adapter.Merge();
+            Write(adapter.Model, ModelFolder.Merged);
+        }
+        else
+        {
+            Write(adapter.Model, ModelFolder.Base);
+        }
+
+        void Write(ITransformerModel model, string name) => AtomicFolder.Write(Path.Combine(training.Output, name), parts =>
+        {
+            save(model, parts);
+            training.Tokenizer?.Save(parts);
+        });
+    }
+
+    /// <summary>What deletes the whole model of a run before, as soon as this one begins: it would be taken for what this one learns.</summary>
+    public static ITrainingCallback Former(string output) => new FormerFolders(output);
+
+    /// <summary>Gives an adapter or a model the values of what was saved, which may be the best or an average, and not the last.</summary>
+    public static void LoadSaved(IPretrainedModel weights, TrainingOptions training, TrainingResult result)
+    {
+        if (result.ModelStep != result.Steps || training.Average is { Save: true }) weights.LoadPretrained(result.ModelFolder);
+    }
+
+    private LoraOptions Updates(ParseResult parsed, AdapterWay way)
+    {
+        int rank = RankOf(parsed);
+        var options = new LoraOptions { Rank = rank, Alpha = parsed.GetValue(_alpha) ?? 2 * rank, Dropout = parsed.GetValue(_dropout) ?? 0, IsWeightDecomposed = way == AdapterWay.Dora };
+        return parsed.GetValue(_targets) is { Length: > 0 } targets ? options with { Targets = targets } : options;
+    }
+
+    private AdapterWay? WayOf(ParseResult parsed) => parsed.GetValue(_way) ?? (parsed.GetValue(_rank) is null ? null : AdapterWay.Lora);
+
+    private int RankOf(ParseResult parsed) => parsed.GetValue(_rank) ?? new LoraOptions().Rank;
+
+    private static (string Word, AdapterWay Way, int? Size, double Rate, double SmallRate) Row(AdapterWay way) => s_ways.Single(row => row.Way == way);
+
+    private static string Given(ParseResult parsed, params Option[] options) => string.Join(", ", options.Where(option => parsed.GetResult(option) is { Implicit: false }).Select(option => option.Name));
+
+    private sealed class FormerFolders(string output) : ITrainingCallback
+    {
+        public void OnStart(TrainingRun run)
+        {
+            foreach (string folder in new[] { ModelFolder.Merged, ModelFolder.Base }.Select(name => Path.Combine(output, name)).Where(Directory.Exists)) Directory.Delete(folder, recursive: true);
+        }
+    }
+}
