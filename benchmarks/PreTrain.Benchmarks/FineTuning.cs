@@ -20,7 +20,7 @@ namespace PreTrain.Benchmarks;
 internal static class FineTuning
 {
     private const double HeldOut = 0.1, FullRate = 5e-4, AdapterRate = 3e-3;
-    private const int Rank = 4, Batch = 32, MeasuredExamples = 1000, PretrainSteps = 1500, Steps = 250;
+    private const int Rank = 4, Batch = 32, MeasuredExamples = 1000, PretrainSteps = 1500, Steps = 750;
     private static readonly double[] s_shares = [0.01, 0.1, 1];
     private static readonly long[] s_seeds = [1, 2, 3];
 

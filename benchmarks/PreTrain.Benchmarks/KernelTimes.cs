@@ -34,6 +34,16 @@ internal static class KernelTimes
                 });
             Compare("SwiGLU, 2048", type, [Rows, 2048], [[Rows, 2048]], t => nn.functional.silu(t[0]) * t[1], t => GatedActivation.Apply(Activation.Silu, t[0], t[1]));
             Compare("GeGLU of halves, 1152", type, [Rows, 2304], [], t => nn.functional.gelu(t[0].chunk(2, -1)[0]) * t[0].chunk(2, -1)[1], t => GatedActivation.ApplyHalves(Activation.Gelu, t[0]));
+            Compare("dropout, 3072", type, [Rows, 3072], [], t => nn.functional.dropout(t[0], 0.1, training: true), t => CounterDropout.Apply(t[0], 0.1));
+            PackedSequences sequences = PackedSequences.Full(8, Rows / 8);
+            var dropping = new AttentionOptions { HeadCount = 12, Dropout = 0.1 };
+            Compare("attention, dropout, 12 x 64", type, [Rows, 768], [[Rows, 768], [Rows, 768]],
+                t =>
+                {
+                    Tensor[] spread = [.. t.Select(rows => rows.view(8, Rows / 8, 12, 64).transpose(1, 2))];   // (B, H, T, D)
+                    return nn.functional.scaled_dot_product_attention(spread[0], spread[1], spread[2], p: 0.1).transpose(1, 2).reshape(Rows, 768);
+                },
+                t => Attention.Apply(t[0], t[1], t[2], sequences, sequences, AttentionMask.None, dropping).Rows);
             using var table = new RotaryTable(64, 10_000);
             Tensor positions = arange(Rows, dtype: ScalarType.Int64) % 512, angles = positions.to(ScalarType.Float32).unsqueeze(1) * pow(10_000.0, arange(32) / -32.0).unsqueeze(0);
             Tensor cosines = angles.cos().unsqueeze(1).to(type), sines = angles.sin().unsqueeze(1).to(type);

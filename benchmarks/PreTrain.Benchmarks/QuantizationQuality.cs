@@ -31,7 +31,7 @@ internal static class QuantizationQuality
         ModelInput[] data;
         using (ITransformerModel plain = models.Load()) data = [.. models.Calibration(plain).Select(c => c.Input)];
         Print($"\n{model}: its linear maps' bytes, and how well it predicts");
-        Print($"{"",-30} {"bytes",12} {"of float16",10} {"perplexity",11} {"more %",8} {"right %",8} {"lost %",8} {"seconds",8}");
+        Print($"{"",-34} {"bytes",12} {"of float16",10} {"perplexity",11} {"more %",8} {"right %",8} {"lost %",8} {"seconds",8}");
         EvaluationResult? whole = null;
         Way("float32", _ => null);
         Way("int8, each row's activations", one => Quantizer.Quantize(one, new QuantizationOptions()));
@@ -44,12 +44,17 @@ internal static class QuantizationQuality
         });
         Way("int8 weights", one => Quantizer.Quantize(one, new QuantizationOptions { Scheme = QuantizationScheme.Int8Weights }));
         Way("nf4", one => Quantizer.Quantize(one, new QuantizationOptions { Scheme = QuantizationScheme.NormalFloat4 }));
-        foreach (int group in new[] { 32, 128 })
+        QuantizationOptions four = new() { Scheme = QuantizationScheme.Int4Weights };
+        foreach (var (name, options) in new[]
         {
-            QuantizationOptions options = new() { Scheme = QuantizationScheme.Int4Weights, GroupSize = group };
-            Way($"int4, groups of {group}, nearest", one => Quantizer.Quantize(one, options));
-            Way($"int4, groups of {group}, GPTQ", one => Quantizer.QuantizeGptq(one, options, data));
-            Way($"int4, groups of {group}, AWQ", one => Quantizer.QuantizeAwq(one, options, data));
+            ("int4, groups of 32", four with { GroupSize = 32 }),
+            ("int4 by 32, small scales", four with { GroupSize = 32, IsSymmetric = true, HasHalfScales = true }),
+            ("int4, groups of 128", four with { GroupSize = 128 }),
+        })
+        {
+            Way($"{name}, nearest", one => Quantizer.Quantize(one, options));
+            Way($"{name}, GPTQ", one => Quantizer.QuantizeGptq(one, options, data));
+            Way($"{name}, AWQ", one => Quantizer.QuantizeAwq(one, options, data));
         }
 
         void Way(string name, Func<ITransformerModel, QuantizationResult?> quantize)
@@ -63,7 +68,7 @@ internal static class QuantizationQuality
             EvaluationResult now = models.Quality(one);
             whole ??= now;
             string bytes = result is null ? $"{"",12} {"",10}" : string.Create(CultureInfo.InvariantCulture, $"{result.BytesAfter,12:N0} {200.0 * result.BytesAfter / result.BytesBefore,10:F1}");
-            Print($"{name,-30} {bytes} {now.Perplexity,11:F4} {100 * (now.Perplexity / whole.Perplexity - 1),8:F3} {100 * now.Accuracy,8:F2} {100 * (1 - now.Accuracy / whole.Accuracy),8:F3} {seconds,8:F2}");
+            Print($"{name,-34} {bytes} {now.Perplexity,11:F4} {100 * (now.Perplexity / whole.Perplexity - 1),8:F3} {100 * now.Accuracy,8:F2} {100 * (1 - now.Accuracy / whole.Accuracy),8:F3} {seconds,8:F2}");
         }
     }
 }

@@ -29,7 +29,7 @@ public sealed record LoraOptions
     /// <value>The default is all linear maps of the blocks, <c>*blocks.*</c>.</value>
     public IReadOnlyList<string> Targets { get; init; } = ["*blocks.*"];
 
-    /// <summary>Patterns of parameters that are trained as a whole beside the updates, and saved with them. What was initialized because the model's folder lacked it is trained in any case.</summary>
+    /// <summary>Patterns of parameters that are trained as a whole beside the updates, and saved with them. What was initialized because the model's folder lacked it is trained in any case. They are the model's: adapters of one model that train the same ones change them for each other.</summary>
     /// <value>The default is the heads of classification, <c>*classifier*</c>.</value>
     public IReadOnlyList<string> Trained { get; init; } = ["*classifier*"];
 

@@ -1,4 +1,5 @@
 // N rows (tokens), I inputs, O outputs, R rank
+using PreTrain.Modules;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -43,7 +44,7 @@ internal sealed class LowRankUpdate : nn.Module
     /// <summary>s·B·A·x, (…, O).</summary>
     internal Tensor Of(Tensor x)
     {
-        Tensor kept = training && Dropout > 0 ? nn.functional.dropout(x, Dropout, training: true) : x;
+        Tensor kept = training && Dropout > 0 ? CounterDropout.Apply(x, Dropout) : x;
         return nn.functional.linear(nn.functional.linear(kept, a), b * Scale);
     }
 

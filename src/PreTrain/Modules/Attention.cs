@@ -26,12 +26,18 @@ public static class Attention
         Check(query, key, value, queries, keys, options);
         long head = query.size(1) / options.HeadCount;
         double scale = options.Scale ?? 1 / Math.Sqrt(head);
-        bool kernel = options.Dropout == 0 && options.Bias is null && options.Prefix is null && !options.WantWeights && head % 16 == 0
+        // Two batched products a side on a matrix unit are faster than blocks, unless weights would have to be dropped between them.
+        bool kernel = options.Dropout < 1 && HasKernelFor(options.Bias, queries, keys, options.HeadCount) && options.Prefix is null && !options.WantWeights && head % 16 == 0
             && TensorMemory.HasKernelsFor(query) && key.dtype == query.dtype && value.dtype == query.dtype
-            && !(query.dtype == ScalarType.BFloat16 && Processor.HasBFloat16Matrices && queries.IsFull && keys.IsFull);
+            && !(query.dtype == ScalarType.BFloat16 && Processor.HasBFloat16Matrices && queries.IsFull && keys.IsFull && options.Dropout == 0);
         if (!kernel) return Composed(query, key, value, queries, keys, mask, options, scale);
-        return new(PackedAttention.apply(query.contiguous(), key.contiguous(), value.contiguous(), queries, keys, mask, options.HeadCount, options.KeyValueHeads, scale), null, null);
+        DropoutMask? dropout = options.Dropout == 0 ? null : DropoutMask.Draw(options.Dropout);
+        Tensor? bias = options.Bias?.to(ScalarType.Float32).contiguous();
+        return new(PackedAttention.apply(query.contiguous(), key.contiguous(), value.contiguous(), bias!, queries, keys, mask, options.HeadCount, options.KeyValueHeads, scale, dropout!), null, null);
     }
+
+    private static bool HasKernelFor(Tensor? bias, PackedSequences queries, PackedSequences keys, int heads) =>
+        bias is null || (bias.ndim == 4 && bias.size(0) == 1 && bias.size(1) == heads && bias.size(2) == queries.MaxLength && bias.size(3) == keys.MaxLength);
 
     private static void Check(Tensor query, Tensor key, Tensor value, PackedSequences queries, PackedSequences keys, AttentionOptions options)
     {
@@ -70,7 +76,7 @@ public static class Attention
         Tensor weights = nn.functional.softmax(scores.to(ScalarType.Float32), -1);
         if (seen is not null) weights = weights.masked_fill(seen.logical_not(), 0);               // a query that sees nothing
         weights = weights.to(query.dtype);
-        Tensor kept = options.Dropout == 0 ? weights : nn.functional.dropout(weights, options.Dropout, training: true);
+        Tensor kept = options.Dropout == 0 ? weights : CounterDropout.Apply(weights, options.Dropout);
         Tensor rows = Gather(matmul(kept, v), queries);
         return options.WantWeights ? new(scope.MoveToOuter(rows), scope.MoveToOuter(weights.alias()), scope.MoveToOuter(v.alias())) : new(scope.MoveToOuter(rows), null, null);
     }

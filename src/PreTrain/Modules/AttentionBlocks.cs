@@ -19,19 +19,23 @@ internal sealed unsafe class AttentionBlocks : IDisposable
     private readonly long _queries, _keys, _head, _stride;
     private readonly float* _memory;
     private readonly float* _keysTransposed, _valuesTransposed, _scores, _grads;
+    private readonly uint* _kept;
+    private readonly DropoutMask? _dropout;
 
     /// <summary>Takes the memory for heads of this size.</summary>
     /// <param name="queries">T.</param>
     /// <param name="keys">S.</param>
     /// <param name="head">D, a multiple of 16.</param>
     /// <param name="backward">Whether <see cref="Backward"/> is to be called, and not <see cref="Forward"/>.</param>
-    internal AttentionBlocks(long queries, long keys, long head, bool backward)
+    /// <param name="dropout">Which weights are dropped; null for none. A row of scores has <see cref="MaskBlocks"/> blocks of numbers.</param>
+    internal AttentionBlocks(long queries, long keys, long head, bool backward, DropoutMask? dropout = null)
     {
-        (_queries, _keys, _head) = (queries, keys, head);
+        (_queries, _keys, _head, _dropout) = (queries, keys, head, dropout);
         long padded = Round(keys);
         _stride = padded + Alignment;   // rows at a power of two would share cache sets
         long rows = Math.Min(BlockRows, queries), query = queries * head, key = padded * head, transposed = head * _stride, block = rows * _stride;
-        long total = 2 * query + 2 * key + transposed + block + (backward ? query + 2 * key + transposed + block : 0);
+        long bits = dropout is null ? 0 : Round(MaskBlocks(keys));
+        long total = 2 * query + 2 * key + transposed + block + bits + (backward ? query + 2 * key + transposed + block : 0);
         _memory = (float*)NativeMemory.AlignedAlloc((nuint)(total * sizeof(float)), 64);
         float* next = _memory;
         Queries = Take(query);
@@ -40,6 +44,7 @@ internal sealed unsafe class AttentionBlocks : IDisposable
         Values = Take(key);
         _keysTransposed = Take(transposed);
         _scores = Take(block);
+        _kept = (uint*)Take(bits);
         if (!backward) return;
         QueryGrads = Take(query);
         KeyGrads = Take(key);
@@ -79,8 +84,11 @@ internal sealed unsafe class AttentionBlocks : IDisposable
     /// <summary>softmax(Q·Kᵀ)·V over each query's interval.</summary>
     /// <param name="intervals">For each query the first key it sees and the one after the last, (T, 2). A query that sees none gives 0.</param>
     /// <param name="logSums">ln Σ eˢ of each query, (T).</param>
+    /// <param name="bias">Added to the scores, (T, S) with rows <paramref name="biasStride"/> apart; null for none.</param>
+    /// <param name="biasStride">The distance of two rows of it.</param>
+    /// <param name="masks">The first block of numbers of the head's mask.</param>
     [MethodImpl(ParallelLoop.Hot)]
-    internal void Forward(ReadOnlySpan<(int First, int End)> intervals, float* logSums)
+    internal void Forward(ReadOnlySpan<(int First, int End)> intervals, float* logSums, float* bias = null, long biasStride = 0, ulong masks = 0)
     {
         TransposeRows(Keys, _keysTransposed);
         float* inverses = stackalloc float[(int)BlockRows];
@@ -99,9 +107,11 @@ internal sealed unsafe class AttentionBlocks : IDisposable
             for (long r = 0; r < rows; r++)
             {
                 var (first, end) = intervals[(int)(from + r)];
+                if (bias != null) Add(_scores + r * _stride, bias + (from + r) * biasStride + low, high - low);
                 float sum = Exponentials(_scores + r * _stride, first - low, end - low, Round(high) - low, out float top);
                 inverses[r] = sum == 0 ? 0 : 1 / sum;
                 logSums[from + r] = sum == 0 ? 0 : top + MathF.Log(sum);
+                if (_dropout is not null) Drop(_scores + r * _stride, low, high, Draw(masks, from + r, low, high));
             }
             BlockProduct.Multiply(rows, _head, high - low, _scores, _stride, 1, Values + low * _head, _head, results, _head, add: false);
             for (long r = 0; r < rows; r++)
@@ -122,8 +132,12 @@ internal sealed unsafe class AttentionBlocks : IDisposable
     /// <summary>The gradients, from that of the result in <see cref="Results"/>; those of keys and values are added to what is there.</summary>
     /// <param name="intervals">As in <see cref="Forward"/>.</param>
     /// <param name="logSums">What <see cref="Forward"/> gave.</param>
+    /// <param name="bias">As in <see cref="Forward"/>.</param>
+    /// <param name="biasGrads">Where the bias's gradient is added to; null where it is not wanted.</param>
+    /// <param name="biasStride">The distance of two rows of both.</param>
+    /// <param name="masks">As in <see cref="Forward"/>.</param>
     [MethodImpl(ParallelLoop.Hot)]
-    internal void Backward(ReadOnlySpan<(int First, int End)> intervals, float* logSums)
+    internal void Backward(ReadOnlySpan<(int First, int End)> intervals, float* logSums, float* bias = null, float* biasGrads = null, long biasStride = 0, ulong masks = 0)
     {
         TransposeRows(Keys, _keysTransposed);
         TransposeRows(Values, _valuesTransposed);
@@ -143,13 +157,20 @@ internal sealed unsafe class AttentionBlocks : IDisposable
             for (long r = 0; r < rows; r++)
             {
                 var (first, end) = intervals[(int)(from + r)];
-                ScoreGrads(_scores + r * _stride, _grads + r * _stride, first - low, end - low, width, logSums[from + r]);
+                float* scores = _scores + r * _stride, grads = _grads + r * _stride;
+                if (bias != null) Add(scores, bias + (from + r) * biasStride + low, seen);
+                if (_dropout is null) ScoreGrads(scores, grads, first - low, end - low, width, logSums[from + r]);
+                else DroppedScoreGrads(scores, grads, low, first - low, end - low, width, logSums[from + r], Draw(masks, from + r, low, high));
+                if (biasGrads != null) Add(biasGrads + (from + r) * biasStride + low, grads, seen);
             }
             BlockProduct.Multiply(seen, _head, rows, _scores, 1, _stride, dresults, _head, ValueGrads + low * _head, _head, add: true);
             BlockProduct.Multiply(seen, _head, rows, _grads, 1, _stride, queries, _head, KeyGrads + low * _head, _head, add: true);
             BlockProduct.Multiply(rows, _head, seen, _grads, _stride, 1, Keys + low * _head, _head, dqueries, _head, add: false);
         }
     }
+
+    /// <summary>The blocks of numbers that the mask of a row of scores takes.</summary>
+    internal static long MaskBlocks(long keys) => (keys + Philox.BlockSize - 1) / Philox.BlockSize;
 
     /// <summary>Gives the memory back.</summary>
     public void Dispose() => NativeMemory.AlignedFree(_memory);
@@ -174,6 +195,37 @@ internal sealed unsafe class AttentionBlocks : IDisposable
         long whole = Round(_keys);
         new Span<float>(rows + _keys * _head, (int)((whole - _keys) * _head)).Clear();
         BlockProduct.Transpose(whole, _head, rows, _head, transposed, _stride);
+    }
+
+    /// <summary>Adds a row to another.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static void Add(float* to, float* row, long count)
+    {
+        long whole = count & ~(Alignment - 1);
+        for (long j = 0; j < whole; j += Alignment) (Vector512.Load(to + j) + Vector512.Load(row + j)).Store(to + j);
+        for (long j = whole; j < count; j++) to[j] += row[j];
+    }
+
+    /// <summary>Draws what a row of weights keeps, a bit for each key, from the block of <paramref name="low"/> on.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private uint* Draw(ulong masks, long row, long low, long high)
+    {
+        ulong blocks = masks + (ulong)(row * MaskBlocks(_keys));
+        (ulong key, uint threshold) = (_dropout!.Key, _dropout.Threshold);
+        for (long block = low / Philox.BlockSize; block < MaskBlocks(high); block++) _kept[block] = Philox.AtLeast(key, blocks + (ulong)block, threshold);
+        return _kept;
+    }
+
+    /// <summary>The factors of 16 weights, from key <paramref name="at"/> on, which is a multiple of 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Factors(uint* kept, long at, Vector512<float> scale) => DropoutMask.Select(kept[at / Philox.BlockSize] >> (int)(at % Philox.BlockSize), scale);
+
+    /// <summary>Drops weights of a row whose first is that of key <paramref name="low"/>.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private void Drop(float* row, long low, long high, uint* kept)
+    {
+        Vector512<float> scale = Vector512.Create(_dropout!.Scale);
+        for (long j = 0; j < high - low; j += Alignment) (Vector512.Load(row + j) * Factors(kept, low + j, scale)).Store(row + j);
     }
 
     /// <summary>The lanes of the register at <paramref name="at"/> that lie in an interval.</summary>
@@ -245,6 +297,44 @@ internal sealed unsafe class AttentionBlocks : IDisposable
         }
         Vector512<float> mean = Vector512.Create(Vector512.Sum(total));
         for (long j = start; j < stop; j += Alignment) (Vector512.Load(scores + j) * (Vector512.Load(grads + j) - mean)).Store(grads + j);
+        new Span<float>(scores, (int)start).Clear();
+        new Span<float>(grads, (int)start).Clear();
+        new Span<float>(scores + stop, (int)(width - stop)).Clear();
+        new Span<float>(grads + stop, (int)(width - stop)).Clear();
+    }
+
+    /// <summary>With D the factors of dropout: P ∘ D in place of the scores, and P ∘ (D ∘ dP − Σ P D dP) in place of dP; zeros outside the interval.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private void DroppedScoreGrads(float* scores, float* grads, long low, long first, long end, long width, float logSum, uint* kept)
+    {
+        if (first >= end)
+        {
+            new Span<float>(scores, (int)width).Clear();
+            new Span<float>(grads, (int)width).Clear();
+            return;
+        }
+        long start = first & ~(Alignment - 1), stop = Round(end), lastWhole = end & ~(Alignment - 1);
+        Vector512<float> shift = Vector512.Create(logSum), total = Vector512<float>.Zero, scale = Vector512.Create(_dropout!.Scale);
+        for (long j = start; j < stop; j += Alignment)
+        {
+            Vector512<float> p = VectorMath.Exp(Vector512.Load(scores + j) - shift), d = Vector512.Load(grads + j) * Factors(kept, low + j, scale);
+            if (j < first || j >= lastWhole)
+            {
+                Vector512<float> inside = Inside(j, first, end);
+                p &= inside;
+                d &= inside;
+            }
+            p.Store(scores + j);
+            d.Store(grads + j);
+            total = Vector512.FusedMultiplyAdd(p, d, total);
+        }
+        Vector512<float> mean = Vector512.Create(Vector512.Sum(total));
+        for (long j = start; j < stop; j += Alignment)
+        {
+            Vector512<float> p = Vector512.Load(scores + j);
+            (p * (Vector512.Load(grads + j) - mean)).Store(grads + j);
+            (p * Factors(kept, low + j, scale)).Store(scores + j);
+        }
         new Span<float>(scores, (int)start).Clear();
         new Span<float>(grads, (int)start).Clear();
         new Span<float>(scores + stop, (int)(width - stop)).Clear();

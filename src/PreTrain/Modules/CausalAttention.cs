@@ -31,6 +31,7 @@ public static class CausalAttention
                 $"qkv ({string.Join(", ", qkv.shape)}) must be (B·T, 3C) with B = {batch}, a bias ({bias.numel()}) of 3C elements, and C divisible by {heads} heads.", nameof(qkv));
         bool kernel = dropout == 0 && TensorMemory.HasKernelsFor(qkv) && qkv.dtype == bias.dtype && width / heads % 16 == 0 && qkv.numel() > 0
             && qkv.is_contiguous() && bias.is_contiguous();
+        if (dropout is > 0 and < 1 && TensorMemory.HasKernelsFor(qkv) && width / heads % 16 == 0 && qkv.numel() > 0) return Dropped(qkv + bias, batch, heads, dropout);
         if (!kernel) return Composed(qkv + bias, batch, heads, dropout);
         return HasMatrixUnit(qkv.dtype) ? BatchedCausalAttention.apply(qkv, bias, batch, heads) : BlockedCausalAttention.apply(qkv, bias, batch, heads);
     }
@@ -53,6 +54,14 @@ public static class CausalAttention
     /// side are best, although they compute what the mask discards and keep the weights. Otherwise attention block by block is.
     /// </summary>
     private static bool HasMatrixUnit(ScalarType type) => type == ScalarType.BFloat16 && s_hasMatrixUnit;
+
+    private static Tensor Dropped(Tensor qkv, long batch, int heads, double dropout)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        PackedSequences sequences = PackedSequences.Full(batch, qkv.size(0) / batch);
+        Tensor[] split = qkv.chunk(3, 1);   // (N, C) each
+        return scope.MoveToOuter(Attention.Apply(split[0], split[1], split[2], sequences, sequences, AttentionMask.Causal, new() { HeadCount = heads, Dropout = dropout }).Rows);
+    }
 
     private static Tensor Composed(Tensor qkv, long batch, int heads, double dropout)
     {

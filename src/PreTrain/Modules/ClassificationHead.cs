@@ -29,5 +29,5 @@ public sealed class ClassificationHead : nn.Module<Tensor, Tensor>
         return output.forward(Drop(x));
     }
 
-    private Tensor Drop(Tensor x) => training && _dropout > 0 ? nn.functional.dropout(x, _dropout, training: true) : x;
+    private Tensor Drop(Tensor x) => training && _dropout > 0 ? CounterDropout.Apply(x, _dropout) : x;
 }

@@ -22,8 +22,8 @@ public static class DropConnect
         if (!(rate >= 0 && rate < 1)) throw new ArgumentOutOfRangeException(nameof(rate), rate, $"The rate ({rate}) must be at least 0 and below 1.");
         if (rate == 0) return projection.forward(x);
         using DisposeScope scope = NewDisposeScope();
-        Tensor weight = nn.functional.dropout(projection.weight, rate, training: true);
-        Tensor? bias = projection.bias is null ? null : nn.functional.dropout(projection.bias, rate, training: true);
+        Tensor weight = CounterDropout.Apply(projection.weight, rate);
+        Tensor? bias = projection.bias is null ? null : CounterDropout.Apply(projection.bias, rate);
         return scope.MoveToOuter(nn.functional.linear(x, weight, bias!));
     }
 }

@@ -43,7 +43,7 @@ public sealed class Norm : nn.Module<Tensor, Tensor>
     {
         if (dropout == 0 && projection.bias is not null && bias is not null)
             return AddLayerNorm.Apply(residual, projection.Product(input), projection.bias, weight, bias, _epsilon);
-        Tensor sum = residual + nn.functional.dropout(projection.forward(input), dropout, training: true);
+        Tensor sum = residual + CounterDropout.Apply(projection.forward(input), dropout);
         return (sum, forward(sum));
     }
 

@@ -94,7 +94,7 @@ public sealed class PostNormBlock : nn.Module, IPrefixedBlock
     {
         Tensor middle = attention_norm.JoinNormed(x, attended, attention_output, _options.DropsAttentionOutput ? dropout : 0);
         Tensor inner = Activations.Apply(_options.Activation, feed_forward_input.Product(middle), feed_forward_input.bias);   // (N, inner)
-        if (training && _options.ActivationDropout > 0) inner = nn.functional.dropout(inner, _options.ActivationDropout, training: true);
+        if (training && _options.ActivationDropout > 0) inner = CounterDropout.Apply(inner, _options.ActivationDropout);
         return feed_forward_norm.JoinNormed(middle, inner, feed_forward_output, dropout);
     }
 }

@@ -99,7 +99,7 @@ public sealed class PostNormDecoderBlock : nn.Module
     private Tensor FeedForward(Tensor x)
     {
         Tensor inner = Activations.Apply(_options.Activation, feed_forward_input.Product(x), feed_forward_input.bias);   // (N, inner)
-        if (training && _options.ActivationDropout > 0) inner = nn.functional.dropout(inner, _options.ActivationDropout, training: true);
+        if (training && _options.ActivationDropout > 0) inner = CounterDropout.Apply(inner, _options.ActivationDropout);
         return feed_forward_norm.JoinNormed(x, inner, feed_forward_output, Dropout);
     }
 }

@@ -114,7 +114,7 @@ public sealed class PostNormEncoder : nn.Module
         if (type_embedding is not null) x += types is null ? type_embedding.narrow(0, 0, 1) : type_embedding.index_select(0, types);
         if (task_embedding is not null) x += task_embedding.narrow(0, 0, 1);
         x = embedding_norm.forward(x);   // (N, E)
-        if (training && _options.Block.Dropout > 0) x = nn.functional.dropout(x, _options.Block.Dropout, training: true);
+        if (training && _options.Block.Dropout > 0) x = CounterDropout.Apply(x, _options.Block.Dropout);
         return embedding_map is null ? x : embedding_map.forward(x);   // (N, C)
     }
 }

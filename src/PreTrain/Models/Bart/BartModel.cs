@@ -262,7 +262,7 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
         Tensor x = token_embedding.index_select(0, ids);
         if (Config.IsEmbeddingScaled) x *= Math.Sqrt(Config.EmbeddingDim);
         x = norm.forward(x + positions.index_select(0, columns + PositionOffset));
-        return training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
+        return training && Config.Dropout > 0 ? CounterDropout.Apply(x, Config.Dropout) : x;
     }
 
     private void RequireTokens()

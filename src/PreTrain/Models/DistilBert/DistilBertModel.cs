@@ -156,7 +156,7 @@ public sealed class DistilBertModel : nn.Module, IMaskedLanguageModel, IWeightNa
     private Tensor Classify(Tensor first) =>
         classifier!.forward(Drop(Activations.Apply(Activation.Relu, pre_classifier!.Product(first), pre_classifier.bias), Config.ClassifierDropout));
 
-    private Tensor Drop(Tensor x, double probability) => training && probability > 0 ? nn.functional.dropout(x, probability, training: true) : x;
+    private Tensor Drop(Tensor x, double probability) => training && probability > 0 ? CounterDropout.Apply(x, probability) : x;
 
     private void Initialize(Func<string, bool> chosen, Generator? generator)
     {

@@ -160,7 +160,7 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel, IWeightNames
     /// <summary>(N, C) → (N): above 0 where a token seems replaced.</summary>
     private Tensor Detect(Tensor rows) => classifier!.forward(Activations.Apply(Config.Activation, detector!.Product(rows), detector.bias)).squeeze(-1);
 
-    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
+    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? CounterDropout.Apply(x, Config.Dropout) : x;
 
     /// <summary>Whether a parameter is one that generator and discriminator share.</summary>
     private static bool IsEmbedding(string name) => name.Contains("_embedding", StringComparison.Ordinal) || name.Contains("embedding_norm", StringComparison.Ordinal);

@@ -303,7 +303,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         Tensor? x = sequences.IsFull && _prompt is null
             ? TokenEmbedding.Apply(ids, token_embedding, position_embedding, first)
             : SoftPrompt.Embed(_prompt, token_embedding, sequences.Pack(ids), sequences) + position_embedding.index_select(0, sequences.Positions(ids.device) + first);
-        if (training && Config.Dropout > 0) x = nn.functional.dropout(x, Config.Dropout, training: true);
+        if (training && Config.Dropout > 0) x = CounterDropout.Apply(x, Config.Dropout);
         trace.Hidden(x, sequences);
         Tensor normed = blocks[0].attention_norm.forward(x);
         for (int layer = 0; layer < blocks.Count; layer++)

@@ -48,7 +48,7 @@ internal sealed class ModernBertBlock : nn.Module
         return scope.MoveToOuter(x + feed_forward_output.forward(Drop(inner, training ? _config.FeedForwardDropout : 0)));
     }
 
-    private static Tensor Drop(Tensor x, double dropout) => dropout > 0 ? nn.functional.dropout(x, dropout, training: true) : x;
+    private static Tensor Drop(Tensor x, double dropout) => dropout > 0 ? CounterDropout.Apply(x, dropout) : x;
 }
 
 /// <summary>A ModernBERT encoder with one of its heads. Padding is not computed, and local attention only inside its window.</summary>
@@ -210,7 +210,7 @@ public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel, IWeightNa
         PackedSequences sequences = PackedSequences.OfMask(input.AttentionMask, ids);
         Tensor positions = sequences.Columns(ids.device);
         Tensor x = embedding_norm.forward(token_embedding.index_select(0, sequences.Pack(ids)));   // (N, C)
-        if (training && Config.EmbeddingDropout > 0) x = nn.functional.dropout(x, Config.EmbeddingDropout, training: true);
+        if (training && Config.EmbeddingDropout > 0) x = CounterDropout.Apply(x, Config.EmbeddingDropout);
         trace.Hidden(x, sequences);
         for (int layer = 0; layer < blocks.Count; layer++)
         {
@@ -239,7 +239,7 @@ public sealed class ModernBertModel : nn.Module, IMaskedLanguageModel, IWeightNa
         return sequences.Unpack(rows).sum(dim: 1) / counts;
     }
 
-    private Tensor Drop(Tensor x) => training && Config.ClassifierDropout > 0 ? nn.functional.dropout(x, Config.ClassifierDropout, training: true) : x;
+    private Tensor Drop(Tensor x) => training && Config.ClassifierDropout > 0 ? CounterDropout.Apply(x, Config.ClassifierDropout) : x;
 
     private void Initialize(Func<string, bool> chosen, Generator? generator)
     {

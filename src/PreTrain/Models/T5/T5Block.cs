@@ -85,5 +85,5 @@ internal sealed class T5Block : nn.Module
         return x + Drop(down.forward(Drop(inner)));
     }
 
-    private Tensor Drop(Tensor x) => training && _config.Dropout > 0 ? nn.functional.dropout(x, _config.Dropout, training: true) : x;
+    private Tensor Drop(Tensor x) => training && _config.Dropout > 0 ? CounterDropout.Apply(x, _config.Dropout) : x;
 }

@@ -236,7 +236,7 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
 
     private Tensor Scaled(Tensor rows) => Config.IsHeadScaled ? rows * Math.Pow(Config.EmbeddingDim, -0.5) : rows;
 
-    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
+    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? CounterDropout.Apply(x, Config.Dropout) : x;
 
     private void RequireDecoder()
     {

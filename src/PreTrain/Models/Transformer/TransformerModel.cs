@@ -221,7 +221,7 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
         if (PaddingId is { } padding) x = where(ids.eq(padding).unsqueeze(-1), x.detach(), x);
         if (Config.IsEmbeddingScaled) x *= Math.Sqrt(Config.EmbeddingDim);
         x = _positions.Add(x, columns, ContextLength - 1);
-        return training && Config.Dropout > 0 ? nn.functional.dropout(x, Config.Dropout, training: true) : x;
+        return training && Config.Dropout > 0 ? CounterDropout.Apply(x, Config.Dropout) : x;
     }
 
     private void Initialize(Func<string, bool> chosen, Generator? generator)

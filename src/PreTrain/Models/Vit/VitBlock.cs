@@ -60,7 +60,7 @@ internal sealed class VitBlock : nn.Module
         double dropout = training ? _options.Config.Dropout : 0;
         if (!training || _dropPath == 0) return wantsSum ? norm.Join(x, input, projection, dropout) : (null, norm.JoinNormed(x, input, projection, dropout));
         Tensor update = projection.forward(input);
-        if (dropout > 0) update = nn.functional.dropout(update, dropout, training: true);
+        if (dropout > 0) update = CounterDropout.Apply(update, dropout);
         Tensor sum = x + Modules.DropPath.Apply(update, sequences, _dropPath);
         return (sum, norm.forward(sum));
     }

@@ -146,7 +146,7 @@ public sealed class VitModel : nn.Module, ITransformerModel, IWeightNames
     {
         Tensor start = (class_token + position_embedding.narrow(0, 0, 1)).expand(embedded.size(0), 1, -1);
         Tensor rows = cat([start, embedded], 1).flatten(0, 1);   // (N, C)
-        if (training && Config.Dropout > 0) rows = nn.functional.dropout(rows, Config.Dropout, training: true);
+        if (training && Config.Dropout > 0) rows = CounterDropout.Apply(rows, Config.Dropout);
         return encoder.Forward(rows, sequences, trace, RecomputeActivations);
     }
 
