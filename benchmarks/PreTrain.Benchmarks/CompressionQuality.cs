@@ -81,7 +81,7 @@ internal static class CompressionQuality
         using ITransformerModel taught = Copy(models, half.Model, "half-pruned");
         EvaluationResult before = models.Quality(whole), pruned = models.Quality(half.Model);
         models.Train("half-alone", recovery, half.Model, models.Objective);
-        models.Train("half-taught", recovery, taught, Lessons(whole, models));
+        using (ITransformerModel teacher = models.LoadTeacher()) models.Train("half-taught", recovery, taught, Lessons(teacher, models));
         Print($"\nGPT 4 x 256 with half of its heads and neurons: {half.ParametersBefore:N0} parameters before, {half.ParametersAfter:N0} now; {recovery} steps of recovery");
         Table(("whole", before, whole), ("pruned", pruned, null), ("trained further", models.Quality(half.Model), half.Model), ("taught by whole", models.Quality(taught), taught));
     }
@@ -93,7 +93,7 @@ internal static class CompressionQuality
         using ITransformerModel teacher = models.Load(), alone = FirstOf(models, teacher), taught = FirstOf(models, teacher);
         EvaluationResult start = models.Quality(alone);
         models.Train("student-alone", recovery, alone, models.Objective);
-        models.Train("student-taught", recovery, taught, Lessons(teacher, models));
+        using (ITransformerModel few = models.LoadTeacher()) models.Train("student-taught", recovery, taught, Lessons(few, models));
         Print($"\n{name} 2 x 256 with every second layer of {name} 4 x 256; {recovery} steps");
         Table(("teacher", models.Quality(teacher), teacher), ("student at first", start, null), ("without teacher", models.Quality(alone), alone), ("with teacher", models.Quality(taught), taught));
     }
@@ -112,11 +112,11 @@ internal static class CompressionQuality
         ITransformerModel Open(string folder) => AutoModel.FromPretrained(folder, ModelHead.SequenceClassification, new RandomStreams(0).CreateGenerator("init"), head);
         string Reader(string name, Func<ITransformerModel, IObjective<ITransformerModel>> objective)
         {
-            using ITransformerModel teacher = models.Load(), student = FirstOf(models, teacher);
-            return models.Train(name, recovery, student, objective(teacher));
+            using ITransformerModel whole = models.Load(), few = models.LoadTeacher(), student = FirstOf(models, whole);
+            return models.Train(name, recovery, student, objective(few));
         }
 
-        using ITransformerModel teacher = Open(models.Saved), alone = Open(Reader("student-alone", _ => models.Objective)), taught = Open(Reader("student-taught", whole => Lessons(whole, models)));
+        using ITransformerModel teacher = Open(models.Saved), alone = Open(Reader("student-alone", _ => models.Objective)), taught = Open(Reader("student-taught", few => Lessons(few, models)));
         models.Train("classifier", steps, teacher, task, ClassificationRate);
         models.Train("classifier-alone", steps, alone, task, ClassificationRate);
         models.Train("classifier-taught", steps, taught, new Distillation<ITransformerModel>(teacher, task, new() { Alpha = 0.5, Temperature = 2 }), ClassificationRate);
@@ -137,8 +137,8 @@ internal static class CompressionQuality
         return AutoModel.FromPretrained(saved);
     }
 
-    /// <summary>As DistilBERT is taught (Sanh et al. 2019, section 2): the teacher's scores, the text itself, and the direction of the hidden states.</summary>
-    private static Distillation<ITransformerModel> Lessons(ITransformerModel teacher, QualityModels models) => new(teacher, models.Objective, new() { Alpha = 0.5, Temperature = 2, CosineWeight = 1 });
+    /// <summary>The teacher's scores and the text itself, half and half. Temperatures above 1 and the direction of hidden states, as DistilBERT is taught, made these students worse.</summary>
+    private static Distillation<ITransformerModel> Lessons(ITransformerModel teacher, QualityModels models) => new(teacher, models.Objective, new() { Alpha = 0.5, Temperature = 1 });
 
     private static ITransformerModel Copy(QualityModels models, ITransformerModel model, string name)
     {

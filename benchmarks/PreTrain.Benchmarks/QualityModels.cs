@@ -9,6 +9,7 @@ using PreTrain.Tokenization;
 using PreTrain.Torch;
 using PreTrain.Training;
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace PreTrain.Benchmarks;
 
@@ -80,6 +81,14 @@ internal sealed class QualityModels : IDisposable
 
     internal ITransformerModel Load() => AutoModel.FromPretrained(Saved);
 
+    /// <summary>The trained model as a teacher, in the 16 bits that its students compute with.</summary>
+    internal ITransformerModel LoadTeacher()
+    {
+        ITransformerModel teacher = Load();
+        ((nn.Module)teacher).to(ScalarType.BFloat16);
+        return teacher;
+    }
+
     /// <summary>Trains, or goes on where an earlier call ended; what has all its steps is loaded.</summary>
     /// <returns>The model's folder.</returns>
     internal string Train(string name, int steps, ITransformerModel model, IObjective<ITransformerModel> objective, double rate = 1e-3)
@@ -111,7 +120,7 @@ internal sealed class QualityModels : IDisposable
         return [.. Enumerable.Range(0, CalibrationBatches).Select(_ =>
         {
             Batch batch = source.Next(default);
-            return (BatchTensors.Of(batch, torch.CPU).Input, batch);
+            return (BatchTensors.Of(batch, CPU).Input, batch);
         })];
     }
 

@@ -9,6 +9,7 @@ using PreTrain.Models;
 using PreTrain.Objectives;
 using PreTrain.Reports;
 using PreTrain.Tokenization;
+using PreTrain.Torch;
 using PreTrain.Training;
 using TorchSharp;
 
@@ -92,6 +93,8 @@ internal sealed class DistillCommand
             using RunTokens tokens = stores is null ? Tokens(parsed, session, training, tokenizer) : RunTokens.OfStores(session, stores);
             if (tokens.Tokenizer.Fingerprint != tokenizer.Fingerprint) throw new UsageException($"--tokens ({stores![0]}) was made by another tokenizer than that of --teacher ({folders[0]}). Prepare the text with the teacher's: pretrain data prepare --tokenizer {folders[0]}.");
             IObjective<ITransformerModel> inner = Inner(parsed, student, tokens, packing(tokens.Stores));
+            // What teachers say needs no more bits than what the student computes with; what is kept for other runs has all.
+            if (training.Precision == Precision.BFloat16 && _teaching.Cache(parsed) is null) teachers.ForEach(teacher => ((torch.nn.Module)teacher).to(torch.ScalarType.BFloat16));
             Teacher[] taught = [.. teachers.Select((model, i) => new Teacher(model) { Weight = weights?[i] ?? 1 })];
             if (_teaching.Cache(parsed) is var (folder, kept)) taught = [.. taught.Select((teacher, i) => teacher with { Cache = LogitCache.Open(Path.Combine(folder, $"teacher-{i + 1}"), teacher.Model, inner.Describe(), kept) })];
             try

@@ -79,12 +79,14 @@ public class DistillCommandTests
         Assert.Equal((1, 1, 8, 16), (student.Config.LayerCount, student.Config.DecoderLayerCount, student.Config.EmbeddingDim, student.Config.FeedForwardDim));
     }
 
-    [Fact]
-    public void Distill_Resumed_EndsAsTheUninterruptedRun()
+    [Theory]
+    [InlineData("fp32")]
+    [InlineData("bf16")]
+    public void Distill_Resumed_EndsAsTheUninterruptedRun(string precision)
     {
         using var folder = new TemporaryFolder();
         TinyModel.Save(folder["teacher"]);
-        string[] options = ["distill", "--teacher", folder["teacher"], "--layers", "1", "--data", Text(folder), .. s_short[2..], "--schedule", "constant", "--warmup-steps", "0"];
+        string[] options = ["distill", "--teacher", folder["teacher"], "--layers", "1", "--data", Text(folder), .. s_short[2..], "--schedule", "constant", "--warmup-steps", "0", "--precision", precision];
 
         Assert.Equal(0, ToolRunner.Run([.. options, "--output", folder["whole"], "--steps", "4"]).ExitCode);
         Assert.Equal(0, ToolRunner.Run([.. options, "--output", folder["parts"], "--steps", "2"]).ExitCode);
