@@ -12,12 +12,14 @@ internal sealed class Adafactor : IOptimizer
     private readonly UpdateOptions _update;
     private readonly Layer[] _layers;
     private readonly bool _kernels;
+    private readonly AdafactorKernels.Room[]? _rooms;
 
     internal Adafactor(FlatParameters parameters, AdafactorOptions options, UpdateOptions update, bool kernels)
     {
         (_parameters, _options, _update, _kernels) = (parameters, options, update, kernels && TensorMemory.HasKernelsFor(parameters.Master));
         using DisposeScope scope = NewDisposeScope();
         _layers = [.. ParameterGroup.Of(parameters, update).SelectMany(group => group.Ranges.Select(range => new Layer(range, group, options.Beta1 > 0, parameters.Master.device)))];
+        if (_kernels) _rooms = [.. _layers.Select(layer => new AdafactorKernels.Room(layer.Range, layer.Rows, layer.Columns, layer.Square, layer.First))];
     }
 
     public long StepCount { get; private set; }
@@ -31,13 +33,9 @@ internal sealed class Adafactor : IOptimizer
         if (_options.RelativeStep) rate = Math.Min(_options.WarmupInit ? 1e-6 * StepCount : 1e-2, 1 / Math.Sqrt(StepCount));
         double old = 1 - Math.Pow(StepCount, -_options.DecayPower);
         using IDisposable mode = no_grad();
-        foreach (Layer layer in _layers)
-        {
-            GradientShape shape = GradientShape.Of(_update, gradientScale, layer.Group.Decays);
-            var step = new AdafactorKernels.Step(old, rate * layer.Group.RateScale, layer.Group.Decays ? _options.WeightDecay : 0, shape, _options);
-            if (_kernels) AdafactorKernels.Update(_parameters, layer.Range, layer.Rows, layer.Columns, layer.Square, layer.First, step);
-            else Apply(layer, step);
-        }
+        AdafactorKernels.Step[] steps = [.. _layers.Select(layer => new AdafactorKernels.Step(old, rate * layer.Group.RateScale, layer.Group.Decays ? _options.WeightDecay : 0, GradientShape.Of(_update, gradientScale, layer.Group.Decays), _options))];
+        if (_rooms is not null) AdafactorKernels.Update(_parameters, _rooms, steps);
+        else for (int i = 0; i < steps.Length; i++) Apply(_layers[i], steps[i]);
     }
 
     public IEnumerable<(string Name, Tensor View)> State() => _layers.SelectMany(layer => layer.State());

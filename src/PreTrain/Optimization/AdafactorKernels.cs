@@ -7,67 +7,84 @@ using static TorchSharp.torch;
 namespace PreTrain.Optimization;
 
 /// <summary>
-/// Adafactor's step for one parameter in passes over its memory: one for the second moment, one for the sizes of update and weights, one that writes. Sums are the same on any number of threads.
+/// Adafactor's step in passes over the memory of all parameters: one for the second moments, one for the sizes of updates and weights, one that writes. Each is one loop over parts of all parameters, since starting threads
+/// for each parameter takes longer than the passes. Sums are the same on any number of threads.
 /// </summary>
 internal static unsafe class AdafactorKernels
 {
     private const int Lanes = 16;
-    private const long Grain = 1 << 14;
+    private const long Grain = 1 << 18;
 
     /// <summary>What a step needs beside the parameter: the share of the old second moment that stays, the rate before it is scaled by the weights' size, the decay λ.</summary>
     internal readonly record struct Step(double Old, double Rate, double WeightDecay, GradientShape Shape, AdafactorOptions Options);
 
-    /// <summary>Updates one parameter; <paramref name="rows"/> and <paramref name="columns"/> are its factors, or <paramref name="square"/> its whole second moment, <paramref name="first"/> its momentum if it has one.</summary>
-    internal static void Update(FlatParameters parameters, ParameterRange range, Tensor? rows, Tensor? columns, Tensor? square, Tensor? first, Step step)
+    /// <summary>Updates parameters.</summary>
+    /// <param name="parameters">The memory of all.</param>
+    /// <param name="rooms">What each parameter and its state are.</param>
+    /// <param name="steps">The step of each.</param>
+    internal static void Update(FlatParameters parameters, IReadOnlyList<Room> rooms, IReadOnlyList<Step> steps)
     {
         Tensor gradient = parameters.StepGradient, master = parameters.Master, compute = parameters.Compute;
-        byte* g = TensorMemory.Address(gradient) + range.Start * gradient.element_size();
-        float* w = (float*)TensorMemory.Address(master) + range.Start;
-        ushort* copy = compute.dtype == ScalarType.BFloat16 ? (ushort*)TensorMemory.Address(compute) + range.Start : null;
-        var place = new Place(g, w, copy, Address(first), Address(rows), Address(columns), Address(square), range.Count, range.IsMatrix ? range.Shape[^2] : 1, range.IsMatrix ? range.Shape[^1] : range.Count);
-        if (range.Count == 0) return;
-        if (gradient.dtype == ScalarType.BFloat16) Update<BFloat16Element>(place, step);
-        else Update<Float32Element>(place, step);
-        GC.KeepAlive((parameters, rows, columns, square, first));
-
-        static float* Address(Tensor? t) => t is null ? null : (float*)TensorMemory.Address(t);
+        byte* g = TensorMemory.Address(gradient);
+        float* w = (float*)TensorMemory.Address(master);
+        ushort* copy = compute.dtype == ScalarType.BFloat16 ? (ushort*)TensorMemory.Address(compute) : null;
+        Place[] places = [.. rooms.Select(room => new Place(g + room.Range.Start * gradient.element_size(), w + room.Range.Start, copy == null ? null : copy + room.Range.Start, room))];
+        if (gradient.dtype == ScalarType.BFloat16) Update<BFloat16Element>(places, steps);
+        else Update<Float32Element>(places, steps);
+        GC.KeepAlive((parameters, rooms));
     }
 
-    private static void Update<G>(Place place, Step step) where G : struct, IElement
+    private static void Update<G>(Place[] places, IReadOnlyList<Step> steps) where G : struct, IElement
     {
-        float[] rowFactors = [], columnFactors = [];
-        if (place.Square == null) (rowFactors, columnFactors) = Factors<G>(place, step);
-        fixed (float* factorsOfRows = rowFactors, factorsOfColumns = columnFactors)
+        (int Place, int Chunk)[] parts = [.. places.SelectMany((place, p) => place.Chunks.Select((_, c) => (p, c)))];
+        ParallelLoop.For(parts.Length, i =>
         {
-            var factors = new Factored(factorsOfRows, factorsOfColumns, place.Square);
-            Chunk[] chunks = Chunk.Of(place);
-            double[] updates = new double[chunks.Length], weights = new double[chunks.Length];
-            ParallelLoop.For(chunks.Length, i => (updates[i], weights[i]) = Sizes<G>(place, factors, chunks[i], step));
-            double update = Math.Sqrt(updates.Sum() / place.Count), weight = Math.Sqrt(weights.Sum() / place.Count);
-            double rate = step.Rate * (step.Options.ScaleParameter ? Math.Max(weight, step.Options.ScaleEpsilon) : 1);
-            float scale = (float)(rate / Math.Max(1, update / step.Options.ClipThreshold)), keep = (float)(1 - rate * step.WeightDecay);
-            ParallelLoop.For(chunks.Length, i => Write<G>(place, factors, chunks[i], step, scale, keep));
+            var (p, c) = parts[i];
+            if (places[p].Square == null) Sum<G>(places[p], places[p].Sums[c], places[p].Chunks[c], steps[p]);
+        });
+        ParallelLoop.For(places.Length, p =>
+        {
+            if (places[p].Square == null) Factor(places[p], steps[p]);
+        });
+        double[] updates = new double[parts.Length], weights = new double[parts.Length];
+        ParallelLoop.For(parts.Length, i =>
+        {
+            var (p, c) = parts[i];
+            (updates[i], weights[i]) = Sizes<G>(places[p], places[p].Factors, places[p].Chunks[c], steps[p]);
+        });
+        float[] scales = new float[places.Length], keeps = new float[places.Length];
+        for (int p = 0, i = 0; p < places.Length; p++)
+        {
+            double update = 0, weight = 0;
+            for (int c = 0; c < places[p].Chunks.Length; c++, i++) (update, weight) = (update + updates[i], weight + weights[i]);
+            double rate = steps[p].Rate * (steps[p].Options.ScaleParameter ? Math.Max(Math.Sqrt(weight / places[p].Count), steps[p].Options.ScaleEpsilon) : 1);
+            scales[p] = (float)(rate / Math.Max(1, Math.Sqrt(update / places[p].Count) / steps[p].Options.ClipThreshold));
+            keeps[p] = (float)(1 - rate * steps[p].WeightDecay);
         }
+        ParallelLoop.For(parts.Length, i =>
+        {
+            var (p, c) = parts[i];
+            Write<G>(places[p], places[p].Factors, places[p].Chunks[c], steps[p], scales[p], keeps[p]);
+        });
     }
 
-    /// <summary>Takes the squares into the factors; returns what a row's and a column's gradients are multiplied with.</summary>
-    private static (float[] Rows, float[] Columns) Factors<G>(Place place, Step step) where G : struct, IElement
+    /// <summary>Takes the sums of squares into the columns' means, and computes what a row's and a column's gradients are multiplied with.</summary>
+    private static void Factor(Place place, Step step)
     {
         long matrices = place.Count / (place.Rows * place.Columns);
-        float[] rows = new float[matrices * place.Rows], columns = new float[matrices * place.Columns];
+        float* rows = place.Factors.Rows, columns = place.Factors.Columns;
         float old = (float)step.Old, fresh = (float)(1 - step.Old);
-        Chunk[] chunks = Chunk.Of(place);
-        // By chunk, since each has some of a column's elements.
-        float[][] sums = [.. chunks.Select(_ => new float[place.Columns])];
-        ParallelLoop.For(chunks.Length, i => Sum<G>(place, sums[i], chunks[i], step));
+        double[] total = new double[place.Columns];
         for (long matrix = 0, next = 0; matrix < matrices; matrix++)
         {
-            double[] total = new double[place.Columns];
-            for (; next < chunks.Length && chunks[next].Matrix == matrix; next++)
-                for (int j = 0; j < total.Length; j++) total[j] += sums[next][j];
+            Array.Clear(total);
+            // By chunk, since each has some of a column's elements.
+            for (; next < place.Chunks.Length && place.Chunks[next].Matrix == matrix; next++)
+                for (int j = 0; j < total.Length; j++) total[j] += place.Sums[next][j];
             float* means = place.ColumnMeans + matrix * place.Columns, rowMeans = place.RowMeans + matrix * place.Rows;
             double mean = 0;
-            for (long i = 0; i < place.Rows; i++) mean += rowMeans[i] / place.Rows;
+            for (long i = 0; i < place.Rows; i++) mean += rowMeans[i];
+            mean /= place.Rows;
             for (long i = 0; i < place.Rows; i++) rows[matrix * place.Rows + i] = (float)Math.Sqrt(mean / rowMeans[i]);
             for (long j = 0; j < place.Columns; j++)
             {
@@ -75,16 +92,16 @@ internal static unsafe class AdafactorKernels
                 columns[matrix * place.Columns + j] = 1 / MathF.Sqrt(means[j]);
             }
         }
-        return (rows, columns);
     }
 
-    /// <summary>Takes the squares of some rows into these rows' means, and adds them to the sums of the columns.</summary>
+    /// <summary>Takes the squares of some rows into these rows' means, and sums them up by column.</summary>
     [MethodImpl(ParallelLoop.Hot)]
     private static void Sum<G>(Place place, float[] sums, Chunk chunk, Step step) where G : struct, IElement
     {
         Vector512<float> epsilon = Vector512.Create((float)step.Options.SquareEpsilon), scale = Vector512.Create((float)step.Shape.Scale);
         float old = (float)step.Old, fresh = (float)(1 - step.Old) / place.Columns;
         bool plain = step.Shape.IsPlain;
+        Array.Clear(sums);
         fixed (float* columns = sums)
         {
             for (long row = chunk.From; row < chunk.To; row++)
@@ -202,13 +219,64 @@ internal static unsafe class AdafactorKernels
         return step.Shape.IsPlain ? g : FlatKernels.Shaped(Vector512.CreateScalar(g), Vector512.CreateScalar(place.Weights[i]), step.Shape)[0];
     }
 
+    /// <summary>A parameter, its state, and the memory that a step needs for it: factors and sums, from one step to the next.</summary>
+    internal sealed class Room
+    {
+        /// <summary>Takes the memory.</summary>
+        /// <param name="range">The parameter.</param>
+        /// <param name="rows">The means of its rows' squares, of a matrix.</param>
+        /// <param name="columns">Likewise of its columns.</param>
+        /// <param name="square">Of what is no matrix, the second moment.</param>
+        /// <param name="first">The momentum; null where there is none.</param>
+        internal Room(ParameterRange range, Tensor? rows, Tensor? columns, Tensor? square, Tensor? first)
+        {
+            (Range, RowMeans, ColumnMeans, Square, First) = (range, rows, columns, square, first);
+            (Rows, Columns) = range.IsMatrix ? (range.Shape[^2], range.Shape[^1]) : (1, range.Count);
+            if (range.Count == 0) return;
+            Chunks = Chunk.Of(range.Count, Rows, Columns);
+            if (square is not null) return;
+            RowFactors = GC.AllocateUninitializedArray<float>((int)(range.Count / Columns), pinned: true);
+            ColumnFactors = GC.AllocateUninitializedArray<float>((int)(range.Count / Rows), pinned: true);
+            Sums = [.. Chunks.Select(_ => new float[Columns])];
+        }
+
+        internal ParameterRange Range { get; }
+
+        internal Tensor? RowMeans { get; }
+
+        internal Tensor? ColumnMeans { get; }
+
+        internal Tensor? Square { get; }
+
+        internal Tensor? First { get; }
+
+        internal long Rows { get; }
+
+        internal long Columns { get; }
+
+        internal Chunk[] Chunks { get; } = [];
+
+        internal float[] RowFactors { get; } = [];
+
+        internal float[] ColumnFactors { get; } = [];
+
+        internal float[][] Sums { get; } = [];
+    }
+
     /// <summary>Where a parameter and its state lie, and the sides of its last two dimensions; a vector is one row.</summary>
-    private sealed class Place(byte* gradient, float* weights, ushort* copy, float* first, float* rowMeans, float* columnMeans, float* square, long count, long rows, long columns)
+    private sealed class Place(byte* gradient, float* weights, ushort* copy, Room room)
     {
         internal readonly byte* Gradient = gradient;
-        internal readonly float* Weights = weights, First = first, RowMeans = rowMeans, ColumnMeans = columnMeans, Square = square;
+        internal readonly float* Weights = weights, First = Address(room.First), RowMeans = Address(room.RowMeans), ColumnMeans = Address(room.ColumnMeans), Square = Address(room.Square);
         internal readonly ushort* Copy = copy;
-        internal readonly long Count = count, Rows = rows, Columns = columns;
+        internal readonly long Count = room.Range.Count, Rows = room.Rows, Columns = room.Columns;
+        internal readonly Chunk[] Chunks = room.Chunks;
+        internal readonly float[][] Sums = room.Sums;
+        internal readonly Factored Factors = new(Pinned(room.RowFactors), Pinned(room.ColumnFactors), Address(room.Square));
+
+        private static float* Address(Tensor? t) => t is null ? null : (float*)TensorMemory.Address(t);
+
+        private static float* Pinned(float[] values) => values.Length == 0 ? null : (float*)Unsafe.AsPointer(ref values[0]);
     }
 
     /// <summary>What gives an update from a gradient: a factor for each row and one for each column, or the second moment.</summary>
@@ -218,17 +286,17 @@ internal static unsafe class AdafactorKernels
     }
 
     /// <summary>Some rows of one matrix, counted over all matrices of a parameter.</summary>
-    private readonly record struct Chunk(long Matrix, long From, long To)
+    internal readonly record struct Chunk(long Matrix, long From, long To)
     {
-        internal static Chunk[] Of(Place place)
+        internal static Chunk[] Of(long count, long rows, long columns)
         {
-            long matrices = place.Count / (place.Rows * place.Columns);
-            int chunks = ParallelLoop.Chunks(place.Rows, Math.Max(1, Grain / place.Columns));
+            long matrices = count / (rows * columns);
+            int chunks = ParallelLoop.Chunks(rows, Math.Max(1, Grain / columns));
             var all = new Chunk[matrices * chunks];
             for (int i = 0; i < all.Length; i++)
             {
-                var (from, to) = ParallelLoop.Range(place.Rows, chunks, i % chunks);
-                long first = i / chunks * place.Rows;
+                var (from, to) = ParallelLoop.Range(rows, chunks, i % chunks);
+                long first = i / chunks * rows;
                 all[i] = new Chunk(i / chunks, first + from, first + to);
             }
             return all;
