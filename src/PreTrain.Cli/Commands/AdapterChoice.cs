@@ -87,11 +87,11 @@ internal sealed class AdapterChoice
         if (parsed.GetValue(_base) is { } scheme)
         {
             var module = (torch.nn.Module)model;
-            torch.Device device = model.Device;
-            string[] heads = [.. module.named_modules().Where(part => part.module is Projection && part.name.Contains("classifier", StringComparison.Ordinal)).Select(part => part.name)];   // trained as a whole
-            module.to(torch.CPU);
+            if (model.Device.type != DeviceType.CPU) throw new UsageException("--quantize-base computes on the processor; add --device cpu, or leave it out.");
+            IReadOnlyList<string> fresh = LoadedWeights.Of(model)?.NewParameters ?? [];
+            // What is trained as a whole stays as it is.
+            string[] heads = [.. module.named_modules().Where(part => part.module is Projection && (part.name.Contains("classifier", StringComparison.Ordinal) || fresh.Contains(part.name + ".weight"))).Select(part => part.name)];
             QuantizationResult result = Quantizer.Quantize(model, new QuantizationOptions { Scheme = scheme, Skip = heads });
-            module.to(device);
             session.Log(string.Create(CultureInfo.InvariantCulture, $"The model's linear maps take {result.BytesAfter:N0} bytes instead of {result.BytesBefore:N0} while it is trained."));
         }
         using torch.Generator generator = new RandomStreams(new RandomStreams(session.Seed).SeedOf("init")).CreateGenerator("init");   // not what the head was drawn from
@@ -172,8 +172,11 @@ internal sealed class AdapterChoice
 
     private sealed class FormerFolders(string output) : ITrainingCallback
     {
+        private readonly bool _isOfAdapter = ModelFolder.HoldsAdapter(output);   // before the run that is replaced is gone
+
         public void OnStart(TrainingRun run)
         {
+            if (!_isOfAdapter) return;
             foreach (string folder in new[] { ModelFolder.Merged, ModelFolder.Base }.Select(name => Path.Combine(output, name)).Where(Directory.Exists)) Directory.Delete(folder, recursive: true);
         }
     }

@@ -47,7 +47,7 @@ internal sealed class EvaluateEmbedCommand
         torch.Device device = session.Start();
         ITransformerModel model = ModelFolder.LoadModel(session, folder, device, ModelHead.None);
         TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
-        using var encoder = new SentenceEncoder(model, _pooling.Read(parsed, folder));
+        using var encoder = new SentenceEncoder(model, _pooling.Read(parsed, folder, model));
         int batch = parsed.GetValue(_batch) ?? DefaultBatch;
         IReadOnlyList<float[]> Embed(IReadOnlyList<string> some)
         {

@@ -63,7 +63,7 @@ internal sealed class FinetuneEmbedCommand
             ITransformerModel model = ModelFolder.LoadModel(session, folder, device, ModelHead.None);
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
             IAdapter? beside = _adapter.Adapt(parsed, session, model);   // before what is to know how long texts may be then
-            using var encoder = new SentenceEncoder(model, _pooling.Read(parsed, folder));
+            using var encoder = new SentenceEncoder(model, _pooling.Read(parsed, folder, model));
             using IAdapter? adapter = beside;
             using RunReports reports = _reports.Create(parsed, null, TunedModel.CostOf(model, encoder.MaxLength), configuration, ("", 0));
             training = training with { Tokenizer = tokenizer, Weights = adapter };

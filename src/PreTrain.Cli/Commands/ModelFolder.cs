@@ -26,9 +26,13 @@ internal static class ModelFolder
     {
         if (!Directory.Exists(folder))
             throw new CheckpointException(folder, "the folder does not exist; --model takes a folder with config.json and model.safetensors, or the output of a run.");
-        string inner = new[] { Merged, Base, Trained }.Select(name => Path.Combine(folder, name)).FirstOrDefault(Directory.Exists) ?? folder;
-        return File.Exists(Path.Combine(folder, "config.json")) ? folder : inner;
+        if (File.Exists(Path.Combine(folder, "config.json"))) return folder;
+        string[] inner = HoldsAdapter(folder) ? [Merged, Base, Trained] : [Merged, Trained];
+        return inner.Select(name => Path.Combine(folder, name)).FirstOrDefault(Directory.Exists) ?? folder;
     }
+
+    /// <summary>Whether a folder is the output of a run that trained an adapter.</summary>
+    public static bool HoldsAdapter(string folder) => File.Exists(Path.Combine(folder, Trained, "adapter_config.json"));
 
     /// <summary>Requires a model whose weights are all that it is: not the output of a run that leaves an adapter beside it.</summary>
     /// <exception cref="UsageException">There is one.</exception>
@@ -43,8 +47,7 @@ internal static class ModelFolder
     {
         if (File.Exists(path)) return path;
         if (!Directory.Exists(path)) throw new CheckpointException(path, "there is no such file or folder.");
-        string inner = Path.Combine(path, Trained);
-        return !CheckpointTensors.Exists(path) && Directory.Exists(inner) ? inner : path;
+        return CheckpointTensors.Exists(path) ? path : Resolve(path);
     }
 
     /// <summary>Loads the model of a folder for evaluation.</summary>
@@ -59,9 +62,23 @@ internal static class ModelFolder
         ITransformerModel model = AutoModel.FromPretrained(Resolve(folder), head, generator, options);
         var module = (torch.nn.Module)model;
         module.to(device);
-        if (AdapterOf(folder) is { } adapter) AdapterFolder.Open(model, adapter);   // it is the model's from here on, and goes with it
+        if (AdapterOf(folder) is { } adapter) Beside(model, folder, adapter, head);
         module.eval();
         return model;
+    }
+
+    /// <summary>Opens an adapter, which is the model's from here on, and goes with it.</summary>
+    private static void Beside(ITransformerModel model, string folder, string adapter, ModelHead? head)
+    {
+        try
+        {
+            AdapterFolder.Open(model, adapter);
+        }
+        catch (CheckpointException fault) when (head is not null)
+        {
+            model.Dispose();
+            throw new UsageException($"--model ({folder}) has an adapter beside it, which cannot be read together with the head {head} that is asked for: {fault.Message}");
+        }
     }
 
     /// <summary>The adapter that the model of a run has beside it; null where there is none.</summary>

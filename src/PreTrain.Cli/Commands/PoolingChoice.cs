@@ -16,9 +16,13 @@ internal sealed class PoolingChoice
     public IEnumerable<Option> All => [_pooling, _length];
 
     /// <summary>How a model of a folder is pooled.</summary>
-    public SentenceEncoderOptions Read(ParseResult parsed, string folder)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="folder">What <c>--model</c> says.</param>
+    /// <param name="model">The model, whose context may be shorter than the folder says: virtual tokens take a part of it.</param>
+    public SentenceEncoderOptions Read(ParseResult parsed, string folder, ITransformerModel model)
     {
         SentenceEncoderOptions own = SentenceEncoderOptions.FromFolder(ModelFolder.Resolve(folder)) ?? new();
-        return own with { Pooling = parsed.GetValue(_pooling) ?? own.Pooling, MaxLength = parsed.GetValue(_length) ?? own.MaxLength };
+        int? longest = own.MaxLength is { } length && ModelFolder.Sizes(model) is { } sizes ? Math.Min(length, sizes.Context) : own.MaxLength;
+        return own with { Pooling = parsed.GetValue(_pooling) ?? own.Pooling, MaxLength = parsed.GetValue(_length) ?? longest };
     }
 }

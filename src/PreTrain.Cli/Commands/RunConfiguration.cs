@@ -28,6 +28,7 @@ internal static class RunConfiguration
         ("model", ["model", "student", "preset", "image-size", "patch-size", "layers", "heads", "embedding", "context", "decoder-layers", "decoder-heads", "decoder-embedding"]),
         ("objective", ["objective", "mask-rate", "mask-unit", "whole-word", "lexicon", "mean-span", "temperature", "encoder-momentum", "projection", "projection-hidden", "train-patch-map"]),
         ("task", ["template", "system", "source-field", "target-field", "source-prefix", "max-source", "max-target", "loss", "anchor-field", "positive-field", "negative-field", "score-field", "pooling", "symmetric"]),
+        ("adapter", ["adapter", "lora-rank", "lora-alpha", "lora-dropout", "lora-targets", "adapter-size", "quantize-base"]),
         ("distillation", ["alpha", "divergence", "hidden-weight", "attention-weight", "relation-weight", "value-relation-weight", "cosine-weight", "layer-map", "cache", "cache-top-k"]),
         ("images", ["min-crop-area", "flip", "brightness", "contrast"]),
         (OtherGroup, ["steps", "batch", "accumulate", "precision"]),
@@ -40,7 +41,7 @@ internal static class RunConfiguration
     ];
 
     /// <summary>Choices that set aside what the file says beside them.</summary>
-    private static readonly string[] s_choices = ["preset", "schedule", "optimizer"];
+    private static readonly string[] s_choices = ["preset", "adapter", "schedule", "optimizer"];
 
     /// <summary>Options of which each stands for the others.</summary>
     private static readonly string[][] s_alternatives = [["data", "tokens"], ["tokenizer", "vocab-size"], ["ema", "swa"], ["mask-unit", "whole-word", "lexicon"]];

@@ -22,6 +22,9 @@ public sealed class LoadedWeights
     public IReadOnlyList<string> LeftOut { get; }
 
     /// <summary>The parameters of <see cref="New"/> as the model names them.</summary>
+    public IReadOnlyList<string> NewParameters => [.. Parameters];
+
+    /// <summary>The same as a set.</summary>
     internal IReadOnlySet<string> Parameters { get; }
 
     /// <summary>What is known of a model.</summary>

@@ -44,7 +44,7 @@ internal static unsafe class AdafactorKernels
         });
         ParallelLoop.For(places.Length, p =>
         {
-            if (places[p].Square == null) Factor(places[p], steps[p]);
+            if (places[p].Square == null && places[p].Count > 0) Factor(places[p], steps[p]);
         });
         double[] updates = new double[parts.Length], weights = new double[parts.Length];
         ParallelLoop.For(parts.Length, i =>

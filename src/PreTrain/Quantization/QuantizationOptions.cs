@@ -33,7 +33,7 @@ public sealed record QuantizationOptions
     /// <value>The default is false.</value>
     public bool HasQuantizedTiedHead { get; init; }
 
-    /// <summary>Patterns of the linear maps that stay as they are, such as <c>*classifier*</c>; <c>*</c> stands for any characters. What the model's folder lacked (<see cref="Models.LoadedWeights.New"/>) stays in any case: it has yet to be trained.</summary>
+    /// <summary>Patterns of the linear maps that stay as they are, such as <c>*classifier*</c>; <c>*</c> stands for any characters.</summary>
     /// <value>The default is none.</value>
     public IReadOnlyList<string> Skip { get; init; } = [];
 

@@ -100,8 +100,7 @@ internal sealed class QuantizedMaps
         var skipped = new NamePatterns(options.Skip);
         List<(string Name, Projection Map)> all = [.. module.named_modules().Where(m => m.module is Projection).Select(m => (m.name, (Projection)m.module))];
         skipped.RequireAll(nameof(QuantizationOptions.Skip), "linear map", all.Select(m => m.Name));
-        IReadOnlySet<string>? fresh = LoadedWeights.Of((ITransformerModel)module)?.Parameters;   // what was only initialized has yet to be trained
-        all.RemoveAll(m => skipped.Fits(m.Name) || (fresh?.Contains(m.Name + ".weight") ?? false));
+        all.RemoveAll(m => skipped.Fits(m.Name));
         var faults = new List<string>();
         foreach (var (name, map) in all)
         {

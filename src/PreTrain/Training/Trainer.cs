@@ -63,7 +63,7 @@ public sealed class Trainer
         if (module.modules().Any(part => part is QuantizedProjection { IsBase: false }))
             throw new ArgumentException("The model is quantized, and has no weights that could be trained. Train it before it is quantized, or an adapter beside it.", nameof(model));
         var streams = new RandomStreams(_options.Seed);
-        JsonObject identity = CheckpointState.IdentityOf(_options, (_options.Weights ?? model).ToConfigJson(), goal.Describe(), goal.ProcessCount);
+        JsonObject identity = CheckpointState.IdentityOf(_options, ConfigOf(model, module), goal.Describe(), goal.ProcessCount);
 
         // Everything that can be refused is refused before the folder is touched.
         RunFolder folder = RunFolder.Check(_options);
@@ -99,6 +99,14 @@ public sealed class Trainer
         TrainingResult result = run.End();
         module.eval();
         return result;
+    }
+
+    /// <summary>What is trained: of an adapter whose model is a part of something larger, both.</summary>
+    private JsonObject ConfigOf(IPretrainedModel model, nn.Module module)
+    {
+        IPretrainedModel saved = _options.Weights ?? model;
+        JsonObject config = saved.ToConfigJson();
+        return saved.NamedModule is not { } named || ReferenceEquals(named, module) ? config : new JsonObject { ["trained"] = model.ToConfigJson(), ["saved"] = config };
     }
 
     /// <summary>What is trained and not saved would be lost.</summary>

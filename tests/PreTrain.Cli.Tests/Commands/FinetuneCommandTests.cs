@@ -180,9 +180,30 @@ public sealed class FinetuneCommandTests : IDisposable
             Assert.Equal(2, result.ExitCode);
             Assert.Contains("is a model with an adapter beside it", result.Error);
         }
-        // A run without an adapter leaves nothing of it behind.
+        ToolResult other = ToolRunner.Run("embed", "--model", folder["run"], "--text", "A stream");
+        Assert.Equal(2, other.ExitCode);
+        Assert.Contains("has an adapter beside it, which cannot be read together with the head None", other.Error);
+
+        // A run without an adapter leaves nothing of it behind, and what no run made stays.
         Assert.Equal(0, Finetune("classify", data, "run", "--overwrite").ExitCode);
         Assert.False(Directory.Exists(folder["run/base"]));
+        folder.Write("mine/merged/notes.txt", "kept");
+        Assert.Equal(0, Finetune("classify", data, "mine").ExitCode);
+        Assert.True(File.Exists(folder["mine/merged/notes.txt"]));
+    }
+
+    [Fact]
+    public void Finetune_OtherAdapterThanTheFileSays_SetsItsOptionsAside()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        Assert.Equal(0, Finetune("classify", data, "run", "--adapter", "lora", "--lora-rank", "3").ExitCode);
+
+        ToolResult result = ToolRunner.Run("finetune", "classify", "--config", folder["run/run.json"], "--output", folder["again"], "--adapter", "bottleneck");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        JsonElement adapter = JsonDocument.Parse(File.ReadAllText(folder["again/run.json"])).RootElement.GetProperty("adapter");
+        Assert.Equal(("bottleneck", 64), (adapter.GetProperty("adapter").GetString(), adapter.GetProperty("adapter-size").GetInt32()));
+        Assert.Equal(JsonValueKind.Null, adapter.GetProperty("lora-rank").ValueKind);
     }
 
     [Theory]

@@ -54,6 +54,9 @@ public class FinetuneEmbedCommandTests
         Assert.Equal(0, ToolRunner.Run("evaluate", "embed", "--model", folder["run"], "--data", folder["pairs.csv"]).ExitCode);
         string Vector(string model) => ToolRunner.Run("embed", "--model", folder[model], "--text", "The method returns two keys.", "--pooling", "mean", "--json").Json().GetProperty("embeddings").GetRawText();
         Assert.NotEqual(Vector("bert"), Vector("run"));
+        ToolResult resumed = ToolRunner.Run(["finetune", "embed", "--model", folder["bert"], "--data", folder["pairs.csv"], "--output", folder["run"], "--pooling", "cls", "--context", "20", "--adapter", .. adapter.Split(' '), "--precision", "bf16", .. s_small, "--resume"]);
+        Assert.Equal(2, resumed.ExitCode);
+        Assert.Contains("cannot be resumed with other settings", resumed.Error);
         // What is saved are the weights of 32 bits, and not those of 16 that are computed with.
         using var saved = PreTrain.Checkpoints.CheckpointTensors.Open(folder["run/model/adapter_model.safetensors"]);
         using TorchSharp.DisposeScope scope = TorchSharp.torch.NewDisposeScope();
