@@ -20,24 +20,24 @@ namespace PreTrain.Benchmarks;
 internal static class FineTuning
 {
     private const double HeldOut = 0.1, FullRate = 5e-4, AdapterRate = 3e-3;
-    private const int Rank = 4, Batch = 32, MeasuredExamples = 1000, PretrainSteps = 1500, Steps = 750;
+    private const int Rank = 4, Batch = 32, MeasuredExamples = 1000, PretrainSteps = 1500;
     private static readonly double[] s_shares = [0.01, 0.1, 1];
     private static readonly long[] s_seeds = [1, 2, 3];
 
-    /// <summary>A task: its head, the measure, and how an objective is made of a share of the labels.</summary>
-    private sealed record HeadTask(string Name, string Measure, ModelHead Head, HeadOptions Options, Func<TextTokenizer, double, int, ILabelledObjective> Objective, Func<ITransformerModel, TextTokenizer, IReadOnlyDictionary<string, double>> Evaluate);
+    /// <summary>A task: the steps of its fine-tuning, the measure, its head, and how an objective is made of a share of the labels.</summary>
+    private sealed record HeadTask(string Name, int Steps, string Measure, ModelHead Head, HeadOptions Options, Func<TextTokenizer, double, int, ILabelledObjective> Objective, Func<ITransformerModel, TextTokenizer, IReadOnlyDictionary<string, double>> Evaluate);
 
     internal static int Run(string[] arguments)
     {
         string folder = arguments.Length > 1 ? arguments[1] : "runs/finetuning";
         double part = arguments.Length > 2 ? double.Parse(arguments[2], CultureInfo.InvariantCulture) : 1;
-        (int pretrainSteps, int steps) = (QualityModels.StepsOf(PretrainSteps, part), QualityModels.StepsOf(Steps, part));
         var documentation = new SdkDocumentation();
         if (Tasks(documentation).FirstOrDefault(task => task.Name == arguments.FirstOrDefault()) is not { } task)
         {
             Console.Error.WriteLine("finetuning takes a task first: classify, tokens or qa.");
             return 2;
         }
+        (int pretrainSteps, int steps) = (QualityModels.StepsOf(PretrainSteps, part), QualityModels.StepsOf(task.Steps, part));
         TextTokenizer tokenizer = Pretrain(documentation, pretrainSteps, folder);
         ModernBertConfig config = Config(tokenizer);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ModernBERT of {config.LayerCount} x {config.EmbeddingDim}, {pretrainSteps} steps of pre-training, {steps} of fine-tuning, means of {s_seeds.Length} seeds (least and most)"));
@@ -108,19 +108,19 @@ internal static class FineTuning
     {
         var texts = LabelledTexts.FromSdkDocumentation(documentation).Split(HeldOut);
         var measuredTexts = new LabelledTexts([.. texts.Validation!.Examples.Take(MeasuredExamples)], texts.Train.Labels);
-        yield return new("classify", "accuracy", ModelHead.SequenceClassification, new() { Labels = texts.Train.Labels, Task = ClassificationTask.SingleLabel },
+        yield return new("classify", 250, "accuracy", ModelHead.SequenceClassification, new() { Labels = texts.Train.Labels, Task = ClassificationTask.SingleLabel },
             (tokenizer, share, seed) => new SequenceClassification(new(Part(texts.Train.Examples, share, seed), texts.Train.Labels), tokenizer, new() { ValidationFraction = 0 }),
             (model, tokenizer) => new TextClassifier(model, tokenizer).Evaluate(measuredTexts));
 
         var tagged = TaggedTexts.FromSdkDocumentation(documentation).Split(HeldOut);
         var measuredTags = new TaggedTexts([.. tagged.Validation!.Examples.Take(MeasuredExamples)], tagged.Train.Tags);
-        yield return new("tokens", "f1", ModelHead.TokenClassification, new() { Labels = tagged.Train.Tags },
+        yield return new("tokens", 750, "f1", ModelHead.TokenClassification, new() { Labels = tagged.Train.Tags },
             (tokenizer, share, seed) => new TokenClassification(new(Part(tagged.Train.Examples, share, seed), tagged.Train.Tags), tokenizer, new() { ValidationFraction = 0 }),
             (model, tokenizer) => new NameFinder(model, tokenizer).Evaluate(measuredTags));
 
         var questions = AnsweredQuestions.FromSdkDocumentation(documentation).Split(HeldOut);
         var measuredQuestions = new AnsweredQuestions([.. questions.Validation!.Examples.Take(MeasuredExamples)]);
-        yield return new("qa", "f1", ModelHead.QuestionAnswering, new(),
+        yield return new("qa", 750, "f1", ModelHead.QuestionAnswering, new(),
             (tokenizer, share, seed) => new QuestionAnswering(new(Part(questions.Train.Examples, share, seed)), tokenizer, new() { ValidationFraction = 0 }),
             (model, tokenizer) => new AnswerFinder(model, tokenizer).Evaluate(measuredQuestions));
     }
