@@ -120,7 +120,7 @@ internal static class FineTuning
 
         var questions = AnsweredQuestions.FromSdkDocumentation(documentation).Split(HeldOut);
         var measuredQuestions = new AnsweredQuestions([.. questions.Validation!.Examples.Take(MeasuredExamples)]);
-        yield return new("qa", 750, "f1", ModelHead.QuestionAnswering, new(),
+        yield return new("qa", 250, "f1", ModelHead.QuestionAnswering, new(),
             (tokenizer, share, seed) => new QuestionAnswering(new(Part(questions.Train.Examples, share, seed)), tokenizer, new() { ValidationFraction = 0 }),
             (model, tokenizer) => new AnswerFinder(model, tokenizer).Evaluate(measuredQuestions));
     }
