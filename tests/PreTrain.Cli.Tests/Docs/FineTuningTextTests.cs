@@ -29,7 +29,9 @@ public class FineTuningTextTests
         folder.Write("pairs.tsv", "source\ttarget\n" + string.Concat(lines.Select(line => $"{line}\t{line.Split(' ')[^1]}\n")));
         folder.Write("scored.csv", "anchor,positive,score\n" + string.Concat(lines.Select((line, i) => $"{line},{lines[(i + 1) % lines.Length]},0.{i % 10}\n")));
         IReadOnlyList<(string Command, ToolResult Result)> runs = DocumentedCommands.Run(Page, folder.Path, ("--data sdk-docs", "text.txt"), ("--context", "64"));
-        Assert.Equal(13, runs.Count);
+        Assert.Equal(16, runs.Count);
+        Assert.True(File.Exists(folder["runs/lora/merged/chat_template.jinja"]));
+        Assert.True(File.Exists(folder["runs/small-layers/base/config.json"]));
         Assert.True(File.Exists(folder["runs/assistant/model/chat_template.jinja"]));
         Assert.True(File.Exists(folder["runs/search/model/1_Pooling/config.json"]));
         Assert.All(runs.Where(run => run.Command.StartsWith("pretrain evaluate", StringComparison.Ordinal)), run => Assert.NotEqual("", run.Result.Output));
