@@ -137,7 +137,7 @@ internal static class CompressionQuality
         return AutoModel.FromPretrained(saved);
     }
 
-    /// <summary>The teacher's scores and the text itself, half and half. Temperatures above 1 and the direction of hidden states, as DistilBERT is taught, made these students worse.</summary>
+    /// <summary>The teacher's scores and the text itself, half and half. Temperatures above 1 and the direction of hidden states, as DistilBERT is taught, made the GPT's students worse.</summary>
     private static Distillation<ITransformerModel> Lessons(ITransformerModel teacher, QualityModels models) => new(teacher, models.Objective, new() { Alpha = 0.5, Temperature = 1 });
 
     private static ITransformerModel Copy(QualityModels models, ITransformerModel model, string name)

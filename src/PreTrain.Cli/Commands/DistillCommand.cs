@@ -163,7 +163,7 @@ internal sealed class DistillCommand
             "sequence-to-sequence" => ModelHead.SequenceToSequence,
             _ => null,
         };
-        ModelFolder.RequireWhole(folder);
+        ModelFolder.RequireWhole(folder, "--teacher");
         ITransformerModel teacher = ModelFolder.LoadModel(session, folder, device, head);
         if (teacher.Head == ModelHead.PreTraining)
         {

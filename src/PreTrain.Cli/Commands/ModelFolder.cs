@@ -35,11 +35,13 @@ internal static class ModelFolder
     public static bool HoldsAdapter(string folder) => File.Exists(Path.Combine(folder, Trained, "adapter_config.json"));
 
     /// <summary>Requires a model whose weights are all that it is: not the output of a run that leaves an adapter beside it.</summary>
+    /// <param name="folder">What the option says.</param>
+    /// <param name="option">The option.</param>
     /// <exception cref="UsageException">There is one.</exception>
-    public static void RequireWhole(string folder)
+    public static void RequireWhole(string folder, string option = "--model")
     {
         if (AdapterOf(folder) is { } adapter)
-            throw new UsageException($"--model ({folder}) is a model with an adapter beside it ({adapter}), which is no change of its weights. It can be used and measured, but a model cannot be made of it; name its {Path.Combine(folder, Base)} to go on without the adapter.");
+            throw new UsageException($"{option} ({folder}) is a model with an adapter beside it ({adapter}), which is no change of its weights. It can be used and measured, but a model cannot be made of it; name its {Path.Combine(folder, Base)} to go on without the adapter.");
     }
 
     /// <summary>The folder with the model's files, or the one file with its weights.</summary>

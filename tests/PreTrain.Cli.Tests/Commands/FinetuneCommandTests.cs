@@ -180,6 +180,10 @@ public sealed class FinetuneCommandTests : IDisposable
             Assert.Equal(2, result.ExitCode);
             Assert.Contains("is a model with an adapter beside it", result.Error);
         }
+        ToolResult teacher = ToolRunner.Run("distill", "--teacher", folder["run"], "--data", data, "--output", folder["x"], "--layers", "1");
+        Assert.Equal(2, teacher.ExitCode);
+        Assert.Contains("--teacher (", teacher.Error);
+        Assert.Contains("is a model with an adapter beside it", teacher.Error);
         ToolResult other = ToolRunner.Run("embed", "--model", folder["run"], "--text", "A stream");
         Assert.Equal(2, other.ExitCode);
         Assert.Contains("has an adapter beside it, which cannot be read together with the head None", other.Error);
