@@ -54,7 +54,7 @@ internal static class KillTest
             WriteImages(images);
             Console.WriteLine($"{steps} steps, a checkpoint every fourth\n\n| objective | kills | before the first step | at steps | metrics | weights | files | broken checkpoints |\n|---|---|---|---|---|---|---|---|");
             bool same = true;
-            foreach (var (name, run) in s_runs.Where(r => r.Name.Contains(only, StringComparison.Ordinal)))
+            foreach (var (name, run) in s_runs.Any(r => r.Name == only) ? s_runs.Where(r => r.Name == only) : s_runs.Where(r => r.Name.Contains(only, StringComparison.Ordinal)))
                 same &= new Duel(folder, name, run, run.StartsWith(Images, StringComparison.Ordinal) ? images : data, tool, steps).Fight(kills);
             return same ? 0 : 1;
         }

@@ -87,7 +87,6 @@ internal sealed class AdapterChoice
         if (parsed.GetValue(_base) is { } scheme)
         {
             var module = (torch.nn.Module)model;
-            if (model.Device.type != DeviceType.CPU) throw new UsageException("--quantize-base computes on the processor; add --device cpu, or leave it out.");
             IReadOnlyList<string> fresh = LoadedWeights.Of(model)?.NewParameters ?? [];
             // What is trained as a whole stays as it is.
             string[] heads = [.. module.named_modules().Where(part => part.module is Projection && (part.name.Contains("classifier", StringComparison.Ordinal) || fresh.Contains(part.name + ".weight"))).Select(part => part.name)];

@@ -56,7 +56,7 @@ public sealed class LoraAdapter : IAdapter
                 var quantized = (QuantizedProjection?)projection.Transform;
                 projection.Transform = transform = new LowRankTransform(quantized);
             }
-            using Tensor? values = transform.Quantized?.Weight.Dequantize();
+            using Tensor? values = transform.Quantized?.Weight.Dequantize(projection.weight.device, ScalarType.Float32);
             transform.Add(name, new LowRankUpdate(values ?? projection.weight, options, generator));
         }
         SetBase(true);
@@ -148,7 +148,7 @@ public sealed class LoraAdapter : IAdapter
                 using DisposeScope scope = NewDisposeScope();
                 if (QuantizedProjection.Of(projection) is { } quantized)
                 {
-                    var codes = QuantizedMatrix.Quantize(Update(projection).Apply(quantized.Weight.Dequantize()), quantized.Weight.Format);
+                    var codes = QuantizedMatrix.Quantize(Update(projection).Apply(quantized.Weight.Dequantize(projection.weight.device, ScalarType.Float32)), quantized.Weight.Format);
                     _unmerged.Add(path, quantized.Exchange(codes));
                 }
                 else

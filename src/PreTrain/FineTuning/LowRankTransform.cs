@@ -60,7 +60,7 @@ internal sealed class LowRankTransform : ProjectionTransform
             if (update.magnitude is null) continue;
             // The length counts as a constant in the gradient (Liu et al. 2024, section 4.3).
             Tensor length;
-            using (no_grad()) length = LowRankUpdate.LengthsOf((Quantized?.Weight.Dequantize() ?? projection.weight).to(ScalarType.Float32) + update.Delta().to(ScalarType.Float32));
+            using (no_grad()) length = LowRankUpdate.LengthsOf((Quantized?.Weight.Dequantize(x.device, ScalarType.Float32) ?? projection.weight).to(ScalarType.Float32) + update.Delta().to(ScalarType.Float32));
             product = product * (update.magnitude / length.to(update.magnitude.dtype));
         }
         return scope.MoveToOuter(product);

@@ -28,7 +28,7 @@ internal sealed unsafe class ActivationHistogram(string name)
     internal void Add(Tensor rows)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor values = rows.to(ScalarType.Float32).contiguous();
+        Tensor values = rows.to(ScalarType.Float32).cpu().contiguous();
         if (values.numel() == 0) return;
         float least = values.min().item<float>(), largest = values.max().item<float>();
         if (!float.IsFinite(largest - least)) throw new ArgumentException($"The calibration gives inputs of the linear map '{name}' that are not finite.");

@@ -77,6 +77,6 @@ internal static class Awq
     private static Tensor Rounded(Tensor weight, QuantizedFormat format)
     {
         using QuantizedMatrix codes = QuantizedMatrix.Quantize(weight, format);
-        return codes.Dequantize();
+        return codes.Dequantize(weight.device, ScalarType.Float32);
     }
 }

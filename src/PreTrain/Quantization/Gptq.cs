@@ -24,6 +24,7 @@ internal static unsafe class Gptq
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor values = QuantizedMatrix.Values(weight, format);
+        moments = moments.cpu();
         long outputs = weight.size(0), inputs = weight.size(1), groups = format.GroupSize == 0 ? 1 : inputs / format.GroupSize;
         int group = (int)(inputs / groups);
         Tensor sizes = moments.diagonal().to(ScalarType.Float64);

@@ -12,7 +12,7 @@ public static class MixedPrecision
     private const int MostSteps = 1 << 14;   // of the table of budgets
 
     /// <summary>Evaluates a model with each map by itself in each kind of codes. It is to the last bit what it was afterwards.</summary>
-    /// <param name="model">A model of any family, on the CPU.</param>
+    /// <param name="model">A model of any family, on any device.</param>
     /// <param name="options">Groups, and what is left out; <see cref="QuantizationOptions.Scheme"/> does not matter.</param>
     /// <param name="evaluate">Gives the model's score, of which less is better: a loss. It is called in evaluation mode, without gradients.</param>
     /// <param name="schemes">Kinds of codes whose activations are not rounded; null for 8 and 4 bits.</param>

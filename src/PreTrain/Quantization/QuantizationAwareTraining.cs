@@ -37,6 +37,7 @@ public sealed class QuantizationAwareTraining : IPretrainedModel, IDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         if (!Enum.IsDefined(method)) throw new ArgumentException($"The method ({method}) must be one of {string.Join(", ", Enum.GetNames<AwareMethod>())}.", nameof(method));
+        if (model is { Device: { type: not DeviceType.CPU } device }) throw new ArgumentException($"The model is on {device}, and training with roundings computes on the CPU; move it there.", nameof(model));
         bool isStatic = options.Scheme == QuantizationScheme.Int8Static;
         if (options.HasQuantizedTiedHead) throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} must be false: the tied head is not trained with roundings.", nameof(options));
         if (isStatic && method != AwareMethod.LearnedStep) throw new ArgumentException($"{options.Scheme} is trained with {nameof(AwareMethod.LearnedStep)} (got {method}).", nameof(method));

@@ -88,7 +88,6 @@ internal sealed class QuantizedMaps
         TiedHead head = module.modules().OfType<TiedHead>().SingleOrDefault()
             ?? throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} is set, and the model has no head that is its token embedding and scores each next token; leave it false.");
         if (head.Quantized is not null) throw new ArgumentException("The tied head is quantized already.");
-        if (head.Embedding.device_type != DeviceType.CPU) throw new ArgumentException($"The token embedding is on {head.Embedding.device}; move the model to the CPU.");
         if (head.Embedding.isfinite().all().item<bool>() is false) throw new ArgumentException("The token embedding has values that are not finite.");
         if (options.Format.GroupSize is > 0 and var group && head.Embedding.size(1) % group != 0)
             throw new ArgumentException($"The width of the token embedding ({head.Embedding.size(1)}) must be divisible by {nameof(QuantizationOptions.GroupSize)} ({group}); take a smaller group.");
@@ -106,7 +105,6 @@ internal sealed class QuantizedMaps
         {
             using DisposeScope scope = NewDisposeScope();
             if (map.Transform is not null) faults.Add($"The linear map '{name}' computes with a {map.Transform.GetType().Name} already; merge or remove it, or name the map in {nameof(QuantizationOptions.Skip)}.");
-            else if (map.weight.device_type != DeviceType.CPU) faults.Add($"The linear map '{name}' is on {map.weight.device}; move the model to the CPU.");
             else if (map.weight.isfinite().all().item<bool>() is false) faults.Add($"The weight of the linear map '{name}' has values that are not finite.");
             else if (options.Format.GroupSize is > 0 and var group && map.weight.size(1) % group != 0)
                 faults.Add($"The inputs of the linear map '{name}' ({map.weight.size(1)}) must be divisible by {nameof(QuantizationOptions.GroupSize)} ({group}); take a smaller group, or name the map in {nameof(QuantizationOptions.Skip)}.");

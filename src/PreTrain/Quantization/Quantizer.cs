@@ -13,7 +13,7 @@ public static class Quantizer
     /// Gives every linear map a weight of few bits, each code the nearest, and lets go of the weights' memory. The model evaluates from then on and can be saved, and it cannot be trained. What is no
     /// linear map stays as it is: embeddings, norms and biases.
     /// </summary>
-    /// <param name="model">A model of any family, on the CPU.</param>
+    /// <param name="model">A model of any family, on any device.</param>
     /// <param name="options">Bits, groups, and what is left out.</param>
     /// <exception cref="ArgumentException">
     /// An option is out of range; a pattern fits nothing; groups do not divide the inputs of a map; a map computes with something else already. The model is as it was then.
@@ -48,7 +48,7 @@ public static class Quantizer
     }
 
     /// <summary>The same with codes that keep what each map computes from data (Frantar et al. 2022, "GPTQ"), instead of the nearest. All maps are seen with the inputs of the model as it was.</summary>
-    /// <param name="model">A model of any family, on the CPU.</param>
+    /// <param name="model">A model of any family, on any device.</param>
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least as many rows (tokens that it is applied to) as it has inputs.</param>
     /// <param name="gptq">Damping and order.</param>
@@ -81,7 +81,7 @@ public static class Quantizer
     /// them gives that much less, so that the model computes the same; and groups lose their extremes where that makes the rest more exact. Maps whose inputs nothing can take a factor off (behind an activation
     /// function, or in the residual stream) have the second alone. The codes are the nearest; folders are those of <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>.
     /// </summary>
-    /// <param name="model">A model of any family, on the CPU.</param>
+    /// <param name="model">A model of any family, on any device.</param>
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
     /// <param name="awq">How finely scales and clips are searched.</param>
@@ -171,7 +171,7 @@ public static class Quantizer
     /// <summary>
     /// The same with activations of 8 bits on a grid for each map that data decide on once, so that nothing has to be looked for when the model computes. What is beyond the grid is clipped.
     /// </summary>
-    /// <param name="model">A model of any family, on the CPU.</param>
+    /// <param name="model">A model of any family, on any device.</param>
     /// <param name="options">With <see cref="QuantizationScheme.Int8Static"/>: which weights share a scale, and what is left out.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
     /// <param name="activations">How a grid is chosen from what a map saw.</param>

@@ -15,6 +15,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
 {
     private readonly Tensor _codes, _scales;
     private readonly Tensor? _zeros, _sums;
+    private readonly Lock _copying = new();
+    private DeviceCodes? _copy;   // where it was last computed with, if that is not the CPU
 
     private QuantizedMatrix(long outputs, long inputs, QuantizedFormat format)
     {
@@ -125,9 +127,31 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         return values;
     }
 
+    /// <summary>The same on a device, which keeps a copy of the codes from then on.</summary>
+    /// <returns>(O, I).</returns>
+    internal Tensor Dequantize(Device device, ScalarType type)
+    {
+        if (device.type == DeviceType.CPU)
+        {
+            using Tensor values = Dequantize();
+            return values.to(type).alias();
+        }
+        lock (_copying)
+        {
+            if (_copy is null || _copy.Device.type != device.type || _copy.Device.index != device.index)
+            {
+                _copy?.Dispose();
+                _copy = null;
+                _copy = new DeviceCodes(this, device);
+            }
+            return _copy.Dequantize(type);
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        _copy?.Dispose();
         _codes.Dispose();
         _scales.Dispose();
         _zeros?.Dispose();

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace PreTrain.Modules.Quantized;
 
-/// <summary>A linear map that computes with a weight of few bits, on the CPU. There are gradients for its inputs alone, and only where an adapter is trained beside it.</summary>
+/// <summary>
+/// A linear map that computes with a weight of few bits. On the CPU products are of the codes; on other devices the weight's values are made before each product, of which the device keeps the codes alone, and
+/// inputs are not rounded, whatever the scheme. There are gradients for its inputs alone, and only where an adapter is trained beside it.
+/// </summary>
 public sealed class QuantizedProjection : ProjectionTransform
 {
     /// <summary>Creates the transform.</summary>
@@ -45,12 +48,12 @@ public sealed class QuantizedProjection : ProjectionTransform
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">Gradients are wanted.</exception>
-    /// <exception cref="ArgumentException">x has other inputs, or is not on the CPU.</exception>
+    /// <exception cref="ArgumentException">x has other inputs.</exception>
     public override Tensor Product(Projection projection, Tensor x) => Multiply(x, null);
 
     /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">Gradients are wanted.</exception>
-    /// <exception cref="ArgumentException">x has other inputs, or is not on the CPU.</exception>
+    /// <exception cref="ArgumentException">x has other inputs.</exception>
     public override Tensor ProductAndBias(Projection projection, Tensor x, Parameter bias) => Multiply(x, bias);
 
     /// <inheritdoc/>
@@ -70,7 +73,7 @@ public sealed class QuantizedProjection : ProjectionTransform
         train(map.training);
         map.Transform = this;
         map.weight.requires_grad = false;
-        using Tensor nothing = empty([0], dtype: map.weight.dtype);
+        using Tensor nothing = empty([0], dtype: map.weight.dtype, device: map.weight.device);
         map.weight.set_(nothing);
     }
 
@@ -89,18 +92,19 @@ public sealed class QuantizedProjection : ProjectionTransform
         if (is_grad_enabled() && (training || x.requires_grad) && !IsBase)
             throw new InvalidOperationException("A quantized linear map computes no gradients. Evaluate it in no_grad() or inference_mode(), or train the model before it is quantized.");
         if (x.shape[^1] != Weight.Inputs) throw new ArgumentException($"x ({string.Join(", ", x.shape)}) must have {Weight.Inputs} elements along its last axis.", nameof(x));
-        if (x.device_type != DeviceType.CPU) throw new ArgumentException($"x is on {x.device}, and quantized linear maps compute on the CPU; move the model there before it is quantized.", nameof(x));
         using DisposeScope scope = NewDisposeScope();
-        Tensor rows = x.reshape(-1, Weight.Inputs).to(ScalarType.Float32).contiguous();
+        Tensor rows = x.reshape(-1, Weight.Inputs);
+        if (x.device_type == DeviceType.CPU) rows = rows.to(ScalarType.Float32).contiguous();
         // Beneath an adapter with gradients or without: what recomputation runs again is the same to the last bit.
         Tensor y = is_grad_enabled() && x.requires_grad ? InputGradient.apply(rows, Weight) : Compute(rows, IsBase ? null : bias);
-        if (IsBase && bias is not null) y += bias.to(ScalarType.Float32);
+        if (IsBase && bias is not null) y += bias.to(y.dtype);
         return scope.MoveToOuter(y.to(x.dtype).reshape([.. x.shape[..^1], Weight.Outputs]));
     }
 
     private Tensor Compute(Tensor rows, Tensor? bias)
     {
         using IDisposable mode = no_grad();
+        if (rows.device_type != DeviceType.CPU) return nn.functional.linear(rows, Weight.Dequantize(rows.device, rows.dtype), bias?.detach().to(rows.dtype)!);
         Tensor? wide = bias?.detach().to(ScalarType.Float32).contiguous();
         return IsWeightOnly ? WeightOnlyProduct.Apply(rows, Weight, wide) : Int8Product.Apply(rows, Weight, wide, Activations);
     }
@@ -114,13 +118,16 @@ public sealed class QuantizedProjection : ProjectionTransform
 
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
-            ctx.save_data("weight", vars[1]);
-            return WeightOnlyProduct.Apply((Tensor)vars[0], (QuantizedMatrix)vars[1], null);
+            var (x, weight) = ((Tensor)vars[0], (QuantizedMatrix)vars[1]);
+            ctx.save_data("weight", weight);
+            if (x.device_type == DeviceType.CPU) return WeightOnlyProduct.Apply(x, weight, null);
+            using Tensor values = weight.Dequantize(x.device, x.dtype);
+            return nn.functional.linear(x, values);
         }
 
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
-            using Tensor values = ((QuantizedMatrix)ctx.get_data("weight")).Dequantize();
+            using Tensor values = ((QuantizedMatrix)ctx.get_data("weight")).Dequantize(grad_output.device, grad_output.dtype);
             return [matmul(grad_output, values), null!];
         }
     }
