@@ -722,6 +722,64 @@ PT_EXPORT PT_TILES void pt_tile_bytes(const char* a, int64_t a_row, const char* 
 PT_EXPORT int32_t pt_has_tiles() { return 0; }
 #endif
 
+// ---- products of bytes in registers of 512 bits (AVX-512 VNNI: Intel SDM, volume 2, VPDPBUSD) ---------------------------
+
+#if defined(__x86_64__) && defined(__linux__) && (__GNUC__ >= 9 || __clang_major__ >= 8)
+#define PT_DOTS __attribute__((target("avx512f,avx512vnni")))
+
+namespace {
+
+// Keeps the compiler from making copies of a register in the loop before its parts are used.
+PT_DOTS inline __m512i as_it_is(__m512i value) {
+  asm("" : "+v"(value));
+  return value;
+}
+
+// C = A·B for some rows and two panels of 24 columns, which lie `b_panel` and `c_panel` apart: 16 columns of each in a register of its own, and the other
+// eight of both in a third. The rows are constants, so that all sums stay in registers.
+template <size_t... row>
+PT_DOTS void dot_bytes(const char* a, int64_t a_row, const char* b, int64_t b_panel, int32_t* c, int64_t c_panel, int64_t steps, std::index_sequence<row...>) {
+  __m512i first[sizeof...(row)], second[sizeof...(row)], rest[sizeof...(row)];
+  ((first[row] = second[row] = rest[row] = _mm512_setzero_si512()), ...);
+  for (int64_t s = 0; s < steps; s++, a += 4, b += 96) {
+    const __m512i w0 = _mm512_loadu_si512(b), w1 = _mm512_loadu_si512(b + b_panel);
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 64)), high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + b_panel + 64));
+    const __m512i w2 = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    int32_t four;
+    __m512i x;
+    ((std::memcpy(&four, a + static_cast<int64_t>(row) * a_row, 4), x = _mm512_set1_epi32(four), first[row] = _mm512_dpbusd_epi32(first[row], x, w0),
+      second[row] = _mm512_dpbusd_epi32(second[row], x, w1), rest[row] = _mm512_dpbusd_epi32(rest[row], x, w2)),
+     ...);
+  }
+  ((_mm512_storeu_si512(c + 24 * row, first[row]), rest[row] = as_it_is(rest[row]), _mm512_mask_storeu_epi32(c + 24 * row + 16, 0x00FF, rest[row])), ...);
+  if (c_panel == 0) return;
+  c += c_panel;
+  ((_mm512_storeu_si512(c + 24 * row, second[row]), _mm512_mask_storeu_epi32(c + 24 * row + 8, 0xFF00, rest[row])), ...);
+}
+
+template <size_t rows>
+PT_DOTS void dot_bytes_of(const char* a, int64_t a_row, const char* b, int64_t b_panel, int32_t* c, int64_t c_panel, int64_t steps) {
+  dot_bytes(a, a_row, b, b_panel, c, c_panel, steps, std::make_index_sequence<rows>());
+}
+
+constexpr decltype(&dot_bytes_of<1>) dot_bytes_of_rows[] = {nullptr,         dot_bytes_of<1>, dot_bytes_of<2>, dot_bytes_of<3>, dot_bytes_of<4>,
+                                                            dot_bytes_of<5>, dot_bytes_of<6>, dot_bytes_of<7>, dot_bytes_of<8>};
+
+}  // namespace
+
+PT_EXPORT int32_t pt_has_wide_dots() { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni"); }
+
+// C = A·B for `rows` and one or two panels of 24 columns, of unsigned bytes by signed ones into int32. A has rows `a_row` bytes apart, four bytes of them a
+// step; a panel of B has 96 bytes a step, four for each column; C is 24 wide, one panel after the other.
+PT_EXPORT void pt_dot_bytes(const char* a, int64_t a_row, const char* b, int64_t b_panel, int32_t* c, int64_t steps, int64_t rows, int64_t panels) {
+  const int64_t c_panel = panels == 2 ? 24 * rows : 0;
+  if (panels != 2) b_panel = 0;
+  for (int64_t r = 0; r < rows; r += 8) dot_bytes_of_rows[std::min<int64_t>(8, rows - r)](a + r * a_row, a_row, b, b_panel, c + 24 * r, c_panel, steps);
+}
+#else
+PT_EXPORT int32_t pt_has_wide_dots() { return 0; }
+#endif
+
 // ---- profiling ----------------------------------------------------------------------------------------------------
 
 namespace {

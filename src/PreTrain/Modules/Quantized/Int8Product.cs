@@ -19,6 +19,7 @@ internal static unsafe class Int8Product
 
     private const int TileRows = 4;
     private const int BlocksTogether = 4;        // of the matrix unit, 32 rows each
+    private const int DotRows = 32;              // at once with registers of 512 bits
     private const long BlockBytes = 384 << 10;   // of rows, which stay in a core's second cache while it runs through the outputs
 
     /// <summary>Multiplies.</summary>
@@ -27,11 +28,11 @@ internal static unsafe class Int8Product
     /// <param name="bias">(O), float32, or null.</param>
     /// <returns>(N, O), float32.</returns>
     /// <param name="grid">The scale and zero point of all rows; null for those of each row.</param>
-    internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias, ActivationGrid? grid = null) => AvxVnni.IsSupported ? Apply<DotByteProducts>(x, weight, bias, MatrixUnit.IsSupported, grid)
-        : Avx2.IsSupported ? Apply<WideByteProducts>(x, weight, bias, grid: grid) : Apply<PlainByteProducts>(x, weight, bias, grid: grid);
+    internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias, ActivationGrid? grid = null) => AvxVnni.IsSupported ? Apply<DotByteProducts>(x, weight, bias, MatrixUnit.IsSupported, WideDots.IsSupported, grid)
+        : Avx2.IsSupported ? Apply<WideByteProducts>(x, weight, bias, MatrixUnit.IsSupported, WideDots.IsSupported, grid) : Apply<PlainByteProducts>(x, weight, bias, grid: grid);
 
-    /// <summary>Multiplies in the given way, whole blocks of rows on the matrix unit if that is wanted and the inputs fill its tiles.</summary>
-    internal static Tensor Apply<P>(Tensor x, QuantizedMatrix weight, Tensor? bias, bool inTiles = false, ActivationGrid? grid = null) where P : struct, IByteProducts
+    /// <summary>Multiplies in the given way; if that is wanted, whole blocks of rows on the matrix unit where the inputs fill its tiles, and others in registers of 512 bits.</summary>
+    internal static Tensor Apply<P>(Tensor x, QuantizedMatrix weight, Tensor? bias, bool inTiles = false, bool inWideRegisters = false, ActivationGrid? grid = null) where P : struct, IByteProducts
     {
         Tensor y = empty([x.size(0), weight.Outputs], dtype: ScalarType.Float32);
         if (y.numel() == 0) return y;
@@ -58,12 +59,17 @@ internal static unsafe class Int8Product
         {
             var (from, to) = ParallelLoop.Range(panels, chunks, task % chunks);
             long first = task / chunks * block, end = Math.Min(count, first + block);
+            long start = inTiles ? end - (end - first) % MatrixUnit.Side : first;   // of the rows that fill no block of the matrix unit
+            bool isWide = inWideRegisters && end - start >= TileRows;
             for (long p = from; p < to; p++)
             {
-                long r = inTiles ? Blocks(in job, first, end, p) : first;
+                if (inTiles) Blocks(in job, first, start, p);
+                if (isWide) continue;
+                long r = start;
                 for (; r + TileRows <= end; r += TileRows) Tile4<P>(in job, r, p);
                 for (; r < end; r++) Tile1<P>(in job, r, p);
             }
+            for (long p = from; isWide && p < to; p += 2) Dots(in job, start, end, p, Math.Min(2, to - p));
         });
         return y;
     }
@@ -76,21 +82,39 @@ internal static unsafe class Int8Product
         internal long Inner, Groups, Outputs;
     }
 
-    /// <summary>As many rows as fill blocks of the matrix unit.</summary>
-    /// <returns>The first row that is left.</returns>
+    /// <summary>Rows that fill blocks of the matrix unit.</summary>
     [MethodImpl(ParallelLoop.Hot)]
-    private static long Blocks(in Job job, long row, long end, long panel)
+    private static void Blocks(in Job job, long row, long end, long panel)
     {
         int* sums = stackalloc int[BlocksTogether * MatrixUnit.Side * PanelLayout.Width];
         var w = (sbyte*)job.Weight + panel * job.Inner * PanelLayout.Width;
-        while (end - row >= MatrixUnit.Side)
+        while (row < end)
         {
             long blocks = Math.Min(BlocksTogether, (end - row) / MatrixUnit.Side);
             MatrixUnit.MultiplyBytes(job.X + row * job.Inner, job.Inner, w, sums, job.Inner / MatrixUnit.RowBytes, blocks);
             for (long r = 0; r < blocks * MatrixUnit.Side; r++) Finish(in job, row + r, panel, 0, sums + r * PanelLayout.Width);
             row += blocks * MatrixUnit.Side;
         }
-        return row;
+    }
+
+    /// <summary>Rows by one panel or two, in registers of 512 bits.</summary>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static void Dots(in Job job, long first, long end, long panel, long panels)
+    {
+        int* sums = stackalloc int[2 * DotRows * PanelLayout.Width];
+        long group = job.Inner / job.Groups, panelBytes = job.Inner * PanelLayout.Width;
+        for (long row = first; row < end; row += DotRows)
+        {
+            long rows = Math.Min(DotRows, end - row);
+            for (long g = 0; g < job.Groups; g++)
+            {
+                WideDots.Multiply(job.X + row * job.Inner + g * group, job.Inner, (sbyte*)job.Weight + panel * panelBytes + g * group * PanelLayout.Width, panelBytes, sums, group / 4, rows, panels);
+                for (long p = 0; p < panels; p++)
+                {
+                    for (long r = 0; r < rows; r++) Finish(in job, row + r, panel + p, g, sums + (p * rows + r) * PanelLayout.Width);
+                }
+            }
+        }
     }
 
     [MethodImpl(ParallelLoop.Hot)]

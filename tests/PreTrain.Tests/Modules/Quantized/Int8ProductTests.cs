@@ -1,4 +1,5 @@
 using PreTrain.Modules.Quantized;
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
@@ -57,6 +58,7 @@ public sealed class Int8ProductTests : IDisposable
         byte[] plain = Bytes(Int8Product.Apply<PlainByteProducts>(x, weight, bias));
         if (System.Runtime.Intrinsics.X86.Avx2.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<WideByteProducts>(x, weight, bias)));
         if (System.Runtime.Intrinsics.X86.AvxVnni.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<DotByteProducts>(x, weight, bias)));
+        if (WideDots.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<PlainByteProducts>(x, weight, bias, inWideRegisters: true)));
         Assert.Equal(plain, Bytes(Int8Product.Apply(x, weight, bias)));
     }
 
@@ -76,6 +78,7 @@ public sealed class Int8ProductTests : IDisposable
         byte[] plain = Bytes(Int8Product.Apply<PlainByteProducts>(x, weight, bias, grid: grid));
         if (System.Runtime.Intrinsics.X86.Avx2.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<WideByteProducts>(x, weight, bias, grid: grid)));
         if (System.Runtime.Intrinsics.X86.AvxVnni.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<DotByteProducts>(x, weight, bias, grid: grid)));
+        if (WideDots.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<PlainByteProducts>(x, weight, bias, inWideRegisters: true, grid: grid)));
         Tensor product = Int8Product.Apply(x, weight, bias, grid);
         Assert.Equal(plain, Bytes(product));
         double[] actual = Doubles(product);
