@@ -80,8 +80,11 @@ internal sealed class AdapterChoice
         ];
     }
 
-    /// <summary>Adapts a model that was just loaded; null where its weights are trained.</summary>
-    public IAdapter? Adapt(ParseResult parsed, Session session, ITransformerModel model)
+    /// <summary>Where a model is loaded: with --quantize-base its weights as they are never come to the device that computes.</summary>
+    public torch.Device HomeOf(ParseResult parsed, torch.Device device) => parsed.GetValue(_base) is null ? device : torch.CPU;
+
+    /// <summary>Adapts a model that was just loaded where <see cref="HomeOf"/> says; null where its weights are trained.</summary>
+    public IAdapter? Adapt(ParseResult parsed, Session session, ITransformerModel model, torch.Device device)
     {
         if (WayOf(parsed) is not { } way) return null;
         if (parsed.GetValue(_base) is { } scheme)
@@ -91,6 +94,7 @@ internal sealed class AdapterChoice
             // What is trained as a whole stays as it is.
             string[] heads = [.. module.named_modules().Where(part => part.module is Projection && (part.name.Contains("classifier", StringComparison.Ordinal) || fresh.Contains(part.name + ".weight"))).Select(part => part.name)];
             QuantizationResult result = Quantizer.Quantize(model, new QuantizationOptions { Scheme = scheme, Skip = heads });
+            module.to(device);
             session.Log(string.Create(CultureInfo.InvariantCulture, $"The model's linear maps take {result.BytesAfter:N0} bytes instead of {result.BytesBefore:N0} while it is trained."));
         }
         using torch.Generator generator = new RandomStreams(new RandomStreams(session.Seed).SeedOf("init")).CreateGenerator("init");   // not what the head was drawn from
@@ -116,7 +120,7 @@ internal sealed class AdapterChoice
     /// <param name="adapter">The adapter; null where the weights were trained, and the run's model is whole.</param>
     /// <param name="training">The run.</param>
     /// <param name="result">What it came to.</param>
-    /// <param name="reload">Loads the model as it was.</param>
+    /// <param name="reload">Loads the model as it was, where <see cref="HomeOf"/> says.</param>
     /// <param name="save">Saves the model into a folder with all that belongs to it, but for its tokenizer.</param>
     public void Finish(ParseResult parsed, IAdapter? adapter, TrainingOptions training, TrainingResult result, Func<ITransformerModel> reload, Action<ITransformerModel, string> save)
     {

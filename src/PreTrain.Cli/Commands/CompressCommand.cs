@@ -47,7 +47,7 @@ internal sealed class CompressCommand
             TimingRounds = parsed.GetValue(_rounds) ?? new CompressionOptions { Output = "" }.TimingRounds,
             Logger = new SessionLogger(session.Quiet ? LogLevel.Warning : LogLevel.Information, session.Verbose, session.Error.WriteLine),
         };
-        if (session.Start().type != TorchSharp.DeviceType.CPU) session.Log("The stages are computed on the processor, for which quantized models are made.");
+        if (session.Start().type != TorchSharp.DeviceType.CPU) session.Log("The stages are computed on the processor.");
         TextTokenizer tokenizer;
         using (ITransformerModel model = ModelFolder.LoadModel(session, folder, TorchSharp.torch.CPU)) tokenizer = ModelFolder.LoadTokenizer(folder, model);
         Compressor.Check(folder, recipe, options);

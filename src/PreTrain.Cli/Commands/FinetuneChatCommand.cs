@@ -51,11 +51,11 @@ internal sealed class FinetuneChatCommand
             [(_pack, pack == PackingKind.None ? "none" : "best-fit"), (_fraction, fraction), .. _adapter.Effective(parsed), .. _run.Effective(training), .. _reports.Effective(parsed), .. session.Effective]);
         if (_run.Prints(parsed, session, configuration)) return;
         TunedModel.CheckFolders(folder, training);
-        torch.Device device = session.Start();
+        torch.Device device = session.Start(), home = _adapter.HomeOf(parsed, device);
         RunChoice.Interruptible(session, () =>
         {
-            using ITransformerModel model = ModelFolder.LoadCausal(session, folder, device);
-            using IAdapter? adapter = _adapter.Adapt(parsed, session, model);
+            using ITransformerModel model = ModelFolder.LoadCausal(session, folder, home);
+            using IAdapter? adapter = _adapter.Adapt(parsed, session, model, device);
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
             ChatTemplate template = _template.Read(parsed, folder, tokenizer);
             Conversations conversations = Read(parsed.GetRequiredValue(_data), parsed.GetValue(_system));
@@ -71,7 +71,7 @@ internal sealed class FinetuneChatCommand
                 TrainingResult result = TunedModel.Train(model, options, objective, session.Cancellation);
                 template.Save(result.ModelFolder);
                 return result;
-            }, result => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadCausal(session, folder, device), (whole, parts) =>
+            }, result => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadCausal(session, folder, home), (whole, parts) =>
             {
                 whole.SavePretrained(parts);
                 template.Save(parts);

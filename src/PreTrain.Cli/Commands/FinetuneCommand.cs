@@ -64,12 +64,12 @@ internal sealed class FinetuneCommand
         string folder = parsed.GetRequiredValue(_model)!;
         TunedModel.CheckFolders(folder, _run.Training(parsed, session, LongRun, 1));   // before anything is read
         double validationFraction = parsed.GetValue(_validationFraction) ?? DefaultValidationFraction;
-        torch.Device device = session.Start();
+        torch.Device device = session.Start(), home = _adapter.HomeOf(parsed, device);
         RunChoice.Interruptible(session, () =>
         {
             IHeadData data = _task.Read(parsed, parsed.GetRequiredValue(_data), parsed.GetValue(_labels) ?? [], null);
-            using ITransformerModel model = ModelFolder.LoadModel(session, folder, device, data.Head, data.HeadOptions);
-            using IAdapter? adapter = _adapter.Adapt(parsed, session, model);
+            using ITransformerModel model = ModelFolder.LoadModel(session, folder, home, data.Head, data.HeadOptions);
+            using IAdapter? adapter = _adapter.Adapt(parsed, session, model, device);
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
             ILabelledObjective objective = data.Objective(parsed, tokenizer, parsed.GetValue(_context), validationFraction);
             int rows = objective.TrainingRows(model);
@@ -83,7 +83,7 @@ internal sealed class FinetuneCommand
             LoadedWeights loaded = LoadedWeights.Of(model)!;
             if (loaded.New.Count > 0) session.Log($"New, and to be trained: {string.Join(", ", loaded.New)}.");
             if (loaded.LeftOut.Count > 0) session.Log($"Left out of the folder: {string.Join(", ", loaded.LeftOut)}.");
-            Train(parsed, session, training with { Tokenizer = tokenizer, Weights = adapter }, configuration, data, model, adapter, objective, validationFraction, () => ModelFolder.LoadModel(session, folder, device, data.Head, data.HeadOptions));
+            Train(parsed, session, training with { Tokenizer = tokenizer, Weights = adapter }, configuration, data, model, adapter, objective, validationFraction, () => ModelFolder.LoadModel(session, folder, home, data.Head, data.HeadOptions));
         });
     }
 

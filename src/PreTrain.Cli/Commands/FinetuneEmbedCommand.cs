@@ -57,17 +57,17 @@ internal sealed class FinetuneEmbedCommand
         ]);
         if (_run.Prints(parsed, session, configuration)) return;
         TunedModel.CheckFolders(folder, training);
-        torch.Device device = session.Start();
+        torch.Device device = session.Start(), home = _adapter.HomeOf(parsed, device);
         RunChoice.Interruptible(session, () =>
         {
-            ITransformerModel model = ModelFolder.LoadModel(session, folder, device, ModelHead.None);
+            ITransformerModel model = ModelFolder.LoadModel(session, folder, home, ModelHead.None);
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
-            IAdapter? beside = _adapter.Adapt(parsed, session, model);   // before what is to know how long texts may be then
+            IAdapter? beside = _adapter.Adapt(parsed, session, model, device);   // before what is to know how long texts may be then
             using var encoder = new SentenceEncoder(model, _pooling.Read(parsed, folder, model));
             using IAdapter? adapter = beside;
             using RunReports reports = _reports.Create(parsed, null, TunedModel.CostOf(model, encoder.MaxLength), configuration, ("", 0));
             training = training with { Tokenizer = tokenizer, Weights = adapter };
-            Action<TrainingResult> finish = result => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadModel(session, folder, device, ModelHead.None), (whole, parts) =>
+            Action<TrainingResult> finish = result => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadModel(session, folder, home, ModelHead.None), (whole, parts) =>
             {
                 SentenceEncoder saved = ReferenceEquals(whole, model) ? encoder : new SentenceEncoder(whole, encoder.Options);
                 saved.SavePretrained(parts);

@@ -47,16 +47,16 @@ internal sealed class FinetuneSeq2SeqCommand
         JsonObject configuration = RunConfiguration.Describe(parsed, [.. _pairs.Effective(parsed), (_fraction, fraction), .. _adapter.Effective(parsed), .. _run.Effective(training), .. _reports.Effective(parsed), .. session.Effective]);
         if (_run.Prints(parsed, session, configuration)) return;
         TunedModel.CheckFolders(folder, training);
-        torch.Device device = session.Start();
+        torch.Device device = session.Start(), home = _adapter.HomeOf(parsed, device);
         RunChoice.Interruptible(session, () =>
         {
-            using ITransformerModel model = ModelFolder.LoadWriter(session, folder, device);
-            using IAdapter? adapter = _adapter.Adapt(parsed, session, model);
+            using ITransformerModel model = ModelFolder.LoadWriter(session, folder, home);
+            using IAdapter? adapter = _adapter.Adapt(parsed, session, model, device);
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
             TextPairs pairs = _pairs.Read(parsed);
             session.Log($"A {model.ModelType} model, {pairs.Count} pairs.");
             training = training with { Tokenizer = tokenizer, Weights = adapter };
-            Action<TrainingResult, Action<ITransformerModel, string>> finish = (result, save) => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadWriter(session, folder, device), save);
+            Action<TrainingResult, Action<ITransformerModel, string>> finish = (result, save) => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadWriter(session, folder, home), save);
             if (model is ISequenceToSequenceModel) RunReader(parsed, session, model, tokenizer, pairs, fraction, training, configuration, finish);
             else RunDecoder(parsed, session, folder, model, tokenizer, pairs, fraction, training, configuration, finish);
         });

@@ -62,6 +62,7 @@ internal sealed class AwareProjection : ProjectionTransform
 
     private Tensor Multiply(Tensor x, Parameter weight, Parameter? bias)
     {
+        if (x.device_type != DeviceType.CPU) throw new InvalidOperationException($"x is on {x.device}, and training with roundings computes on the CPU; move the model there.");
         using DisposeScope scope = NewDisposeScope();
         Tensor rows = x.reshape(-1, x.size(-1));
         if (input_step is not null) rows = LearnedStep.Apply(rows, input_step, InputDown, InputUp, rows.size(1));

@@ -60,7 +60,7 @@ internal static class Awq
         Tensor values = weight.to(ScalarType.Float32).view(outputs, groups, group);
         Tensor largest = values.abs().amax([2], keepdim: true), best = largest;                                             // (O, G, 1)
         Tensor blocks = stack(Enumerable.Range(0, (int)groups).Select(g => moments.narrow(0, g * group, group).narrow(1, g * group, group)));   // (G, K, K)
-        Tensor least = full([outputs, groups, 1], double.PositiveInfinity, dtype: ScalarType.Float32);
+        Tensor least = full([outputs, groups, 1], double.PositiveInfinity, dtype: ScalarType.Float32, device: weight.device);
         for (int step = 0; step < options.ClipSteps; step++)
         {
             using DisposeScope one = NewDisposeScope();
@@ -77,6 +77,8 @@ internal static class Awq
     private static Tensor Rounded(Tensor weight, QuantizedFormat format)
     {
         using QuantizedMatrix codes = QuantizedMatrix.Quantize(weight, format);
-        return codes.Dequantize(weight.device, ScalarType.Float32);
+        Tensor values = codes.Dequantize();
+        if (weight.device_type == DeviceType.CPU) return values;
+        using (values) return values.to(weight.device);
     }
 }

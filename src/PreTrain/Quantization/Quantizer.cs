@@ -47,7 +47,7 @@ public static class Quantizer
         });
     }
 
-    /// <summary>The same with codes that keep what each map computes from data (Frantar et al. 2022, "GPTQ"), instead of the nearest. All maps are seen with the inputs of the model as it was.</summary>
+    /// <summary>The same with codes that keep what each map computes from data (Frantar et al. 2022, "GPTQ"), instead of the nearest. All maps are seen with the inputs of the model as it was. The model's device holds I² sums of 32 bits for each map meanwhile.</summary>
     /// <param name="model">A model of any family, on any device.</param>
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least as many rows (tokens that it is applied to) as it has inputs.</param>

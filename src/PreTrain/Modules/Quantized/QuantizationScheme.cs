@@ -1,6 +1,6 @@
 namespace PreTrain.Modules.Quantized;
 
-/// <summary>What of a linear map is in few bits.</summary>
+/// <summary>What of a linear map is in few bits. On devices other than the CPU weights alone are, whatever the scheme: their values are made before each product, and activations are not rounded.</summary>
 public enum QuantizationScheme
 {
     /// <summary>Weights in 8 bits, and each row of activations in 8 as it comes: the products are of whole numbers. The fastest for many rows, and for one.</summary>

@@ -39,7 +39,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     /// <summary>Bits, groups and zero points.</summary>
     public QuantizedFormat Format { get; }
 
-    /// <summary>The bytes of memory that it takes: codes, scales and zero points.</summary>
+    /// <summary>The bytes of memory that it takes: codes, scales and zero points. Another device on which it is computed with has a copy.</summary>
     public long ByteCount => new[] { _codes, _scales, _zeros, _sums }.Sum(t => t is null ? 0 : t.numel() * t.element_size()) + (ScaleCodes is null ? 0 : ScaleCodes.Codes.Length + sizeof(float) * ScaleCodes.Largest.Length);
 
     internal PanelLayout Layout { get; }
@@ -133,8 +133,9 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     {
         if (device.type == DeviceType.CPU)
         {
+            if (type == ScalarType.Float32) return Dequantize();
             using Tensor values = Dequantize();
-            return values.to(type).alias();
+            return values.to(type);
         }
         lock (_copying)
         {
@@ -148,10 +149,21 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         }
     }
 
+    /// <summary>Lets go of the copy of the codes on another device.</summary>
+    internal void ReleaseCopy()
+    {
+        if (_copy is null) return;
+        lock (_copying)
+        {
+            _copy?.Dispose();
+            _copy = null;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
-        _copy?.Dispose();
+        ReleaseCopy();
         _codes.Dispose();
         _scales.Dispose();
         _zeros?.Dispose();
@@ -239,17 +251,26 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         var c = (sbyte*)TensorMemory.Address(codes);
         var s = (float*)TensorMemory.Address(scales);
         sbyte* z = zeros is null ? null : (sbyte*)TensorMemory.Address(zeros);
-        int shift = Format.IsSymmetric ? 0 : 8;
-        for (long o = 0; o < Outputs; o++)
+        byte* ownCodes = Codes;
+        float* ownScales = Scales, ownZeros = Zeros;
+        PanelLayout layout = Layout;
+        bool isSigned = zeros is null && !Format.IsNormalFloat;
+        int shift = Format.IsSymmetric ? 0 : 8, chunks = ParallelLoop.Chunks(Outputs, 16);
+        long outputs = Outputs, inputs = Inputs, groups = Groups;
+        ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
-            for (long g = 0; g < Groups; g++)
+            var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
+            for (long o = from; o < to; o++)
             {
-                long place = PanelLayout.PlaceOf(o, g, Groups);
-                s[o * Groups + g] = Scales[place];
-                if (z != null) z[o * Groups + g] = (sbyte)(Zeros[place] - shift);
+                for (long g = 0; g < groups; g++)
+                {
+                    long place = PanelLayout.PlaceOf(o, g, groups);
+                    s[o * groups + g] = ownScales[place];
+                    if (z != null) z[o * groups + g] = (sbyte)(ownZeros[place] - shift);
+                }
+                for (long i = 0; i < inputs; i++) c[o * inputs + i] = (sbyte)(Decode(ownCodes[layout.ByteOf(o, i)], layout.Bits, isSigned, layout.IsHigh(i)) - shift);
             }
-            for (long i = 0; i < Inputs; i++) c[o * Inputs + i] = (sbyte)(Decode(Codes[Layout.ByteOf(o, i)], Layout.Bits, zeros is null && !Format.IsNormalFloat, Layout.IsHigh(i)) - shift);
-        }
+        });
         return (codes, scales, zeros);
     }
 

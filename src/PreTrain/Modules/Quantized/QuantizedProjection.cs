@@ -82,6 +82,7 @@ public sealed class QuantizedProjection : ProjectionTransform
     internal QuantizedMatrix Exchange(QuantizedMatrix weight)
     {
         QuantizedMatrix before = Weight;
+        before.ReleaseCopy();
         Weight = weight;
         return before;
     }
@@ -94,7 +95,11 @@ public sealed class QuantizedProjection : ProjectionTransform
         if (x.shape[^1] != Weight.Inputs) throw new ArgumentException($"x ({string.Join(", ", x.shape)}) must have {Weight.Inputs} elements along its last axis.", nameof(x));
         using DisposeScope scope = NewDisposeScope();
         Tensor rows = x.reshape(-1, Weight.Inputs);
-        if (x.device_type == DeviceType.CPU) rows = rows.to(ScalarType.Float32).contiguous();
+        if (x.device_type == DeviceType.CPU)
+        {
+            rows = rows.to(ScalarType.Float32).contiguous();
+            Weight.ReleaseCopy();
+        }
         // Beneath an adapter with gradients or without: what recomputation runs again is the same to the last bit.
         Tensor y = is_grad_enabled() && x.requires_grad ? InputGradient.apply(rows, Weight) : Compute(rows, IsBase ? null : bias);
         if (IsBase && bias is not null) y += bias.to(y.dtype);
@@ -104,7 +109,7 @@ public sealed class QuantizedProjection : ProjectionTransform
     private Tensor Compute(Tensor rows, Tensor? bias)
     {
         using IDisposable mode = no_grad();
-        if (rows.device_type != DeviceType.CPU) return nn.functional.linear(rows, Weight.Dequantize(rows.device, rows.dtype), bias?.detach().to(rows.dtype)!);
+        if (rows.device_type != DeviceType.CPU) return ValueProduct.Apply(rows, Weight, bias?.detach());
         Tensor? wide = bias?.detach().to(ScalarType.Float32).contiguous();
         return IsWeightOnly ? WeightOnlyProduct.Apply(rows, Weight, wide) : Int8Product.Apply(rows, Weight, wide, Activations);
     }
@@ -120,15 +125,9 @@ public sealed class QuantizedProjection : ProjectionTransform
         {
             var (x, weight) = ((Tensor)vars[0], (QuantizedMatrix)vars[1]);
             ctx.save_data("weight", weight);
-            if (x.device_type == DeviceType.CPU) return WeightOnlyProduct.Apply(x, weight, null);
-            using Tensor values = weight.Dequantize(x.device, x.dtype);
-            return nn.functional.linear(x, values);
+            return x.device_type == DeviceType.CPU ? WeightOnlyProduct.Apply(x, weight, null) : ValueProduct.Apply(x, weight, null);
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
-        {
-            using Tensor values = ((QuantizedMatrix)ctx.get_data("weight")).Dequantize(grad_output.device, grad_output.dtype);
-            return [matmul(grad_output, values), null!];
-        }
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output) => [ValueProduct.InputGradient(grad_output, (QuantizedMatrix)ctx.get_data("weight")), null!];
     }
 }

@@ -53,6 +53,41 @@ public sealed class DeviceCodesTests : IDisposable
     }
 
     [Theory]
+    [MemberData(nameof(Formats))]
+    public void ValueProduct_AnyFormat_ComputesWithTheValues(QuantizedFormat format)
+    {
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([29, format.GroupSize == 0 ? 37 : 2 * format.GroupSize], 5), format);
+        Tensor values = weight.Dequantize(), bias = Normal([29], 7), x = Normal([7, weight.Inputs], 3), gradient = Normal([7, 29], 9);
+        Tensor expected = x.to(ScalarType.Float64).matmul(values.to(ScalarType.Float64).t());
+        AssertClose(Doubles(expected), Doubles(ValueProduct.Apply(x, weight, null)), 29, 1e-5, "without bias");
+        AssertClose(Doubles(expected + bias), Doubles(ValueProduct.Apply(x, weight, bias)), 29, 1e-5, "with bias");
+        AssertClose(Doubles(gradient.to(ScalarType.Float64).matmul(values.to(ScalarType.Float64))), Doubles(ValueProduct.InputGradient(gradient, weight)), weight.Inputs, 1e-5, "gradient");
+        foreach (Tensor half in new[] { ValueProduct.Apply(x.to(ScalarType.BFloat16), weight, bias), ValueProduct.InputGradient(gradient.to(ScalarType.BFloat16), weight) }) Assert.Equal(ScalarType.BFloat16, half.dtype);
+    }
+
+    [Fact]
+    public void Dequantize_ManyValues_AreMadeInParts()
+    {
+        using QuantizedMatrix matrix = QuantizedMatrix.Quantize(Normal([521, 33 * 1024], 5), QuantizedFormat.Int4(32, isSymmetric: false));   // a little more than at once
+        using var codes = new DeviceCodes(matrix, CPU);
+        Assert.True(matrix.Dequantize().eq(codes.Dequantize(ScalarType.Float32)).all().item<bool>());
+    }
+
+    [Fact]
+    public void Dequantize_AnotherDevice_IsThereInTheGivenType()
+    {
+        using QuantizedMatrix matrix = QuantizedMatrix.Quantize(Normal([24, 64], 5), QuantizedFormat.Int4(32));
+        foreach (Device device in new[] { CPU, META })
+        {
+            foreach (ScalarType type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
+            {
+                Tensor values = matrix.Dequantize(device, type);
+                Assert.Equal((device.type, type), (values.device_type, values.dtype));
+            }
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(Kinds))]
     public void Forward_AnotherDevice_StaysThere(QuantizationOptions options)
     {
@@ -66,6 +101,11 @@ public sealed class DeviceCodesTests : IDisposable
             Assert.Equal((DeviceType.META, ScalarType.BFloat16), (y.device_type, y.dtype));
             Assert.Equal([2, 3, weight.Outputs], y.shape);
         }
+        TiedHead head = model.modules().OfType<TiedHead>().Single();
+        Assert.Equal(options.HasQuantizedTiedHead, head.Quantized is not null);
+        Tensor scores = head.Forward(zeros([3, 64], device: META));
+        Assert.Equal(DeviceType.META, scores.device_type);
+        Assert.Equal([3, 31], scores.shape);
     }
 
     [Theory]
@@ -87,15 +127,32 @@ public sealed class DeviceCodesTests : IDisposable
     }
 
     [Fact]
-    public void Dequantize_OneDeviceAfterAnother_LeavesNoTensor()
+    public void Dequantize_OneDeviceAfterAnother_KeepsOneCopy()
     {
-        long before = LiveTensors.Count();
-        using (QuantizedMatrix matrix = QuantizedMatrix.Quantize(Normal([24, 64], 5), QuantizedFormat.Int4(32)))
+        Tensor weight = Normal([24, 64], 5);
+        long before = LiveTensors.Count();   // no finalizer runs from here on, since nothing is left to them
+        using (QuantizedMatrix matrix = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int4(32, isSymmetric: false)))
         {
+            long alone = Tensor.TotalCount;
             foreach (Device device in new[] { META, CPU, META, new Device(DeviceType.META) }) matrix.Dequantize(device, ScalarType.BFloat16).Dispose();
+            Assert.Equal(alone + 4, Tensor.TotalCount);   // codes, scales, zero points and the table
+            matrix.ReleaseCopy();
+            Assert.Equal(alone, Tensor.TotalCount);
+            matrix.Dequantize(META, ScalarType.Float32).Dispose();
         }
-        _scope.DisposeEverything();
-        Assert.Equal(before, LiveTensors.Count());
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void QuantizationAwareTraining_AnotherDevice_IsRefused()
+    {
+        using GptModel model = Model(), moved = Model();
+        moved.to(META);
+        var options = new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32 };
+        Assert.Equal("The model is on meta, and training with roundings computes on the CPU; move it there. (Parameter 'model')", Assert.Throws<ArgumentException>(() => new QuantizationAwareTraining(moved, options)).Message);
+        using var aware = new QuantizationAwareTraining(model, options);
+        model.to(META);
+        Assert.Contains("x is on meta", Assert.Throws<InvalidOperationException>(() => model.blocks[0].qkv.forward(zeros([1, 64], device: META))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
