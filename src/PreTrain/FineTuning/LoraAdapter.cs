@@ -19,6 +19,8 @@ namespace PreTrain.FineTuning;
 /// </remarks>
 public sealed class LoraAdapter : IAdapter
 {
+    private static readonly string[] s_usual = ["*blocks.*", "*transform", "*pooler", "*pre_classifier"];
+
     private readonly nn.Module _model;
     private readonly List<(string Name, Projection Projection)> _projections = [];
     private readonly FrozenBase _base;
@@ -43,7 +45,7 @@ public sealed class LoraAdapter : IAdapter
         {
             if (!quantized.IsWeightOnly) throw new ArgumentException($"A linear map of the model rounds its inputs ({quantized.Scheme}), so that no gradient passes it; quantize weights alone ({nameof(QuantizationScheme.NormalFloat4)}, {nameof(QuantizationScheme.Int4Weights)}, {nameof(QuantizationScheme.Int8Weights)}).", nameof(model));
         }
-        foreach (var (path, projection) in AdapterTargets.Select(_model, nameof(options.Targets), options.Targets, transform => transform is LowRankTransform or QuantizedProjection))
+        foreach (var (path, projection) in AdapterTargets.SelectOrDefault(_model, nameof(options.Targets), options.Targets, s_usual, transform => transform is LowRankTransform or QuantizedProjection))
         {
             if (projection.Transform is LowRankTransform { Updates: var updates } && updates.ContainsKey(name)) throw new ArgumentException($"The model has an adapter '{name}' already; give this one another name.", nameof(name));
             _projections.Add((path, projection));

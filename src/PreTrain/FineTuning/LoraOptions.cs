@@ -26,8 +26,11 @@ public sealed record LoraOptions
     public double Dropout { get; init; }
 
     /// <summary>Patterns of the linear maps that are adapted, such as <c>blocks.*.query</c>; <c>*</c> stands for any characters.</summary>
-    /// <value>The default is all linear maps of the blocks, <c>*blocks.*</c>.</value>
-    public IReadOnlyList<string> Targets { get; init; } = ["*blocks.*"];
+    /// <value>
+    /// The default, null, is all linear maps of the blocks, and the one between them and a head (<c>transform</c>, <c>pooler</c>, <c>pre_classifier</c>) where the model's folder has it; otherwise that is trained as a
+    /// whole.
+    /// </value>
+    public IReadOnlyList<string>? Targets { get; init; }
 
     /// <summary>Patterns of parameters that are trained as a whole beside the updates, and saved with them. What was initialized because the model's folder lacked it is trained in any case. They are the model's: adapters of one model that train the same ones change them for each other.</summary>
     /// <value>The default is the heads of classification, <c>*classifier*</c>.</value>
@@ -44,7 +47,7 @@ public sealed record LoraOptions
         if (Rank < 1) faults.Add($"{nameof(Rank)} ({Rank}) must be at least 1.");
         if (!(Alpha > 0 && double.IsFinite(Alpha))) faults.Add($"{nameof(Alpha)} ({Alpha}) must be positive.");
         if (!(Dropout >= 0 && Dropout < 1)) faults.Add($"{nameof(Dropout)} ({Dropout}) must be at least 0 and below 1.");
-        if (Targets.Count == 0) faults.Add($"{nameof(Targets)} must name at least one linear map; '*' fits all.");
+        if (Targets is { Count: 0 }) faults.Add($"{nameof(Targets)} must name at least one linear map; '*' fits all.");
         if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
     }
 }

@@ -295,6 +295,22 @@ public sealed class LoraAdapterTests : IDisposable
         Assert.Contains("init_lora_weights ('pissa_niter_4') changes the weights of the model beneath", e.Message);
     }
 
+    [Fact]
+    public void Targets_ByDefault_AreTheBlocksAndTheMapBeforeTheHeadUnlessItIsNew()
+    {
+        using (BertModel model = Bert())
+        using (LoraAdapter adapter = new(model, new LoraOptions { Rank = 3 }))
+        {
+            Assert.Equal(2 * 6 + 1, adapter.Targets.Count);
+            Assert.Contains("pooler", adapter.Targets);
+        }
+        using (BertModel reader = new(s_bert, ModelHead.MaskedLanguageModel)) reader.SavePretrained(folder["reader"]);
+        using var fresh = BertModel.FromPretrained(folder["reader"], ModelHead.SequenceClassification);
+        using LoraAdapter beside = new(fresh, new LoraOptions { Rank = 3 });
+        Assert.Equal(2 * 6, beside.Targets.Count);
+        Assert.Superset(new HashSet<string> { "pooler.weight", "pooler.bias", "classifier.weight" }, beside.Trained.ToHashSet());
+    }
+
     [Theory]
     [InlineData("*.kwery", "fits no linear map")]
     [InlineData("", "Targets")]

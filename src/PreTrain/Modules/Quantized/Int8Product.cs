@@ -54,13 +54,14 @@ internal static unsafe class Int8Product
         long count = rows.Count, panels = weight.Layout.Panels;
         long block = Math.Max(TileRows, BlockBytes / rows.Stride / TileRows * TileRows), blocks = (count + block - 1) / block;
         int chunks = ParallelLoop.Chunks(panels, 4);
+        int leastWide = typeof(P) == typeof(DotByteProducts) ? TileRows : 1;   // for fewer rows, which wait for memory, narrow registers do if they have the instruction
         inTiles &= rows.Stride % MatrixUnit.RowBytes == 0 && weight.Groups == 1;
         ParallelLoop.For((int)(blocks * chunks), [MethodImpl(ParallelLoop.Hot)] (task) =>
         {
             var (from, to) = ParallelLoop.Range(panels, chunks, task % chunks);
             long first = task / chunks * block, end = Math.Min(count, first + block);
             long start = inTiles ? end - (end - first) % MatrixUnit.Side : first;   // of the rows that fill no block of the matrix unit
-            bool isWide = inWideRegisters && end - start >= TileRows;
+            bool isWide = inWideRegisters && end - start >= leastWide;
             for (long p = from; p < to; p++)
             {
                 if (inTiles) Blocks(in job, first, start, p);
