@@ -1,6 +1,7 @@
 // O outputs, I inputs, G groups of a row
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -28,6 +29,11 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         _scales = scope.Detach(zeros([numbers], dtype: ScalarType.Float32));
         if (!format.IsSymmetric) _zeros = scope.Detach(zeros([numbers], dtype: ScalarType.Float32));
         if (format.Bits == 8) _sums = scope.Detach(zeros([numbers], dtype: ScalarType.Int32));
+        // They stay where they are; asking torch for each code would be most of the time of quantizing.
+        Codes = TensorMemory.Address(_codes);
+        Scales = (float*)TensorMemory.Address(_scales);
+        if (_zeros is not null) Zeros = (float*)TensorMemory.Address(_zeros);
+        if (_sums is not null) Sums = (int*)TensorMemory.Address(_sums);
     }
 
     /// <summary>O.</summary>
@@ -49,16 +55,16 @@ public sealed unsafe class QuantizedMatrix : IDisposable
 
     internal long Groups => Format.GroupSize == 0 ? 1 : Inputs / Format.GroupSize;
 
-    internal byte* Codes => TensorMemory.Address(_codes);
+    internal byte* Codes { get; }
 
     /// <summary>By <see cref="PanelLayout.PlaceOf"/>.</summary>
-    internal float* Scales => (float*)TensorMemory.Address(_scales);
+    internal float* Scales { get; }
 
     /// <summary>Whole numbers, by <see cref="PanelLayout.PlaceOf"/>; null where all are 0.</summary>
-    internal float* Zeros => _zeros is null ? null : (float*)TensorMemory.Address(_zeros);
+    internal float* Zeros { get; }
 
     /// <summary>With 8 bits, the sum of a group's codes, by <see cref="PanelLayout.PlaceOf"/>.</summary>
-    internal int* Sums => (int*)TensorMemory.Address(_sums!);
+    internal int* Sums { get; }
 
     /// <summary>Takes for each weight the code of the nearest value.</summary>
     /// <param name="weight">(O, I), of a floating type.</param>
@@ -103,28 +109,43 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     public Tensor Dequantize()
     {
         Tensor values = empty([Outputs, Inputs], dtype: ScalarType.Float32);
-        var w = (float*)TensorMemory.Address(values);
+        Dequantize(0, Outputs, (float*)TensorMemory.Address(values));
+        return values;
+    }
+
+    /// <summary>The values of some outputs, side by side.</summary>
+    /// <param name="first">The first of them, the first of a panel's.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="values">(count, I).</param>
+    internal void Dequantize(long first, long count, float* values)
+    {
         byte* codes = Codes;
         float* scales = Scales, zeros = Zeros;
         PanelLayout layout = Layout;
         bool isNormal = Format.IsNormalFloat;
-        long outputs = Outputs, inputs = Inputs, groups = Groups, group = inputs / groups;
-        int chunks = ParallelLoop.Chunks(outputs, 16);
+        long inputs = Inputs, groups = Groups, group = inputs / groups;
+        Vector512<float> table = WeightOnlyProduct.TableOf(Format);
+        int chunks = ParallelLoop.Chunks((count + 3) / 4, 4);
         ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
-            var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
-            for (long o = from; o < to; o++)
+            var (from, to) = ParallelLoop.Range((count + 3) / 4, chunks, chunk);
+            for (long o = first + 4 * from; o < first + Math.Min(4 * to, count); o += 4)
             {
                 byte* row = codes + layout.ByteOf(o, 0);
+                long rows = Math.Min(4, first + count - o);
+                float* w = values + (o - first) * inputs;
                 for (long g = 0; g < groups; g++)
                 {
-                    long place = PanelLayout.PlaceOf(o, g, groups);
-                    if (isNormal) NormalGroup(row, g * group, (g + 1) * group, layout, scales[place], w + o * inputs);
-                    else Group(row, g * group, (g + 1) * group, layout, zeros == null, scales[place], zeros == null ? 0 : zeros[place], w + o * inputs);
+                    long place = PanelLayout.PlaceOf(o, g, groups), start = g * group;
+                    if (Avx512F.IsSupported && rows == 4) start = FourRows(row, start, start + group, layout.Bits, table, scales + place, zeros == null ? null : zeros + place, w, inputs);
+                    for (long r = 0; r < rows && start < (g + 1) * group; r++)
+                    {
+                        if (isNormal) NormalGroup(row + 4 * r, start, (g + 1) * group, layout, scales[place + r], w + r * inputs);
+                        else Group(row + 4 * r, start, (g + 1) * group, layout, zeros == null, scales[place + r], zeros == null ? 0 : zeros[place + r], w + r * inputs);
+                    }
                 }
             }
         });
-        return values;
     }
 
     /// <summary>The same on a device, which keeps a copy of the codes from then on.</summary>
@@ -175,6 +196,45 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     {
         using Tensor least = values.min(), largest = values.max();
         return new[] { least.item<float>(), largest.item<float>() };
+    }
+
+    /// <summary>The values of four neighbouring outputs, 16 inputs at once: what lies side by side are four inputs of each.</summary>
+    /// <returns>The first input that is left.</returns>
+    [MethodImpl(ParallelLoop.Hot)]
+    private static long FourRows(byte* row, long from, long to, int bits, Vector512<float> table, float* scales, float* zeros, float* w, long inputs)
+    {
+        const int Next = PanelLayout.Width * 4;
+        long i = from;
+        for (; i + 16 <= to; i += 16)
+        {
+            Vector512<float> a, b, c, d;
+            if (bits == 8)
+            {
+                byte* four = row + i / 4 * Next;
+                (a, b) = (Signed(four), Signed(four + Next));
+                (c, d) = (Signed(four + 2 * Next), Signed(four + 3 * Next));
+            }
+            else
+            {
+                byte* eight = row + i / 8 * Next;
+                Vector512<int> pairs = Avx512F.ConvertToVector512Int32(Vector128.Load(eight)), more = Avx512F.ConvertToVector512Int32(Vector128.Load(eight + Next));
+                // The table looks at the low four bits of a lane alone.
+                (a, b) = (Avx512F.PermuteVar16x32(table, pairs), Avx512F.PermuteVar16x32(table, pairs >>> 4));
+                (c, d) = (Avx512F.PermuteVar16x32(table, more), Avx512F.PermuteVar16x32(table, more >>> 4));
+            }
+            Vector512<float> even = Avx512F.Shuffle4x128(a, b, 0x88), odd = Avx512F.Shuffle4x128(a, b, 0xDD), even2 = Avx512F.Shuffle4x128(c, d, 0x88), odd2 = Avx512F.Shuffle4x128(c, d, 0xDD);
+            Store(Avx512F.Shuffle4x128(even, even2, 0x88), 0);
+            Store(Avx512F.Shuffle4x128(odd, odd2, 0x88), 1);
+            Store(Avx512F.Shuffle4x128(even, even2, 0xDD), 2);
+            Store(Avx512F.Shuffle4x128(odd, odd2, 0xDD), 3);
+
+            [MethodImpl(MethodImplOptions.AggressiveInlining)]
+            void Store(Vector512<float> codes, int r) => ((codes - Vector512.Create(zeros == null ? 0 : zeros[r])) * scales[r]).Store(w + r * inputs + i);
+        }
+        return i;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static Vector512<float> Signed(byte* codes) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)codes)));
     }
 
     /// <summary>The same as <see cref="Group"/> for codes of NF4.</summary>

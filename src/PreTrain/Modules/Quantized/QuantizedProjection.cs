@@ -128,6 +128,10 @@ public sealed class QuantizedProjection : ProjectionTransform
             return x.device_type == DeviceType.CPU ? WeightOnlyProduct.Apply(x, weight, null) : ValueProduct.Apply(x, weight, null);
         }
 
-        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output) => [ValueProduct.InputGradient(grad_output, (QuantizedMatrix)ctx.get_data("weight")), null!];
+        public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
+        {
+            var weight = (QuantizedMatrix)ctx.get_data("weight");
+            return [grad_output.device_type == DeviceType.CPU ? WeightOnlyProduct.InputGradient(grad_output, weight) : ValueProduct.InputGradient(grad_output, weight), null!];
+        }
     }
 }

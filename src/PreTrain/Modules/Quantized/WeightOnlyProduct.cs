@@ -10,13 +10,14 @@ namespace PreTrain.Modules.Quantized;
 
 /// <summary>
 /// x·Wᵀ + b for rows in 32 bits and a weight in codes. For a few rows, as generation with a cache has them, the codes become numbers on their way to the sums, so that a token takes the time of
-/// reading 8 or 4 bits a weight. More rows are multiplied as a matrix with the weight's values.
+/// reading 8 or 4 bits a weight. More rows are multiplied as a matrix with the weight's values, of which no more are there at once than stay in a cache.
 /// </summary>
 internal static unsafe class WeightOnlyProduct
 {
     /// <summary>More rows are better multiplied as a matrix.</summary>
     internal const int MostRows = 4;
 
+    private const long CachedValues = 1 << 20;   // for each thread: 4 MiB, which a third cache holds; with fewer, x is rearranged too often
     private const int Quads = PanelLayout.Width / 4;   // vectors of four outputs by four inputs
     private const int RowBytes = PanelLayout.Width * 4;
 
@@ -28,8 +29,38 @@ internal static unsafe class WeightOnlyProduct
     internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias)
     {
         if (Avx512F.IsSupported && x.size(0) is > 0 and <= MostRows) return Few(x, weight, bias);
-        using Tensor values = weight.Dequantize();
-        return nn.functional.linear(x, values, bias!);
+        using DisposeScope scope = NewDisposeScope();
+        Tensor turned = x.t(), y = empty([weight.Outputs, x.size(0)], dtype: ScalarType.Float32);   // (I, N), (O, N)
+        ForParts(weight, (first, values) => y.narrow(0, first, values.size(0)).addmm_(values, turned, beta: 0));
+        Tensor result = y.t().contiguous();
+        if (bias is not null) result.add_(bias);
+        return scope.MoveToOuter(result);
+    }
+
+    /// <summary>The gradient of x.</summary>
+    /// <param name="gradient">(N, O), float32.</param>
+    /// <param name="weight">4 or 8 bits.</param>
+    /// <returns>(N, I), float32.</returns>
+    internal static Tensor InputGradient(Tensor gradient, QuantizedMatrix weight)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor sum = zeros([gradient.size(0), weight.Inputs], dtype: ScalarType.Float32);
+        ForParts(weight, (first, values) => sum.addmm_(gradient.narrow(1, first, values.size(0)), values));
+        return scope.MoveToOuter(sum);
+    }
+
+    /// <summary>Makes the values of some outputs after the other, in the same memory.</summary>
+    private static void ForParts(QuantizedMatrix weight, Action<long, Tensor> use)
+    {
+        long panels = Math.Max(1, CachedValues * get_num_threads() / (weight.Inputs * PanelLayout.Width)), most = Math.Min(weight.Outputs, panels * PanelLayout.Width);
+        using Tensor all = empty([most, weight.Inputs], dtype: ScalarType.Float32);
+        for (long first = 0; first < weight.Outputs; first += most)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            long count = Math.Min(most, weight.Outputs - first);
+            weight.Dequantize(first, count, (float*)TensorMemory.Address(all));
+            use(first, all.narrow(0, 0, count));
+        }
     }
 
     private static Tensor Few(Tensor x, QuantizedMatrix weight, Tensor? bias)
@@ -101,7 +132,7 @@ internal static unsafe class WeightOnlyProduct
     }
 
     /// <summary>What the half bytes stand for. The table's index is the low four bits of a lane; those above are not looked at.</summary>
-    private static Vector512<float> TableOf(QuantizedFormat format) => format.IsNormalFloat ? Vector512.Create(NormalFloat.Values)
+    internal static Vector512<float> TableOf(QuantizedFormat format) => format.IsNormalFloat ? Vector512.Create(NormalFloat.Values)
         : format.IsSymmetric ? Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, -8f, -7, -6, -5, -4, -3, -2, -1)
         : Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8f, 9, 10, 11, 12, 13, 14, 15);
 

@@ -38,6 +38,30 @@ public sealed class WeightOnlyProductTests : IDisposable
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void ApplyAndInputGradient_MoreOutputsThanFitACache_AreThoseOfTheDequantizedWeight(int bits, int group, bool symmetric)
+    {
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([6007, 384], 5) + 0.2, new() { Bits = bits, GroupSize = group, IsSymmetric = symmetric });
+        Tensor values = weight.Dequantize().to(ScalarType.Float64), x = Normal([9, 384], 3), bias = Normal([6007], 7), gradient = Normal([9, 6007], 11);
+        int before = get_num_threads();
+        try
+        {
+            foreach (int threads in new[] { 1, 2 })
+            {
+                set_num_threads(threads);
+                AssertClose(Doubles(matmul(x.to(ScalarType.Float64), values.t()) + bias), Doubles(WeightOnlyProduct.Apply(x, weight, bias)), 6007, 384 * Float32Rounding, "product");
+                AssertClose(Doubles(matmul(gradient.to(ScalarType.Float64), values)), Doubles(WeightOnlyProduct.InputGradient(gradient, weight)), 384, 6007 * Float32Rounding, "gradient");
+            }
+        }
+        finally
+        {
+            set_num_threads(before);
+        }
+        Assert.Equal([0, 6007], WeightOnlyProduct.Apply(x.narrow(0, 0, 0), weight, bias).shape);
+        Assert.True(WeightOnlyProduct.Apply(x, weight, bias).is_contiguous());
+    }
+
     [Fact]
     public void Apply_OneRow_IsTheSameOnAnyNumberOfThreads()
     {
