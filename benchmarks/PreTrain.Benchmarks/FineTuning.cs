@@ -83,7 +83,7 @@ internal static class FineTuning
             ? ModernBertModel.FromPretrained(Path.Combine(folder, "read", "model"), task.Head, generator, task.Options)
             : new(config with { LabelCount = task.Options.Labels?.Count ?? config.LabelCount, Labels = task.Options.Labels, Task = task.Options.Task }, task.Head, generator);
         double whole = model.parameters().Sum(p => p.numel());
-        using LoraAdapter? adapter = adapts ? new LoraAdapter(model, new LoraOptions { Rank = Rank, Alpha = 4 * Rank }, generator: generator) : null;
+        using LoraAdapter? adapter = adapts ? new LoraAdapter(model, new LoraOptions { Rank = Rank, Alpha = 4 * Rank, Trained = ["*classifier*", "*norm*"] }, generator: generator) : null;
         double trained = (adapter?.ParameterCount ?? whole) / whole;
         ILabelledObjective objective = task.Objective(tokenizer, share, (int)seed);
         string output = Path.Combine(folder, $"run-{task.Name}");

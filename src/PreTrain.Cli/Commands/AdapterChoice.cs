@@ -38,7 +38,7 @@ internal sealed class AdapterChoice
     private readonly Option<int?> _rank = Options.Positive("--lora-rank", $"lora and dora: the rank of the updates. The default is {new LoraOptions().Rank}.");
     private readonly Option<double?> _alpha = Options.Number("--lora-alpha", "lora and dora: the scale of the updates times their rank. The default is twice the rank.", alpha => alpha > 0, "must be a positive number");
     private readonly Option<double?> _dropout = Options.Number("--lora-dropout", "lora and dora: the share of what the updates read that is dropped. The default is 0.", share => share is >= 0 and < 1, "must be a number from 0 to below 1");
-    private readonly Option<string[]> _targets = new("--lora-targets") { Description = "lora and dora: the linear maps that are updated, by patterns with *, such as *query *value. The default is all of the blocks, and the one before the head.", HelpName = "PATTERN", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore };
+    private readonly Option<string[]> _targets = new("--lora-targets") { Description = "lora and dora: the linear maps that are updated, by patterns with *, such as *query *value. The default is all of the blocks, and the one before a task's head.", HelpName = "PATTERN", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore };
     private readonly Option<int?> _size = Options.Positive("--adapter-size", $"The width of small layers ({new BottleneckOptions().Width}), or the number of virtual tokens of prefix and prompt ({new PrefixOptions().Length}).");
     private readonly Option<QuantizationScheme?> _base = Options.Choice("--quantize-base", "lora and dora: the model's weights in few bits while the updates are trained, for models that would not fit (QLoRA). What is saved is merged into the weights as they were.", s_schemes);
 
@@ -80,7 +80,7 @@ internal sealed class AdapterChoice
         ];
     }
 
-    /// <summary>Where a model is loaded: with --quantize-base its weights as they are never come to the device that computes.</summary>
+    /// <summary>Where a model is loaded: with --quantize-base the weights that will be in few bits never come to the device that computes as they are.</summary>
     public torch.Device HomeOf(ParseResult parsed, torch.Device device) => parsed.GetValue(_base) is null ? device : torch.CPU;
 
     /// <summary>Adapts a model that was just loaded where <see cref="HomeOf"/> says; null where its weights are trained.</summary>

@@ -24,13 +24,14 @@ internal static class AdapterTargets
         return chosen;
     }
 
-    /// <summary>The maps that fit the given patterns, or those of the default ones that are there. By default none of those whose weights the model's folder lacked, which are trained as a whole.</summary>
+    /// <summary>The maps that fit the given patterns, or those of the default ones that are there. By default none of those that are trained as a whole, since the model's folder lacked them or <paramref name="whole"/> names them.</summary>
     /// <exception cref="ArgumentException">Nothing fits, a map computes with something else already, or the model is quantized.</exception>
-    internal static List<(string Path, Projection Map)> SelectOrDefault(nn.Module model, string property, IReadOnlyList<string>? patterns, IReadOnlyList<string> usual, Func<ProjectionTransform, bool>? bears = null)
+    internal static List<(string Path, Projection Map)> SelectOrDefault(nn.Module model, string property, IReadOnlyList<string>? patterns, IReadOnlyList<string> usual, Func<ProjectionTransform, bool>? bears = null, IReadOnlyList<string>? whole = null)
     {
         if (patterns is not null) return Select(model, property, patterns, bears);
+        var trained = new NamePatterns(whole ?? []);
         IReadOnlySet<string> fresh = (model is ITransformerModel loaded ? LoadedWeights.Of(loaded)?.Parameters : null) ?? new HashSet<string>();
-        string[] known = [.. usual.Where(pattern => new NamePatterns([pattern]) is var one && model.named_modules().Any(m => m.module is Projection && one.Fits(m.name) && !fresh.Contains(m.name + ".weight")))];
+        string[] known = [.. usual.Where(pattern => new NamePatterns([pattern]) is var one && model.named_modules().Any(m => m.module is Projection && one.Fits(m.name) && !fresh.Contains(m.name + ".weight") && !trained.Fits(m.name + ".weight")))];
         return known.Length > 0 ? Select(model, property, known, bears) : throw new ArgumentException($"The model has none of the linear maps {string.Join(", ", usual)}; name others with {property}.", nameof(model));
     }
 

@@ -19,8 +19,6 @@ namespace PreTrain.FineTuning;
 /// </remarks>
 public sealed class LoraAdapter : IAdapter
 {
-    private static readonly string[] s_usual = ["*blocks.*", "*transform", "*pooler", "*pre_classifier"];
-
     private readonly nn.Module _model;
     private readonly List<(string Name, Projection Projection)> _projections = [];
     private readonly FrozenBase _base;
@@ -45,7 +43,7 @@ public sealed class LoraAdapter : IAdapter
         {
             if (!quantized.IsWeightOnly) throw new ArgumentException($"A linear map of the model rounds its inputs ({quantized.Scheme}), so that no gradient passes it; quantize weights alone ({nameof(QuantizationScheme.NormalFloat4)}, {nameof(QuantizationScheme.Int4Weights)}, {nameof(QuantizationScheme.Int8Weights)}).", nameof(model));
         }
-        foreach (var (path, projection) in AdapterTargets.SelectOrDefault(_model, nameof(options.Targets), options.Targets, s_usual, transform => transform is LowRankTransform or QuantizedProjection))
+        foreach (var (path, projection) in AdapterTargets.SelectOrDefault(_model, nameof(options.Targets), options.Targets, Usual(model), transform => transform is LowRankTransform or QuantizedProjection, options.Trained))
         {
             if (projection.Transform is LowRankTransform { Updates: var updates } && updates.ContainsKey(name)) throw new ArgumentException($"The model has an adapter '{name}' already; give this one another name.", nameof(name));
             _projections.Add((path, projection));
@@ -233,6 +231,10 @@ public sealed class LoraAdapter : IAdapter
         }
         foreach (var (path, parameter) in _base.Trained) yield return (path, AdapterFiles.Prefix + theirs.GetValueOrDefault(path, path), parameter);
     }
+
+    /// <summary>The maps of the blocks; where a task's head reads another map of them (ModernBERT's <c>transform</c>, BERT's <c>pooler</c>), that one too.</summary>
+    private static string[] Usual(ITransformerModel model) =>
+        model.Head is ModelHead.SequenceClassification or ModelHead.TokenClassification or ModelHead.QuestionAnswering ? ["*blocks.*", "transform", "pooler"] : ["*blocks.*"];
 
     /// <summary>Gradients pass the maps of few bits, those without an update too.</summary>
     private void SetBase(bool value)

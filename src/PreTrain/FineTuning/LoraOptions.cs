@@ -27,8 +27,8 @@ public sealed record LoraOptions
 
     /// <summary>Patterns of the linear maps that are adapted, such as <c>blocks.*.query</c>; <c>*</c> stands for any characters.</summary>
     /// <value>
-    /// The default, null, is all linear maps of the blocks, and the one between them and a head (<c>transform</c>, <c>pooler</c>, <c>pre_classifier</c>) where the model's folder has it; otherwise that is trained as a
-    /// whole.
+    /// The default, null, is all linear maps of the blocks, and the one between them and the head of a task (ModernBERT's <c>transform</c>, BERT's <c>pooler</c>), unless it is trained as a whole: where the model's
+    /// folder lacked it, or <see cref="Trained"/> names it.
     /// </value>
     public IReadOnlyList<string>? Targets { get; init; }
 

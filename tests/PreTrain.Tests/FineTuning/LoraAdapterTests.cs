@@ -4,6 +4,7 @@ using PreTrain.Models;
 using PreTrain.Models.Bert;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.Llama;
+using PreTrain.Models.ModernBert;
 using PreTrain.Modules;
 using PreTrain.Tests.Checkpoints;
 using TorchSharp;
@@ -304,7 +305,24 @@ public sealed class LoraAdapterTests : IDisposable
             Assert.Equal(2 * 6 + 1, adapter.Targets.Count);
             Assert.Contains("pooler", adapter.Targets);
         }
-        using (BertModel reader = new(s_bert, ModelHead.MaskedLanguageModel)) reader.SavePretrained(folder["reader"]);
+        using (BertModel model = Bert())
+        using (LoraAdapter whole = new(model, new LoraOptions { Rank = 3, Trained = ["*classifier*", "pooler.*"] }))
+        {
+            Assert.DoesNotContain("pooler", whole.Targets);
+            Assert.Contains("pooler.weight", whole.Trained);
+        }
+        using (var modern = new ModernBertModel(new() { VocabSize = 41, ContextLength = 16, LayerCount = 2, HeadCount = 2, EmbeddingDim = 16, FeedForwardDim = 24, PaddingId = 0 }, ModelHead.TokenClassification))
+        using (LoraAdapter before = new(modern, new LoraOptions { Rank = 3 })) Assert.Contains("transform", before.Targets);
+        using (BertModel reader = new(s_bert, ModelHead.MaskedLanguageModel))
+        {
+            reader.SavePretrained(folder["reader"]);
+            // What is learned of text is for models without a head, and with another.
+            using LoraAdapter domain = new(reader, new LoraOptions { Rank = 3 });
+            Assert.Equal(2 * 6, domain.Targets.Count);
+            domain.SavePretrained(folder["domain"]);
+        }
+        using (BertModel model = Bert())
+        using (LoraAdapter opened = LoraAdapter.FromPretrained(model, folder["domain"])) Assert.Equal(2 * 6, opened.Targets.Count);
         using var fresh = BertModel.FromPretrained(folder["reader"], ModelHead.SequenceClassification);
         using LoraAdapter beside = new(fresh, new LoraOptions { Rank = 3 });
         Assert.Equal(2 * 6, beside.Targets.Count);

@@ -724,7 +724,7 @@ PT_EXPORT int32_t pt_has_tiles() { return 0; }
 
 // ---- products of bytes in registers of 512 bits (AVX-512 VNNI: Intel SDM, volume 2, VPDPBUSD) ---------------------------
 
-#if defined(__x86_64__) && defined(__linux__) && (__GNUC__ >= 9 || __clang_major__ >= 8)
+#if defined(__x86_64__) && defined(__linux__) && (__GNUC__ >= 9 || __clang_major__ >= 12)
 #define PT_DOTS __attribute__((target("avx512f,avx512vnni")))
 
 namespace {

@@ -16,7 +16,11 @@ public sealed unsafe class QuantizedMatrix : IDisposable
 {
     private readonly Tensor _codes, _scales;
     private readonly Tensor? _zeros, _sums;
+    private readonly byte* _codesAt;
+    private readonly float* _scalesAt, _zerosAt;
+    private readonly int* _sumsAt;
     private readonly Lock _copying = new();
+    private bool _isDisposed;
     private DeviceCodes? _copy;   // where it was last computed with, if that is not the CPU
 
     private QuantizedMatrix(long outputs, long inputs, QuantizedFormat format)
@@ -30,10 +34,10 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         if (!format.IsSymmetric) _zeros = scope.Detach(zeros([numbers], dtype: ScalarType.Float32));
         if (format.Bits == 8) _sums = scope.Detach(zeros([numbers], dtype: ScalarType.Int32));
         // They stay where they are; asking torch for each code would be most of the time of quantizing.
-        Codes = TensorMemory.Address(_codes);
-        Scales = (float*)TensorMemory.Address(_scales);
-        if (_zeros is not null) Zeros = (float*)TensorMemory.Address(_zeros);
-        if (_sums is not null) Sums = (int*)TensorMemory.Address(_sums);
+        _codesAt = TensorMemory.Address(_codes);
+        _scalesAt = (float*)TensorMemory.Address(_scales);
+        if (_zeros is not null) _zerosAt = (float*)TensorMemory.Address(_zeros);
+        if (_sums is not null) _sumsAt = (int*)TensorMemory.Address(_sums);
     }
 
     /// <summary>O.</summary>
@@ -55,16 +59,17 @@ public sealed unsafe class QuantizedMatrix : IDisposable
 
     internal long Groups => Format.GroupSize == 0 ? 1 : Inputs / Format.GroupSize;
 
-    internal byte* Codes { get; }
+    /// <exception cref="ObjectDisposedException">It is disposed, as for the others.</exception>
+    internal byte* Codes => _isDisposed ? throw Disposed() : _codesAt;
 
     /// <summary>By <see cref="PanelLayout.PlaceOf"/>.</summary>
-    internal float* Scales { get; }
+    internal float* Scales => _isDisposed ? throw Disposed() : _scalesAt;
 
     /// <summary>Whole numbers, by <see cref="PanelLayout.PlaceOf"/>; null where all are 0.</summary>
-    internal float* Zeros { get; }
+    internal float* Zeros => _isDisposed ? throw Disposed() : _zerosAt;
 
     /// <summary>With 8 bits, the sum of a group's codes, by <see cref="PanelLayout.PlaceOf"/>.</summary>
-    internal int* Sums { get; }
+    internal int* Sums => _isDisposed ? throw Disposed() : _sumsAt;
 
     /// <summary>Takes for each weight the code of the nearest value.</summary>
     /// <param name="weight">(O, I), of a floating type.</param>
@@ -146,6 +151,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                 }
             }
         });
+        GC.KeepAlive(this);
     }
 
     /// <summary>The same on a device, which keeps a copy of the codes from then on.</summary>
@@ -184,6 +190,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _isDisposed = true;
         ReleaseCopy();
         _codes.Dispose();
         _scales.Dispose();
@@ -236,6 +243,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         static Vector512<float> Signed(byte* codes) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)codes)));
     }
+
+    private static ObjectDisposedException Disposed() => new(nameof(QuantizedMatrix), "The weight of few bits is disposed, with its map or the adapter that replaced it.");
 
     /// <summary>The same as <see cref="Group"/> for codes of NF4.</summary>
     [MethodImpl(ParallelLoop.Hot)]
@@ -331,6 +340,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                 for (long i = 0; i < inputs; i++) c[o * inputs + i] = (sbyte)(Decode(ownCodes[layout.ByteOf(o, i)], layout.Bits, isSigned, layout.IsHigh(i)) - shift);
             }
         });
+        GC.KeepAlive(this);
         return (codes, scales, zeros);
     }
 

@@ -17,7 +17,7 @@ internal static unsafe class WeightOnlyProduct
     /// <summary>More rows are better multiplied as a matrix.</summary>
     internal const int MostRows = 4;
 
-    private const long CachedValues = 1 << 20;   // for each thread: 4 MiB, which a third cache holds; with fewer, x is rearranged too often
+    private const long CachedValues = 1 << 20;   // 4 MiB, which a third cache holds; with fewer, x is rearranged too often
     private const int Quads = PanelLayout.Width / 4;   // vectors of four outputs by four inputs
     private const int RowBytes = PanelLayout.Width * 4;
 
@@ -43,6 +43,12 @@ internal static unsafe class WeightOnlyProduct
     /// <returns>(N, I), float32.</returns>
     internal static Tensor InputGradient(Tensor gradient, QuantizedMatrix weight)
     {
+        if (is_grad_enabled())
+        {
+            // What a second derivative needs of the values has to stay.
+            using Tensor values = weight.Dequantize();
+            return matmul(gradient, values);
+        }
         using DisposeScope scope = NewDisposeScope();
         Tensor sum = zeros([gradient.size(0), weight.Inputs], dtype: ScalarType.Float32);
         ForParts(weight, (first, values) => sum.addmm_(gradient.narrow(1, first, values.size(0)), values));
@@ -52,7 +58,7 @@ internal static unsafe class WeightOnlyProduct
     /// <summary>Makes the values of some outputs after the other, in the same memory.</summary>
     private static void ForParts(QuantizedMatrix weight, Action<long, Tensor> use)
     {
-        long panels = Math.Max(1, CachedValues * get_num_threads() / (weight.Inputs * PanelLayout.Width)), most = Math.Min(weight.Outputs, panels * PanelLayout.Width);
+        long panels = Math.Max(1, CachedValues / (weight.Inputs * PanelLayout.Width)), most = Math.Min(weight.Outputs, panels * PanelLayout.Width);
         using Tensor all = empty([most, weight.Inputs], dtype: ScalarType.Float32);
         for (long first = 0; first < weight.Outputs; first += most)
         {

@@ -59,6 +59,7 @@ public sealed class Int8ProductTests : IDisposable
         if (System.Runtime.Intrinsics.X86.Avx2.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<WideByteProducts>(x, weight, bias)));
         if (System.Runtime.Intrinsics.X86.AvxVnni.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<DotByteProducts>(x, weight, bias)));
         if (WideDots.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<PlainByteProducts>(x, weight, bias, inWideRegisters: true)));
+        if (WideDots.IsSupported && System.Runtime.Intrinsics.X86.AvxVnni.IsSupported) Assert.Equal(plain, Bytes(Int8Product.Apply<DotByteProducts>(x, weight, bias, inWideRegisters: true)));
         Assert.Equal(plain, Bytes(Int8Product.Apply(x, weight, bias)));
     }
 

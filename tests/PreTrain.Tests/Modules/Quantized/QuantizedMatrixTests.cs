@@ -75,6 +75,16 @@ public sealed class QuantizedMatrixTests : IDisposable
     }
 
     [Fact]
+    public void Dequantize_DisposedMatrix_IsRefused()
+    {
+        QuantizedMatrix matrix = QuantizedMatrix.Quantize(Normal([24, 32], 3), QuantizedFormat.Int8);
+        Tensor x = Normal([7, 32], 5);
+        matrix.Dispose();
+        foreach (Action use in new Action[] { () => matrix.Dequantize(), () => matrix.Dequantize(META, ScalarType.Float32), () => WeightOnlyProduct.Apply(x, matrix, null), () => Int8Product.Apply(x, matrix, null) })
+            Assert.Contains("is disposed", Assert.Throws<ObjectDisposedException>(use).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ByteCount_AnyFormat_CountsCodesScalesAndZeros()
     {
         Tensor weight = Normal([48, 128], 3);

@@ -39,10 +39,10 @@ public sealed class WeightOnlyProductTests : IDisposable
     }
 
     [Theory]
-    [MemberData(nameof(Formats))]
-    public void ApplyAndInputGradient_MoreOutputsThanFitACache_AreThoseOfTheDequantizedWeight(int bits, int group, bool symmetric)
+    [MemberData(nameof(DeviceCodesTests.Formats), MemberType = typeof(DeviceCodesTests))]
+    public void ApplyAndInputGradient_MoreOutputsThanFitACache_AreThoseOfTheDequantizedWeight(QuantizedFormat format)
     {
-        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([6007, 384], 5) + 0.2, new() { Bits = bits, GroupSize = group, IsSymmetric = symmetric });
+        using QuantizedMatrix weight = QuantizedMatrix.Quantize(Normal([6007, 384], 5) + 0.2, format);
         Tensor values = weight.Dequantize().to(ScalarType.Float64), x = Normal([9, 384], 3), bias = Normal([6007], 7), gradient = Normal([9, 6007], 11);
         int before = get_num_threads();
         try
@@ -52,6 +52,7 @@ public sealed class WeightOnlyProductTests : IDisposable
                 set_num_threads(threads);
                 AssertClose(Doubles(matmul(x.to(ScalarType.Float64), values.t()) + bias), Doubles(WeightOnlyProduct.Apply(x, weight, bias)), 6007, 384 * Float32Rounding, "product");
                 AssertClose(Doubles(matmul(gradient.to(ScalarType.Float64), values)), Doubles(WeightOnlyProduct.InputGradient(gradient, weight)), 384, 6007 * Float32Rounding, "gradient");
+                using (no_grad()) AssertClose(Doubles(matmul(gradient.to(ScalarType.Float64), values)), Doubles(WeightOnlyProduct.InputGradient(gradient, weight)), 384, 6007 * Float32Rounding, "gradient, in parts");
             }
         }
         finally
