@@ -1,5 +1,4 @@
 // B batch, H heads, T tokens, D width of a head
-using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,7 +32,6 @@ public sealed class KeyValueCache : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batch);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
         if (source is not null && source.Count != batch) throw new ArgumentException($"The source has {source.Count} sequences, and the cache {batch}.", nameof(source));
-        ProcessHeap.KeepFreedMemory();   // each token's tensors go to where those of the token before were
         _room = capacity;
         Source = source;
         _keys = Create();

@@ -1,3 +1,4 @@
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -24,6 +25,7 @@ public sealed class Projection : nn.Module<Tensor, Tensor>
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(inputs);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(outputs);
+        ProcessHeap.KeepFreedMemory();   // what one pass over a model frees, the next one needs
         weight = new Parameter(empty([outputs, inputs], dtype: ScalarType.Float32));
         bias = hasBias ? new Parameter(empty([outputs], dtype: ScalarType.Float32)) : null;
         RegisterComponents();
