@@ -109,7 +109,7 @@ internal static class QuantizedProducts
         }
     }
 
-    private static QuantizedFormat FormatOf(QuantizationScheme scheme) => scheme == QuantizationScheme.Int4Weights ? QuantizedFormat.Int4(64, isSymmetric: false) : QuantizedFormat.Int8;
+    private static QuantizedFormat FormatOf(QuantizationScheme scheme) => scheme == QuantizationScheme.Int4Weights ? QuantizedFormat.Int4(32, isSymmetric: false) with { HasHalfScales = true } : QuantizedFormat.Int8;
 
     private static void Compare(string what, QuantizationScheme scheme, int rounds, Action plain, Action quantized, int calls = 1)
     {

@@ -25,7 +25,7 @@ public sealed record QuantizationOptions
     /// <value>The default is false.</value>
     public bool IsSymmetric { get; init; }
 
-    /// <summary>Whether scales are rounded to what a float16 holds.</summary>
+    /// <summary>Whether scales are rounded to what a float16 holds, which those of 4 bits take in memory too.</summary>
     /// <value>The default is false.</value>
     public bool HasHalfScales { get; init; }
 

@@ -45,7 +45,7 @@ internal static unsafe class Int8Product
             Inner = rows.Stride,
             Groups = weight.Groups,
             Weight = weight.Codes,
-            Scales = weight.Scales,
+            Scales = weight.Scales.Wide(0, 0, null),
             Sums = weight.Sums,
             Bias = bias is null ? null : (float*)TensorMemory.Address(bias),
             Y = (float*)TensorMemory.Address(y),

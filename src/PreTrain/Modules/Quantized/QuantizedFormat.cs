@@ -30,7 +30,7 @@ public sealed record QuantizedFormat
     /// <value>The default is true, the only choice with 8 bits.</value>
     public bool IsSymmetric { get; init; } = true;
 
-    /// <summary>Whether scales are rounded to what a float16 holds.</summary>
+    /// <summary>Whether scales are rounded to what a float16 holds, which those of 4 bits take in memory too.</summary>
     /// <value>The default is false.</value>
     public bool HasHalfScales { get; init; }
 

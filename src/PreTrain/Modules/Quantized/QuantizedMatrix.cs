@@ -14,10 +14,11 @@ namespace PreTrain.Modules.Quantized;
 /// </summary>
 public sealed unsafe class QuantizedMatrix : IDisposable
 {
-    private readonly Tensor _codes, _scales;
-    private readonly Tensor? _zeros, _sums;
+    private readonly Tensor _codes;
+    private readonly GroupNumbers _scales;
+    private readonly GroupNumbers? _zeros;
+    private readonly Tensor? _sums;
     private readonly byte* _codesAt;
-    private readonly float* _scalesAt, _zerosAt;
     private readonly int* _sumsAt;
     private readonly Lock _copying = new();
     private bool _isDisposed;
@@ -30,13 +31,12 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         long numbers = Layout.Panels * Groups * PanelLayout.Width;
         using DisposeScope scope = NewDisposeScope();
         _codes = scope.Detach(zeros([Layout.Bytes], dtype: ScalarType.Byte));
-        _scales = scope.Detach(zeros([numbers], dtype: ScalarType.Float32));
-        if (!format.IsSymmetric) _zeros = scope.Detach(zeros([numbers], dtype: ScalarType.Float32));
+        // Those of 8 bits are few, or their products read them as they are.
+        _scales = new GroupNumbers(numbers, format is { Bits: 4, HasHalfScales: true } ? ScalarType.Float16 : ScalarType.Float32);
+        if (!format.IsSymmetric) _zeros = new GroupNumbers(numbers, ScalarType.Byte);
         if (format.Bits == 8) _sums = scope.Detach(zeros([numbers], dtype: ScalarType.Int32));
         // They stay where they are; asking torch for each code would be most of the time of quantizing.
         _codesAt = TensorMemory.Address(_codes);
-        _scalesAt = (float*)TensorMemory.Address(_scales);
-        if (_zeros is not null) _zerosAt = (float*)TensorMemory.Address(_zeros);
         if (_sums is not null) _sumsAt = (int*)TensorMemory.Address(_sums);
     }
 
@@ -50,7 +50,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     public QuantizedFormat Format { get; }
 
     /// <summary>The bytes of memory that it takes: codes, scales and zero points. Another device on which it is computed with has a copy.</summary>
-    public long ByteCount => new[] { _codes, _scales, _zeros, _sums }.Sum(t => t is null ? 0 : t.numel() * t.element_size()) + (ScaleCodes is null ? 0 : ScaleCodes.Codes.Length + sizeof(float) * ScaleCodes.Largest.Length);
+    public long ByteCount => _codes.numel() + _scales.ByteCount + (_zeros?.ByteCount ?? 0) + (_sums is null ? 0 : sizeof(int) * _sums.numel()) + (ScaleCodes is null ? 0 : ScaleCodes.Codes.Length + sizeof(float) * ScaleCodes.Largest.Length);
 
     internal PanelLayout Layout { get; }
 
@@ -62,11 +62,11 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     /// <exception cref="ObjectDisposedException">It is disposed, as for the others.</exception>
     internal byte* Codes => _isDisposed ? throw Disposed() : _codesAt;
 
-    /// <summary>By <see cref="PanelLayout.PlaceOf"/>.</summary>
-    internal float* Scales => _isDisposed ? throw Disposed() : _scalesAt;
+    /// <summary>With 8 bits, those of 32.</summary>
+    internal GroupNumbers Scales => _isDisposed ? throw Disposed() : _scales;
 
-    /// <summary>Whole numbers, by <see cref="PanelLayout.PlaceOf"/>; null where all are 0.</summary>
-    internal float* Zeros => _isDisposed ? throw Disposed() : _zerosAt;
+    /// <summary>Whole numbers; null where all are 0.</summary>
+    internal GroupNumbers? Zeros => _isDisposed ? throw Disposed() : _zeros;
 
     /// <summary>With 8 bits, the sum of a group's codes, by <see cref="PanelLayout.PlaceOf"/>.</summary>
     internal int* Sums => _isDisposed ? throw Disposed() : _sumsAt;
@@ -125,7 +125,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     internal void Dequantize(long first, long count, float* values)
     {
         byte* codes = Codes;
-        float* scales = Scales, zeros = Zeros;
+        GroupNumbers scales = Scales;
+        GroupNumbers? zeros = Zeros;
         PanelLayout layout = Layout;
         bool isNormal = Format.IsNormalFloat;
         long inputs = Inputs, groups = Groups, group = inputs / groups;
@@ -134,6 +135,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
             var (from, to) = ParallelLoop.Range((count + 3) / 4, chunks, chunk);
+            float* room = stackalloc float[8];
             for (long o = first + 4 * from; o < first + Math.Min(4 * to, count); o += 4)
             {
                 byte* row = codes + layout.ByteOf(o, 0);
@@ -142,11 +144,12 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                 for (long g = 0; g < groups; g++)
                 {
                     long place = PanelLayout.PlaceOf(o, g, groups), start = g * group;
-                    if (Avx512F.IsSupported && rows == 4) start = FourRows(row, start, start + group, layout.Bits, table, scales + place, zeros == null ? null : zeros + place, w, inputs);
+                    float* scale = scales.Wide(place, 4, room), zero = zeros is null ? null : zeros.Wide(place, 4, room + 4);
+                    if (Avx512F.IsSupported && rows == 4) start = FourRows(row, start, start + group, layout.Bits, table, scale, zero, w, inputs);
                     for (long r = 0; r < rows && start < (g + 1) * group; r++)
                     {
-                        if (isNormal) NormalGroup(row + 4 * r, start, (g + 1) * group, layout, scales[place + r], w + r * inputs);
-                        else Group(row + 4 * r, start, (g + 1) * group, layout, zeros == null, scales[place + r], zeros == null ? 0 : zeros[place + r], w + r * inputs);
+                        if (isNormal) NormalGroup(row + 4 * r, start, (g + 1) * group, layout, scale[r], w + r * inputs);
+                        else Group(row + 4 * r, start, (g + 1) * group, layout, zero == null, scale[r], zero == null ? 0 : zero[r], w + r * inputs);
                     }
                 }
             }
@@ -321,7 +324,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         var s = (float*)TensorMemory.Address(scales);
         sbyte* z = zeros is null ? null : (sbyte*)TensorMemory.Address(zeros);
         byte* ownCodes = Codes;
-        float* ownScales = Scales, ownZeros = Zeros;
+        GroupNumbers ownScales = Scales;
+        GroupNumbers? ownZeros = Zeros;
         PanelLayout layout = Layout;
         bool isSigned = zeros is null && !Format.IsNormalFloat;
         int shift = Format.IsSymmetric ? 0 : 8, chunks = ParallelLoop.Chunks(Outputs, 16);
@@ -335,7 +339,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                 {
                     long place = PanelLayout.PlaceOf(o, g, groups);
                     s[o * groups + g] = ownScales[place];
-                    if (z != null) z[o * groups + g] = (sbyte)(ownZeros[place] - shift);
+                    if (z != null) z[o * groups + g] = (sbyte)(ownZeros![place] - shift);
                 }
                 for (long i = 0; i < inputs; i++) c[o * inputs + i] = (sbyte)(Decode(ownCodes[layout.ByteOf(o, i)], layout.Bits, isSigned, layout.IsHigh(i)) - shift);
             }
@@ -360,7 +364,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     {
         long place = PanelLayout.PlaceOf(output, group, Groups);
         Scales[place] = scale;
-        if (_zeros is not null) Zeros[place] = zero;
+        if (Zeros is { } zeros) zeros[place] = zero;
     }
 
     /// <summary>Rounds scales to 8 bits where the format says so.</summary>

@@ -78,10 +78,12 @@ internal static unsafe class WeightOnlyProduct
         using Tensor sums = empty([rows, groups, 4], dtype: ScalarType.Float32);
         float* px = (float*)TensorMemory.Address(padded), pSums = (float*)TensorMemory.Address(sums), py = (float*)TensorMemory.Address(y);
         Vector512<float> table = TableOf(weight.Format);
-        float* scales = weight.Scales, zeros = weight.Zeros, pBias = bias is null ? null : (float*)TensorMemory.Address(bias);
+        GroupNumbers scales = weight.Scales;
+        GroupNumbers? zeros = weight.Zeros;
+        float* pBias = bias is null ? null : (float*)TensorMemory.Address(bias);
         byte* codes = weight.Codes;
         // What a zero point takes away: it times the inputs of its group, summed as the lanes of the products are.
-        for (long g = 0; zeros != null && g < rows * groups; g++)
+        for (long g = 0; zeros is not null && g < rows * groups; g++)
         {
             Vector128<float> sum = default;
             for (long i = 0; i < group; i += 4) sum += Vector128.Load(px + g * group + i);
@@ -89,6 +91,9 @@ internal static unsafe class WeightOnlyProduct
         }
 
         int chunks = ParallelLoop.Chunks(layout.Panels, 4);
+        long numbers = groups * PanelLayout.Width;   // of a panel
+        using Tensor wide = empty([chunks, 2, numbers], dtype: ScalarType.Float32);
+        float* pWide = (float*)TensorMemory.Address(wide);
         ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
             var (from, to) = ParallelLoop.Range(layout.Panels, chunks, chunk);
@@ -97,11 +102,12 @@ internal static unsafe class WeightOnlyProduct
             {
                 long at = p * PanelLayout.Width, count = Math.Min(PanelLayout.Width, layout.Outputs - at);
                 byte* panel = codes + p * layout.PanelBytes;
+                float* room = pWide + chunk * 2 * numbers, scale = scales.Wide(p * numbers, numbers, room), zero = zeros is null ? null : zeros.Wide(p * numbers, numbers, room + numbers);
                 for (long r = 0; r < rows; r++)
                 {
                     float* xr = px + r * inner;
-                    if (layout.Bits == 8) Panel8(xr, groups, group, panel, scales + at * groups, part);
-                    else Panel4(xr, groups, group, panel, table, scales + at * groups, zeros == null ? null : zeros + at * groups, pSums + r * groups * 4, part);
+                    if (layout.Bits == 8) Panel8(xr, groups, group, panel, scale, part);
+                    else Panel4(xr, groups, group, panel, table, scale, zero, pSums + r * groups * 4, part);
                     for (int i = 0; i < count; i++) py[r * layout.Outputs + at + i] = part[i] + (pBias == null ? 0 : pBias[at + i]);
                 }
             }

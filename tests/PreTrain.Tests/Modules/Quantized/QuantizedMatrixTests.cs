@@ -88,10 +88,12 @@ public sealed class QuantizedMatrixTests : IDisposable
     public void ByteCount_AnyFormat_CountsCodesScalesAndZeros()
     {
         Tensor weight = Normal([48, 128], 3);
-        using QuantizedMatrix eight = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int8), four = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int4(32)), zeros = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int4(64, isSymmetric: false));
+        using QuantizedMatrix eight = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int8), four = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int4(32)), zeros = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int4(64, isSymmetric: false)),
+            half = QuantizedMatrix.Quantize(weight, QuantizedFormat.Int4(32, isSymmetric: false) with { HasHalfScales = true });
         Assert.Equal(48 * 128 + 48 * (4 + 4), eight.ByteCount);   // a scale, and the sum of the codes
         Assert.Equal(48 * 64 + 48 * 4 * 4, four.ByteCount);
-        Assert.Equal(48 * 64 + 48 * 2 * (4 + 4), zeros.ByteCount);
+        Assert.Equal(48 * 64 + 48 * 2 * (4 + 1), zeros.ByteCount);
+        Assert.Equal(48 * 64 + 48 * 4 * (2 + 1), half.ByteCount);   // 29.7 % of what float16 takes
     }
 
     [Fact]

@@ -10,15 +10,15 @@ public sealed class WeightOnlyProductTests : IDisposable
 {
     private readonly DisposeScope _scope = NewDisposeScope();
 
-    public static TheoryData<int, int, bool> Formats => new() { { 8, 0, true }, { 4, 32, true }, { 4, 64, true }, { 4, 32, false }, { 4, 128, false } };
+    public static TheoryData<int, int, bool, bool> Formats => new() { { 8, 0, true, false }, { 8, 0, true, true }, { 4, 32, true, false }, { 4, 64, true, true }, { 4, 32, false, true }, { 4, 128, false, false } };
 
     public void Dispose() => _scope.Dispose();
 
     [Theory]
     [MemberData(nameof(Formats))]
-    public void Apply_AnyFormat_IsTheProductWithTheDequantizedWeight(int bits, int group, bool symmetric)
+    public void Apply_AnyFormat_IsTheProductWithTheDequantizedWeight(int bits, int group, bool symmetric, bool half)
     {
-        var format = new QuantizedFormat { Bits = bits, GroupSize = group, IsSymmetric = symmetric };
+        var format = new QuantizedFormat { Bits = bits, GroupSize = group, IsSymmetric = symmetric, HasHalfScales = half };
         foreach (int outputs in new[] { 5, 24, 149 })
         {
             int inputs = group == 0 ? 53 : 3 * group;
