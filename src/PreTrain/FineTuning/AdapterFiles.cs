@@ -50,9 +50,12 @@ internal static class AdapterFiles
         return modules.Length == 0 ? null : new JsonArray([.. modules.Select(m => JsonValue.Create(m))]);
     }
 
-    /// <summary>The tensors of parameters that are trained as a whole.</summary>
-    internal static IEnumerable<AdapterTensor> Whole(Dictionary<string, string> names, IReadOnlyDictionary<string, Parameter> trained, string prefix) =>
-        trained.Select(t => AdapterTensor.Of(t.Key, prefix + names.GetValueOrDefault(t.Key, t.Key), t.Value));
+    /// <summary>The tensors of parameters that are trained as a whole, as the model's checkpoints have them.</summary>
+    internal static IEnumerable<AdapterTensor> Whole(ITransformerModel model, IReadOnlyDictionary<string, Parameter> trained, string prefix)
+    {
+        Dictionary<string, WeightRow> rows = model is IWeightNames known ? known.Weights.ToDictionary(row => row.Ours) : [];
+        return trained.Select(t => rows.GetValueOrDefault(t.Key) is { } row ? AdapterTensor.Of(t.Key, prefix + row.Theirs, t.Value, row.StoredShape, row.Transposed) : AdapterTensor.Of(t.Key, prefix + t.Key, t.Value));
+    }
 
     internal static void Write(string folder, JsonObject config, IEnumerable<AdapterTensor> tensors, IReadOnlyDictionary<string, Tensor>? weights)
     {
@@ -63,12 +66,16 @@ internal static class AdapterFiles
         AtomicFile.WriteAllText(Path.Combine(folder, ConfigFile), config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
     }
 
-    /// <summary>The tensors of a folder that are parameters as a whole, and no updates or factors of them.</summary>
-    internal static IReadOnlyList<string> WholeNames(string folder)
+    /// <summary>The names of a folder's tensors.</summary>
+    internal static HashSet<string> Names(string folder)
     {
         using CheckpointTensors file = CheckpointTensors.Open(Path.Combine(folder, WeightsFile));
-        return [.. file.Names.Where(name => !name.EndsWith(".lora_A.weight", StringComparison.Ordinal) && !name.EndsWith(".lora_B.weight", StringComparison.Ordinal) && !name.EndsWith(".ia3_l", StringComparison.Ordinal))];
+        return [.. file.Names];
     }
+
+    /// <summary>The tensors of a folder that are parameters as a whole, and no updates or factors of them.</summary>
+    internal static IReadOnlyList<string> WholeNames(string folder) =>
+        [.. Names(folder).Where(name => !name.EndsWith(".lora_A.weight", StringComparison.Ordinal) && !name.EndsWith(".lora_B.weight", StringComparison.Ordinal) && !name.EndsWith(".ia3_l", StringComparison.Ordinal))];
 
     /// <summary>Reads the tensors of an adapter.</summary>
     /// <param name="folder">The adapter's folder.</param>

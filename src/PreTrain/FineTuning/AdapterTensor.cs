@@ -16,6 +16,8 @@ internal sealed record AdapterTensor(string Name, long[] Shape, IReadOnlyList<Pa
     /// <param name="theirs">Its name in the file.</param>
     /// <param name="value">The parameter.</param>
     /// <param name="shape">The shape in the file; null for the parameter's.</param>
-    internal static AdapterTensor Of(string ours, string theirs, Parameter value, long[]? shape = null) =>
-        new(theirs, shape ?? value.shape, [value], weights => (weights?.GetValueOrDefault(ours) ?? value).reshape(shape ?? value.shape), given => value.copy_(given.view(value.shape)));
+    /// <param name="isTransposed">Whether the file has the matrix transposed.</param>
+    internal static AdapterTensor Of(string ours, string theirs, Parameter value, long[]? shape = null, bool isTransposed = false) =>
+        new(theirs, shape ?? value.shape, [value], weights => (weights?.GetValueOrDefault(ours) ?? value) is var t && isTransposed ? t.t() : t.reshape(shape ?? value.shape),
+            given => value.copy_(isTransposed ? given.t() : given.view(value.shape)));
 }

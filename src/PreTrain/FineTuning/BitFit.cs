@@ -132,5 +132,5 @@ public sealed class BitFit : IAdapter
         };
     }
 
-    private IEnumerable<AdapterTensor> Tensors() => AdapterFiles.Whole(AdapterFiles.NamesOf(Model), _base.Trained, AdapterFiles.Prefix);
+    private IEnumerable<AdapterTensor> Tensors() => AdapterFiles.Whole(Model, _base.Trained, AdapterFiles.Prefix);
 }

@@ -145,6 +145,6 @@ public sealed class BottleneckAdapter : IAdapter
             yield return AdapterTensor.Of($"{path}.transform.up", $"{theirs}.adapter_up.weight", transform.up);
             yield return AdapterTensor.Of($"{path}.transform.up_bias", $"{theirs}.adapter_up.bias", transform.up_bias);
         }
-        foreach (AdapterTensor whole in AdapterFiles.Whole(names, _base.Trained, AdapterFiles.Prefix)) yield return whole;
+        foreach (AdapterTensor whole in AdapterFiles.Whole(Model, _base.Trained, AdapterFiles.Prefix)) yield return whole;
     }
 }

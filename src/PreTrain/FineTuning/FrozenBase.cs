@@ -12,7 +12,7 @@ internal sealed class FrozenBase : IDisposable
     // How many freeze a parameter: several adapters of a model are taken away in any order.
     private static readonly ConditionalWeakTable<Parameter, StrongBox<int>> s_freezes = [];
 
-    private readonly List<Parameter> _frozen = [];
+    private readonly List<Parameter> _frozen = [], _thawed = [];
     private readonly Dictionary<string, Parameter> _trained = [];
 
     /// <summary>Freezes.</summary>
@@ -34,6 +34,9 @@ internal sealed class FrozenBase : IDisposable
             if (IsWhole(path, parameter))
             {
                 _trained.Add(path, parameter);
+                if (parameter.requires_grad || !s_freezes.TryGetValue(parameter, out _)) continue;
+                parameter.requires_grad = true;   // an adapter made before has frozen it
+                _thawed.Add(parameter);
             }
             else if (parameter.requires_grad || s_freezes.TryGetValue(parameter, out _))
             {
@@ -52,6 +55,8 @@ internal sealed class FrozenBase : IDisposable
     /// <summary>Lets the parameters be trained again.</summary>
     public void Dispose()
     {
+        foreach (Parameter parameter in _thawed.Where(p => !p.IsInvalid && s_freezes.TryGetValue(p, out _))) parameter.requires_grad = false;
+        _thawed.Clear();
         foreach (Parameter parameter in _frozen)
         {
             if (!s_freezes.TryGetValue(parameter, out StrongBox<int>? count) || --count.Value > 0) continue;

@@ -166,7 +166,7 @@ public sealed class Ia3Adapter : IAdapter
             long count = transform.factors.numel();
             yield return AdapterTensor.Of($"{path}.transform.factors", $"{AdapterFiles.Prefix}{AdapterFiles.ModuleOf(names, path)}.ia3_l", transform.factors, transform.OfInputs ? [1, count] : [count, 1]);
         }
-        foreach (AdapterTensor whole in AdapterFiles.Whole(names, _base.Trained, AdapterFiles.Prefix)) yield return whole;
+        foreach (AdapterTensor whole in AdapterFiles.Whole(Model, _base.Trained, AdapterFiles.Prefix)) yield return whole;
     }
 
     private static Ia3Transform TransformOf(Projection map) => (Ia3Transform)map.Transform!;

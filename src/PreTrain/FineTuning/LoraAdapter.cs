@@ -22,7 +22,7 @@ public sealed class LoraAdapter : IAdapter
     private readonly nn.Module _model;
     private readonly List<(string Name, Projection Projection)> _projections = [];
     private readonly FrozenBase _base;
-    private readonly Dictionary<string, IDisposable> _unmerged = [];
+    private readonly List<Projection> _merged = [];
     private bool _disposed;
 
     /// <summary>Adapts a model. Its results stay what they are until the adapter is trained.</summary>
@@ -37,7 +37,7 @@ public sealed class LoraAdapter : IAdapter
         ArgumentNullException.ThrowIfNull(options);
         ArgumentException.ThrowIfNullOrEmpty(name);
         options.Validate();
-        if (name.Contains('.')) throw new ArgumentException($"The name of an adapter ('{name}') must not contain a point.", nameof(name));
+        if (name.Contains('.') || name == LowRankTransform.BaseName) throw new ArgumentException($"The name of an adapter ('{name}') must not contain a point, nor be '{LowRankTransform.BaseName}'.", nameof(name));
         (Model, _model, Options, Name) = (model, model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model)), options, name);
         foreach (QuantizedProjection quantized in _model.modules().OfType<QuantizedProjection>())
         {
@@ -49,19 +49,26 @@ public sealed class LoraAdapter : IAdapter
             _projections.Add((path, projection));
         }
         _base = new FrozenBase(_model, options.Trained, path => _projections.Exists(p => path.StartsWith(p.Name + ".", StringComparison.Ordinal)));
-        foreach (var (_, projection) in _projections)
+        try
         {
-            if (projection.Transform is not LowRankTransform transform)
+            foreach (var (_, projection) in _projections)
             {
-                var quantized = (QuantizedProjection?)projection.Transform;
-                projection.Transform = transform = new LowRankTransform(quantized);
+                if (projection.Transform is not LowRankTransform transform)
+                {
+                    var quantized = (QuantizedProjection?)projection.Transform;
+                    projection.Transform = transform = new LowRankTransform(quantized);
+                }
+                using Tensor? values = transform.Quantized?.Weight.Dequantize(projection.weight.device, ScalarType.Float32);
+                transform.Add(name, new LowRankUpdate(values ?? projection.weight, options, generator));
             }
-            using Tensor? values = transform.Quantized?.Weight.Dequantize(projection.weight.device, ScalarType.Float32);
-            transform.Add(name, new LowRankUpdate(values ?? projection.weight, options, generator));
+            SetBase(true);
+            _model.train(_model.training);
         }
-        SetBase(true);
-        if (!_model.training) _model.eval();
-        else _model.train();
+        catch
+        {
+            Dispose();   // a device may have no room for them
+            throw;
+        }
     }
 
     /// <summary>The model.</summary>
@@ -108,7 +115,7 @@ public sealed class LoraAdapter : IAdapter
     } = 1;
 
     /// <summary>Whether the updates are in the weights.</summary>
-    public bool IsMerged => _unmerged.Count > 0;
+    public bool IsMerged => _merged.Count > 0;
 
     /// <summary>The names of the adapted maps.</summary>
     public IReadOnlyList<string> Targets => [.. _projections.Select(p => p.Name)];
@@ -143,19 +150,10 @@ public sealed class LoraAdapter : IAdapter
         using IDisposable mode = no_grad();
         try
         {
-            foreach (var (path, projection) in _projections)
+            foreach (var (_, projection) in _projections)
             {
-                using DisposeScope scope = NewDisposeScope();
-                if (QuantizedProjection.Of(projection) is { } quantized)
-                {
-                    var codes = QuantizedMatrix.Quantize(Update(projection).Apply(quantized.Weight.Dequantize(projection.weight.device, ScalarType.Float32)), quantized.Weight.Format);
-                    _unmerged.Add(path, quantized.Exchange(codes));
-                }
-                else
-                {
-                    _unmerged.Add(path, scope.Detach(projection.weight.detach().clone()));
-                    projection.weight.copy_(Update(projection).Apply(projection.weight));
-                }
+                TransformOf(projection).Merge(projection, Update(projection));
+                _merged.Add(projection);
                 Update(projection).IsActive = false;
             }
         }
@@ -166,22 +164,19 @@ public sealed class LoraAdapter : IAdapter
         }
     }
 
-    /// <summary>Takes the updates out of the weights, which are to the last bit what they were before <see cref="Merge"/>.</summary>
+    /// <summary>Takes the updates out of the weights, which are to the last bit what they were before <see cref="Merge"/>, or, where others were merged since, what those alone make of them.</summary>
     /// <exception cref="InvalidOperationException">It is not merged.</exception>
     public void Unmerge()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (!IsMerged) throw new InvalidOperationException($"The adapter '{Name}' is not merged.");
         using IDisposable mode = no_grad();
-        foreach (var (path, projection) in _projections)
+        foreach (Projection projection in _merged)
         {
-            if (!_unmerged.TryGetValue(path, out IDisposable? before)) continue;
-            if (before is QuantizedMatrix codes) QuantizedProjection.Of(projection)!.Exchange(codes).Dispose();
-            else projection.weight.copy_((Tensor)before);
-            if (before is Tensor) before.Dispose();
+            TransformOf(projection).Unmerge(projection, Update(projection));
             Update(projection).IsActive = IsActive;
         }
-        _unmerged.Clear();
+        _merged.Clear();
     }
 
     /// <inheritdoc/>
@@ -201,10 +196,11 @@ public sealed class LoraAdapter : IAdapter
     {
         if (_disposed) return;
         _disposed = true;
-        foreach (IDisposable weight in _unmerged.Values) weight.Dispose();
+        using IDisposable mode = no_grad();
         foreach (var (_, projection) in _projections)
         {
             if (projection.Transform is not LowRankTransform transform) continue;
+            if (transform.Updates.TryGetValue(Name, out LowRankUpdate? update)) transform.Keep(update);
             transform.Remove(Name);
             if (transform.Updates.Count > 0) continue;
             projection.Transform = transform.Release();
@@ -242,7 +238,10 @@ public sealed class LoraAdapter : IAdapter
         foreach (QuantizedProjection quantized in _model.modules().OfType<QuantizedProjection>()) quantized.IsBase = value;
     }
 
-    private IEnumerable<AdapterTensor> Tensors() => Parameters().Select(p => AdapterTensor.Of(p.Ours, p.Theirs, p.Value));
+    private IEnumerable<AdapterTensor> Tensors() => Parameters().Where(p => !_base.Trained.ContainsKey(p.Ours)).Select(p => AdapterTensor.Of(p.Ours, p.Theirs, p.Value))
+        .Concat(AdapterFiles.Whole(Model, _base.Trained, AdapterFiles.Prefix));
 
-    private LowRankUpdate Update(Projection projection) => ((LowRankTransform)projection.Transform!).Updates[Name];
+    private LowRankUpdate Update(Projection projection) => TransformOf(projection).Updates[Name];
+
+    private static LowRankTransform TransformOf(Projection projection) => (LowRankTransform)projection.Transform!;
 }

@@ -46,6 +46,12 @@ internal static class LoraFolder
         string[] saved = AdapterFiles.SavedOf(names, reader, folder, AdapterFiles.Prefix);
         HashSet<string> theirSaved = [.. saved.Select(ours => names[ours])];
         string[] wanted = Targets(json, reader, path, model, names, theirs => theirSaved.Contains(theirs + ".weight"));
+        // Where PEFT was told to leave some of them out, those are meant that the file holds.
+        if (new[] { "layers_to_transform", "exclude_modules" }.Any(key => json[key] is not null))
+        {
+            HashSet<string> held = AdapterFiles.Names(folder);
+            wanted = [.. wanted.Where(ours => held.Contains($"{AdapterFiles.Prefix}{AdapterFiles.ModuleOf(names, ours)}.lora_A.weight"))];
+        }
         if (wanted.Length == 0) throw new CheckpointException(path, $"target_modules {json["target_modules"]?.ToJsonString() ?? "(missing)"} name no linear map of this model; the adapter is for another one.");
         var options = new LoraOptions
         {
@@ -66,6 +72,8 @@ internal static class LoraFolder
     {
         foreach (string key in new[] { "rank_pattern", "alpha_pattern" })
             if (json[key] is JsonObject { Count: > 0 } pattern) reader.Fault($"{key} ({pattern.ToJsonString()}) is not known: all maps of an adapter have one rank and one scale.");
+        foreach (string key in new[] { "alora_invocation_tokens", "trainable_token_indices", "target_parameters" })
+            if (json[key] is { } set && set is not JsonArray { Count: 0 } and not JsonObject { Count: 0 }) reader.Fault($"{key} ({set.ToJsonString()}) is not known: it makes of the adapter what is no LoRA of linear maps.");
         if (json["init_lora_weights"] is JsonValue value && value.TryGetValue(out string? start) && (start.StartsWith("pissa", StringComparison.OrdinalIgnoreCase) || start.ToLowerInvariant() is "olora" or "loftq" or "corda"))
             reader.Fault($"init_lora_weights ('{start}') changes the weights of the model beneath; let PEFT make an ordinary LoRA of the adapter first.");
     }

@@ -9,14 +9,19 @@ namespace PreTrain.FineTuning;
 /// <summary>A linear map beside which the updates of one or several adapters are computed, in 32 bits whatever the map's own weight is in.</summary>
 internal sealed class LowRankTransform : ProjectionTransform
 {
+    /// <summary>What the map in few bits is called among the submodules, beside the adapters.</summary>
+    internal const string BaseName = "base";
+
     private readonly Dictionary<string, LowRankUpdate> _updates = [];
+    private readonly List<LowRankUpdate> _merged = [];   // in their order
+    private IDisposable? _unmerged;                      // the weight without them: a Tensor, or a QuantizedMatrix
 
     /// <param name="quantized">The map in few bits; null where it has its weight.</param>
     internal LowRankTransform(QuantizedProjection? quantized) : base(nameof(LowRankTransform))
     {
         RegisterComponents();
         Quantized = quantized;
-        if (quantized is not null) register_module("base", quantized);
+        if (quantized is not null) register_module(BaseName, quantized);
     }
 
     /// <summary>The map in few bits; null where it has its weight.</summary>
@@ -39,11 +44,79 @@ internal sealed class LowRankTransform : ProjectionTransform
         update.Dispose();
     }
 
+    /// <summary>Adds an update to the weight; one of few bits takes the nearest codes again.</summary>
+    /// <exception cref="ArgumentException">What a weight of few bits becomes is not finite, or beyond what its scales hold; it is as it was then.</exception>
+    internal void Merge(Projection projection, LowRankUpdate update)
+    {
+        if (Quantized is not null)
+        {
+            QuantizedMatrix before = Quantized.Exchange(With(update, Quantized.Weight));
+            if (_unmerged is null) _unmerged = before;
+            else before.Dispose();
+        }
+        else
+        {
+            _unmerged ??= projection.weight.detach().clone().DetachFromDisposeScope();
+            Add(update, projection.weight);
+        }
+        _merged.Add(update);
+    }
+
+    /// <summary>Takes an update out of the weight, which is to the last bit what the others alone make of it.</summary>
+    internal void Unmerge(Projection projection, LowRankUpdate update)
+    {
+        _merged.Remove(update);
+        if (Quantized is not null)
+        {
+            var weight = (QuantizedMatrix)_unmerged!;
+            foreach (LowRankUpdate other in _merged)
+            {
+                QuantizedMatrix next = With(other, weight);
+                if (!ReferenceEquals(weight, _unmerged)) weight.Dispose();
+                weight = next;
+            }
+            Quantized.Exchange(weight).Dispose();
+        }
+        else
+        {
+            projection.weight.copy_((Tensor)_unmerged!);
+            foreach (LowRankUpdate other in _merged) Add(other, projection.weight);
+            if (_merged.Count == 0) _unmerged!.Dispose();
+        }
+        if (_merged.Count == 0) _unmerged = null;
+    }
+
+    /// <summary>Leaves an update in the weight for good, if it is there.</summary>
+    internal void Keep(LowRankUpdate update)
+    {
+        if (!_merged.Remove(update)) return;
+        if (_merged.Count > 0 && _unmerged is Tensor weight)
+        {
+            Add(update, weight);
+            return;
+        }
+        QuantizedMatrix? others = _merged.Count > 0 ? With(update, (QuantizedMatrix)_unmerged!) : null;
+        _unmerged!.Dispose();
+        _unmerged = others;
+    }
+
+    private static void Add(LowRankUpdate update, Tensor weight)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        weight.copy_(update.Apply(weight));
+    }
+
+    private static QuantizedMatrix With(LowRankUpdate update, QuantizedMatrix weight)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        return QuantizedMatrix.Quantize(update.Apply(weight.Dequantize(update.a.device, ScalarType.Float32)), weight.Format);
+    }
+
     /// <summary>Gives the map in few bits back.</summary>
     internal QuantizedProjection? Release()
     {
         QuantizedProjection? quantized = Quantized;
-        if (quantized is not null) register_module("base", null!);
+        if (quantized is not null) register_module(BaseName, null!);
         Quantized = null;
         return quantized;
     }

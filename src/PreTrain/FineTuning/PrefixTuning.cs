@@ -120,6 +120,6 @@ public sealed class PrefixTuning : IAdapter
             {
                 for (int i = 0; i < parts.Length; i++) parts[i].copy_(given.narrow(1, i * width, width));
             });
-        return AdapterFiles.Whole(AdapterFiles.NamesOf(Model), _base.Trained, AdapterFiles.PromptPrefix).Prepend(all);
+        return AdapterFiles.Whole(Model, _base.Trained, AdapterFiles.PromptPrefix).Prepend(all);
     }
 }

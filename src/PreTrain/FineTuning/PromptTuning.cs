@@ -112,6 +112,6 @@ public sealed class PromptTuning : IAdapter
     private IEnumerable<AdapterTensor> Tensors()
     {
         string ours = ((nn.Module)Model).named_parameters().First(p => p.parameter.Handle == _prompt.embeddings.Handle).name;
-        return AdapterFiles.Whole(AdapterFiles.NamesOf(Model), _base.Trained, AdapterFiles.PromptPrefix).Prepend(AdapterTensor.Of(ours, VirtualTokenFolder.TensorName, _prompt.embeddings));
+        return AdapterFiles.Whole(Model, _base.Trained, AdapterFiles.PromptPrefix).Prepend(AdapterTensor.Of(ours, VirtualTokenFolder.TensorName, _prompt.embeddings));
     }
 }

@@ -9,6 +9,7 @@ using PreTrain.Modules;
 using PreTrain.Tests.Checkpoints;
 using TorchSharp;
 using TorchSharp.Modules;
+using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
 
 namespace PreTrain.Tests.FineTuning;
@@ -102,6 +103,65 @@ public sealed class LoraAdapterTests : IDisposable
         using Tensor again = Logits(model);
         Assert.True(again.equal(adapted).all().item<bool>());
         Assert.Throws<InvalidOperationException>(adapter.Unmerge);
+    }
+
+    [Fact]
+    public void Unmerge_NotTheLastThatWasMerged_TakesItsOwnUpdateAway()
+    {
+        using BertModel model = Bert();
+        using LoraAdapter first = Adapt(model, false, false, "first"), second = Adapt(model, false, false, "second");
+        Randomize(first);
+        Randomize(second);
+        Dictionary<string, Tensor> plain = model.state_dict().ToDictionary(p => p.Key, p => p.Value.clone());
+        second.Merge();
+        Dictionary<string, Tensor> ofSecond = model.state_dict().ToDictionary(p => p.Key, p => p.Value.clone());
+        second.Unmerge();
+        using Tensor both = Logits(model);
+        first.Merge();
+        second.Merge();
+        first.Unmerge();
+        foreach (var (name, value) in model.state_dict()) Assert.True(value.equal(ofSecond[name]).all().item<bool>(), name);
+        Assert.True(Difference(both, Logits(model)) < 1e-4);
+        second.Unmerge();
+        foreach (var (name, value) in model.state_dict()) Assert.True(value.equal(plain[name]).all().item<bool>(), name);
+        Assert.True(both.equal(Logits(model)).all().item<bool>());
+    }
+
+    [Fact]
+    public void Dispose_OneOfTwoMerged_LeavesItsUpdateForGood()
+    {
+        using BertModel model = Bert(), reference = Bert();
+        using LoraAdapter second = Adapt(model, false, false, "second");
+        using (LoraAdapter first = Adapt(model, false, false, "first"))
+        {
+            Randomize(first);
+            Randomize(second);
+            using (no_grad()) reference.state_dict()["encoder.blocks.0.query.weight"].add_(((LowRankTransform)model.encoder.blocks[0].query.Transform!).Updates["first"].Delta());
+            second.Merge();
+            first.Merge();
+        }
+        second.Unmerge();
+        Assert.True(Difference(reference.state_dict()["encoder.blocks.0.query.weight"], model.state_dict()["encoder.blocks.0.query.weight"]) < 1e-6);
+    }
+
+    [Fact]
+    public void Constructor_BesideAnAdapterThatFreezesThem_TrainsWhatItNames()
+    {
+        using BertModel model = Bert();
+        bool Trained(string name) => model.named_parameters().Single(p => p.name == name).parameter.requires_grad;
+        using (var first = new LoraAdapter(model, new LoraOptions { Rank = 3, Trained = [] }, "first"))
+        {
+            Assert.False(Trained("classifier.weight"));
+            using (var second = new BitFit(model))
+            {
+                Assert.True(Trained("classifier.weight"));
+                Assert.True(Trained("encoder.blocks.0.query.bias"));
+                Assert.Equal(second.ParameterCount, model.parameters().Where(p => p.requires_grad).Sum(p => p.numel()));
+            }
+            Assert.False(Trained("classifier.weight"));
+            Assert.False(Trained("encoder.blocks.0.query.bias"));
+        }
+        Assert.All(model.parameters(), p => Assert.True(p.requires_grad));
     }
 
     [Fact]
@@ -222,6 +282,36 @@ public sealed class LoraAdapterTests : IDisposable
         using Tensor before = model.state_dict()["blocks.0.qkv.weight"].clone(), expected = before + 2 * matmul(b, a);
         adapter.Merge();
         Assert.True(Difference(expected, model.state_dict()["blocks.0.qkv.weight"]) < 1e-5);
+    }
+
+    [Fact]
+    public void SavePretrained_MapsTrainedAsAWhole_LieAsInTheModelsCheckpoint()
+    {
+        var config = new GptConfig { VocabSize = 31, ContextLength = 13, LayerCount = 1, HeadCount = 2, EmbeddingDim = 10, FeedForwardDim = 17, Dropout = 0 };
+        using GptModel model = new(config), other = new(config);
+        using (var adapter = new LoraAdapter(model, new LoraOptions { Targets = ["*qkv"], Trained = ["*feed_forward*", "*attention_output*"] })) adapter.SavePretrained(folder["adapter"]);
+        model.SavePretrained(folder["model"]);
+        using SafetensorsFile whole = SafetensorsFile.Open(Path.Combine(folder["model"], "model.safetensors")), file = SafetensorsFile.Open(Path.Combine(folder["adapter"], "adapter_model.safetensors"));
+        foreach (string name in new[] { "h.0.mlp.c_fc.weight", "h.0.attn.c_proj.weight", "h.0.attn.c_proj.bias" })
+            Assert.Equal(Bytes(whole.Read("transformer." + name)), Bytes(file.Read("base_model.model.transformer." + name)));
+        using LoraAdapter loaded = LoraAdapter.FromPretrained(other, folder["adapter"]);
+        Assert.Equal(Bytes(model.state_dict()["blocks.0.attention_output.weight"]), Bytes(other.state_dict()["blocks.0.attention_output.weight"]));
+    }
+
+    [Fact]
+    public void FromPretrained_LayersThatPeftLeftOut_AreThoseOfTheFile()
+    {
+        using BertModel model = Bert(), other = Bert();
+        using (LoraAdapter adapter = new(model, new LoraOptions { Rank = 3, Targets = ["*blocks.1.query"] })) adapter.SavePretrained(folder["adapter"]);
+        string config = Path.Combine(folder["adapter"], "adapter_config.json");
+        System.Text.Json.Nodes.JsonNode json = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(config))!;
+        json["target_modules"] = new System.Text.Json.Nodes.JsonArray("query");
+        json["layers_to_transform"] = new System.Text.Json.Nodes.JsonArray(1);
+        File.WriteAllText(config, json.ToJsonString());
+        using (LoraAdapter loaded = LoraAdapter.FromPretrained(other, folder["adapter"])) Assert.Equal(["encoder.blocks.1.query"], loaded.Targets);
+        json["alora_invocation_tokens"] = new System.Text.Json.Nodes.JsonArray(5, 7);
+        File.WriteAllText(config, json.ToJsonString());
+        Assert.Contains("alora_invocation_tokens ([5,7]) is not known", Assert.Throws<CheckpointException>(() => LoraAdapter.FromPretrained(other, folder["adapter"])).Message);
     }
 
     [Fact]

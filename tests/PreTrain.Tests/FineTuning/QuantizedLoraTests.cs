@@ -125,6 +125,26 @@ public sealed class QuantizedLoraTests : IDisposable
     }
 
     [Fact]
+    public void Unmerge_FirstOfTwo_LeavesTheCodesOfTheOther()
+    {
+        using GptModel model = Quantized(QuantizationScheme.Int4Weights);
+        byte[] Values() => Bytes(QuantizedProjection.Of(model.blocks[0].qkv)!.Weight.Dequantize());
+        byte[] plain = Values();
+        using LoraAdapter first = Adapt(model), second = Adapt(model, "second");
+        second.Merge();
+        byte[] ofSecond = Values();
+        second.Unmerge();
+        Assert.Equal(plain, Values());
+        first.Merge();
+        second.Merge();
+        first.Unmerge();
+        Assert.Equal(ofSecond, Values());
+        second.Unmerge();
+        Assert.Equal(plain, Values());
+        Assert.Contains("nor be 'base'", Assert.Throws<ArgumentException>(() => Adapt(model, "base")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Forward_DecomposedBase_ComputesWithTheLengthsOfItsValues()
     {
         using GptModel model = Quantized(QuantizationScheme.NormalFloat4);
@@ -174,10 +194,10 @@ public sealed class QuantizedLoraTests : IDisposable
         }
     }
 
-    private static LoraAdapter Adapt(GptModel model)
+    private static LoraAdapter Adapt(GptModel model, string name = "default")
     {
         using var generator = new Generator(7);
-        var adapter = new LoraAdapter(model, new LoraOptions { Targets = ["*qkv"] }, generator: generator);
+        var adapter = new LoraAdapter(model, new LoraOptions { Targets = ["*qkv"] }, name, generator);
         using IDisposable mode = no_grad();
         int seed = 20;
         foreach (var (ours, _, value) in adapter.Parameters())
