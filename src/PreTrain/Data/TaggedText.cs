@@ -1,3 +1,4 @@
+using System.Globalization;
 using PreTrain.Tokenization;
 
 namespace PreTrain.Data;
@@ -18,7 +19,10 @@ public sealed record TaggedText
     /// <value>The default is null.</value>
     public string? Group { get; init; }
 
-    /// <summary>The words of a plain text: runs of letters, digits and underscores, and every other character but white space by itself.</summary>
+    /// <summary>
+    /// The words of a plain text: runs of letters, digits and underscores, with the marks and joiners in them; every other character but white space by itself, and the letters of scripts that write no spaces (Han,
+    /// Kana, Thai, Lao, Burmese, Khmer), with their marks.
+    /// </summary>
     /// <param name="text">The text.</param>
     public static IReadOnlyList<TokenSpan> WordsOf(string text)
     {
@@ -28,12 +32,19 @@ public sealed record TaggedText
         {
             int start = i++;
             if (char.IsWhiteSpace(text[start])) continue;
-            if (IsOfWord(text[start])) while (i < text.Length && IsOfWord(text[i])) i++;
+            if (IsOfWord(text[start])) while (i < text.Length && (IsAlone(text[start]) ? IsMark(text[i]) : IsOfWord(text[i]) && !IsAlone(text[i]))) i++;
             else if (i < text.Length && char.IsSurrogatePair(text[start], text[i])) i++;
             words.Add(new(start, i));
         }
         return words;
     }
 
-    private static bool IsOfWord(char c) => char.IsLetterOrDigit(c) || c == '_' || char.GetUnicodeCategory(c) is System.Globalization.UnicodeCategory.NonSpacingMark;
+    private static bool IsOfWord(char c) => char.IsLetterOrDigit(c) || c == '_' || IsMark(c);
+
+    /// <summary>A mark of the letter before, or what joins letters or keeps them apart.</summary>
+    private static bool IsMark(char c) => char.GetUnicodeCategory(c) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark || c is '\u200C' or '\u200D';
+
+    /// <summary>A letter of a script that writes no spaces between words.</summary>
+    private static bool IsAlone(char c) => c is >= '\u0E00' and <= '\u0EFF' or >= '\u1000' and <= '\u109F' or >= '\u1780' and <= '\u17FF' or >= '\u3040' and <= '\u30FF' or >= '\u31F0' and <= '\u31FF'
+        or >= '\u3400' and <= '\u4DBF' or >= '\u4E00' and <= '\u9FFF' or >= '\uF900' and <= '\uFAFF' && !IsMark(c);
 }

@@ -99,9 +99,15 @@ internal static class TaggedTextReader
             spans.Add((from, to, label.GetString()!));
         }
         spans.Sort();
+        IReadOnlyList<TokenSpan> words = TaggedText.WordsOf(text);
         for (int i = 1; i < spans.Count; i++)
-            if (spans[i].Start < spans[i - 1].End) return (null, $"its spans '{text[spans[i - 1].Start..spans[i - 1].End]}' and '{text[spans[i].Start..spans[i].End]}' overlap, and a word has one tag");
-        return (new(text, TaggedText.WordsOf(text), [], spans, null), null);
+        {
+            string both = $"its spans '{text[spans[i - 1].Start..spans[i - 1].End]}' and '{text[spans[i].Start..spans[i].End]}'";
+            if (spans[i].Start < spans[i - 1].End) return (null, $"{both} overlap, and a word has one tag");
+            foreach (TokenSpan word in words)
+                if (word.Start < spans[i - 1].End && word.End > spans[i].Start) return (null, $"{both} lie in one word, '{text[word.Start..word.End]}', and a word has one tag");
+        }
+        return (new(text, words, [], spans, null), null);
     }
 
     private static long? Number(JsonElement item, string name) => item.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out long number) ? number : null;

@@ -38,11 +38,8 @@ public sealed class NameFinder : IDisposable
     /// <param name="contextLength">The longest row; null for the model's.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or there is no trained head.</exception>
     /// <exception cref="TokenizerException">The tokenizer is missing or broken.</exception>
-    public static NameFinder FromPretrained(string folder, int? contextLength = null)
-    {
-        var (model, tokenizer) = HeadModel.Load(folder, ModelHead.TokenClassification);
-        return new(model, tokenizer, contextLength);
-    }
+    public static NameFinder FromPretrained(string folder, int? contextLength = null) =>
+        HeadModel.Load(folder, ModelHead.TokenClassification, (model, tokenizer) => new NameFinder(model, tokenizer, contextLength));
 
     /// <summary>Finds names in plain texts, whose words are those of <see cref="TaggedText.WordsOf"/>.</summary>
     /// <param name="texts">The texts.</param>
@@ -118,7 +115,9 @@ public sealed class NameFinder : IDisposable
             if (places[w] is not var (window, token)) continue;
             double[] all = HeadModel.Softmax(scores[window].AsSpan(token * _head.LabelCount, _head.LabelCount));
             int best = Array.IndexOf(all, all.Max());
-            (tags[w], probabilities[w]) = (Tags[best], all[best]);
+            // A token of several words has the tag of the first, and the others go on with it.
+            if (w > 0 && places[w] == places[w - 1]) best = TagScheme.Continued(Tags, best);
+            (tags[w], probabilities[w]) = (Tags[best], all.Max());
         }
         return new(words, tags, probabilities, [.. Names(text, words, tags, probabilities)]);
     }

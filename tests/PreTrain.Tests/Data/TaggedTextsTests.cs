@@ -40,6 +40,16 @@ public sealed class TaggedTextsTests : IDisposable
     }
 
     [Theory]
+    [InlineData("see x_1, é!", "see|x_1|,|é|!")]
+    [InlineData("e\u0301te\u0301 हिन्दी தமிழ்", "e\u0301te\u0301|हिन्दी|தமிழ்")]
+    [InlineData("می\u200Cخواهم رفت", "می\u200Cخواهم|رفت")]
+    [InlineData("在北京 Tōkyō東京タワー", "在|北|京|Tōkyō|東|京|タ|ワ|ー")]
+    [InlineData("ที่นี่", "ที่|นี่")]
+    [InlineData("a😀b", "a|😀|b")]
+    public void WordsOf_AnyScript_KeepMarksWithTheirLetters(string text, string expected) =>
+        Assert.Equal(expected, string.Join('|', TaggedText.WordsOf(text).Select(word => text[word.Start..word.End])));
+
+    [Theory]
     [InlineData("a.conll", 2, "its tag ('X') must be O, B-TYPE or I-TYPE", "a O\nb X\n")]
     [InlineData("a.conll", 2, "its tag ('I-PER') goes on with a name, and 'O' before it is none of that type. In IOB2 a name begins with B-PER", "a O\nb I-PER\n")]
     [InlineData("a.conll", 3, "its tag ('I-PER') goes on with a name", "a B-PER\n\nb I-PER\n")]
@@ -48,6 +58,7 @@ public sealed class TaggedTextsTests : IDisposable
     [InlineData("a.jsonl", 2, "its span from 2 to 5 ('PER') lies beyond the text of 4 characters", "{\"text\":\"a\",\"spans\":[]}\n{\"text\":\"abcd\",\"spans\":[{\"start\":2,\"end\":5,\"label\":\"PER\"}]}")]
     [InlineData("a.jsonl", 1, "must begin at 0 or later and end after its beginning", "{\"text\":\"abcd\",\"spans\":[{\"start\":2,\"end\":2,\"label\":\"PER\"}]}")]
     [InlineData("a.jsonl", 1, "its spans 'ab' and 'bc' overlap", "{\"text\":\"abc\",\"spans\":[{\"start\":1,\"end\":3,\"label\":\"PER\"},{\"start\":0,\"end\":2,\"label\":\"PER\"}]}")]
+    [InlineData("a.jsonl", 1, "its spans 'ab' and 'c' lie in one word, 'abc', and a word has one tag", "{\"text\":\"abc\",\"spans\":[{\"start\":2,\"end\":3,\"label\":\"PER\"},{\"start\":0,\"end\":2,\"label\":\"PER\"}]}")]
     [InlineData("a.jsonl", 1, "its tag ('B-ORG') is not one of O, B-PER, I-PER", "{\"text\":\"abc\",\"spans\":[{\"start\":1,\"end\":3,\"label\":\"ORG\"}]}")]
     [InlineData("a.jsonl", 1, "it has no list \"spans\"", "{\"text\":\"abc\"}")]
     [InlineData("a.jsonl", 1, "it is no JSON", "{\"text\":\"abc\"")]

@@ -121,6 +121,22 @@ public sealed class TokenClassificationTests : IDisposable
     }
 
     [Fact]
+    public void Evaluate_WordsThatShareAToken_AreOneName()
+    {
+        BertModel model = Bert();
+        using (no_grad())
+        {
+            model.classifier!.weight.zero_();
+            model.classifier.bias!.copy_(tensor(s_tags.Names.Select(tag => tag == "B-noun" ? 5f : 0).ToArray()));
+        }
+        using var finder = new NameFinder(model, MaskingFixture.WordPiece);
+        // One token, and two words in it.
+        string word = s_words.First(w => w.Length > 3 && MaskingFixture.WordPiece.Encode(w.AsSpan()).Length == 1);
+        var texts = new TaggedTexts([new() { Text = word, Words = [new(0, 2), new(2, word.Length)], Tags = [s_tags.Find("B-noun")!.Value, s_tags.Find("I-noun")!.Value] }], s_tags);
+        Assert.Equal(1, finder.Evaluate(texts)["f1"]);
+    }
+
+    [Fact]
     public void State_OfAnySource_ResumesWithTheNextBatch()
     {
         using BertModel model = Bert();
