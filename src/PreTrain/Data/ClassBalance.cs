@@ -51,7 +51,12 @@ public static class ClassBalance
             for (int i = 0; i < wanted; i++) times[own[order[i % own.Length]]]++;
         }
         var chosen = new List<LabelledText>();
-        for (int round = 0; round < times.Max(); round++) chosen.AddRange(texts.Examples.Where((_, i) => times[i] > round));
+        int[] rest = [.. Enumerable.Range(0, texts.Count).Where(i => times[i] > 0)];
+        for (int round = 1; rest.Length > 0; round++)
+        {
+            chosen.AddRange(rest.Select(i => texts.Examples[i]));
+            rest = [.. rest.Where(i => times[i] > round)];
+        }
         return new(chosen, texts.Labels, texts.Task);
     }
 

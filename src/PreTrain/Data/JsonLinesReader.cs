@@ -6,6 +6,9 @@ namespace PreTrain.Data;
 /// <summary>Reads the JSON object of each line. Blank lines are none.</summary>
 internal static class JsonLinesReader
 {
+    /// <summary>What is wrong where JSON of valid UTF-8 holds no text.</summary>
+    internal const string HalfPair = @"an escape \u that is half of a character beyond U+FFFF, as when a text was cut within one. Write both halves, or neither";
+
     /// <summary>Reads a line: what it holds, or what is wrong with it.</summary>
     public delegate (T? Value, string? Fault) Parser<T>(ReadOnlySpan<byte> line);
 
@@ -37,7 +40,7 @@ internal static class JsonLinesReader
             }
             catch (InvalidOperationException e)
             {
-                fault = $"it is not UTF-8 at byte {Utf8File.FirstInvalidByte(line.Span)}. Convert the file, or set ReplaceInvalid";
+                fault = System.Text.Unicode.Utf8.IsValid(line.Span) ? $"it has {HalfPair}" : $"it is not UTF-8 at byte {Utf8File.FirstInvalidByte(line.Span)}. Convert the file, or set ReplaceInvalid";
                 cause = e;
             }
             yield return fault is null ? new(lines.Number, value, null) : new(lines.Number, null, ReadLine.Broken(file, lines.Number, fault, cause));

@@ -36,6 +36,10 @@ internal static class SquadReader
             throw new CorpusException($"Line {e.LineNumber + 1} of the file '{file.Path}' is broken: it is no JSON. A file of SQuAD is one object {{\"data\": [{{\"paragraphs\": [{{\"context\": …, \"qas\": […]}}]}}]}}.",
                 file.Path, e.LineNumber + 1 ?? 1, e);
         }
+        catch (InvalidOperationException e)
+        {
+            throw new CorpusException($"The file '{file.Path}' has a text with {JsonLinesReader.HalfPair}.", file.Path, innerException: e);
+        }
     }
 
     private static AnsweredQuestion Question(SourceFile file, JsonElement item, string place, string context, string group)

@@ -35,6 +35,7 @@ public sealed class AnsweredQuestionsTests : IDisposable
     [InlineData("""{"data":[{"paragraphs":[{"context":"Bob slept.","qas":[{"question":"Who?"}]}]}]}""", "data[0].paragraphs[0].qas[0] has no \"id\"")]
     [InlineData("""{"data":[{"paragraphs":[{"qas":[]}]}]}""", "data[0].paragraphs[0] has no text \"context\"")]
     [InlineData("""{"data":[{"paragraphs":[{"context":"B","qas":[{"id":"x","question":"a","answers":[]},{"id":"x","question":"b","answers":[]}]}]}]}""", "has two questions with the id 'x'")]
+    [InlineData("{\"data\":[{\"paragraphs\":[{\"context\":\"cut \\ud83d\",\"qas\":[]}]}]}", "has a text with an escape \\u that is half of a character beyond U+FFFF")]
     [InlineData("[1]", "its top level has no list \"data\"")]
     [InlineData("{\n\"data\": [}", "Line 2 of the file")]
     [InlineData("""{"data":[]}""", "holds no question")]

@@ -35,6 +35,14 @@ public class ClassBalanceTests
     }
 
     [Fact]
+    public void Resample_ClassOfOneBesideMany_HasItAsOften()
+    {
+        LabelledTexts over = ClassBalance.Resample(Texts(300_000, 1), ClassSampling.Oversample);
+        Assert.Equal(600_000, over.Count);
+        Assert.Equal(300_000, over.Examples.Count(e => e.Labels[0] == 1));
+    }
+
+    [Fact]
     public void Weights_WhatDoesNotFit_IsRefused()
     {
         Assert.StartsWith("The label 'b' has no example, and so no weight; leave it out of the labels.", Assert.Throws<ArgumentException>(() => ClassBalance.InverseFrequencies(Texts(2, 0, 1))).Message);

@@ -57,6 +57,7 @@ public sealed class CorpusFilesTests : IDisposable
     [InlineData("[1]", "Line 2 of the file '*' is broken: it holds an array, and an object is expected. Write {\"text\": …} on each line.")]
     [InlineData("{\"body\":\"x\"}", "Line 2 of the file '*' is broken: it has no member \"text\". Name the member that holds the text.")]
     [InlineData("{\"text\":17}", "Line 2 of the file '*' is broken: its member \"text\" is a number, and a text is expected.")]
+    [InlineData("{\"text\":\"\\ud83d\"}", "Line 2 of the file '*' is broken: it has an escape \\u that is half of a character beyond U+FFFF, as when a text was cut within one. Write both halves, or neither.")]
     [InlineData("{\"text\":\"\u00FF\"}", "Line 2 of the file '*' is broken: it is not UTF-8 at byte 9. Convert the file, or set ReplaceInvalid.")]
     public void Enumerate_BrokenJsonLine_IsNamedOrSkipped(string line, string message)
     {
