@@ -1,6 +1,8 @@
+using System.Globalization;
 using PreTrain.Checkpoints;
 using PreTrain.Objectives;
 using PreTrain.Optimization;
+using PreTrain.Torch;
 using PreTrain.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,7 +20,7 @@ namespace PreTrain.FineTuning;
 /// </remarks>
 public sealed class Reptile : ITrainingCallback, IDisposable
 {
-    private const string FileName = "reptile.safetensors", TensorName = "slow";
+    private const string FileName = "reptile.safetensors", TensorName = "slow", InnerStepsKey = "inner_steps";
     private Tensor? _slow;   // φ, as the parameters lie
 
     /// <summary>Creates the callback.</summary>
@@ -39,9 +41,13 @@ public sealed class Reptile : ITrainingCallback, IDisposable
     public double Rate { get; }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The steps of the run are no multiple of those of a task.</exception>
+    /// <exception cref="ArgumentException">The steps of the run are no multiple of those of a task; steps may be left out (<see cref="Precision.Float16"/>, <see cref="TrainingOptions.Faults"/>), so that tasks would no longer begin where their data do; or weights are averaged within tasks.</exception>
     public void OnStart(TrainingRun run)
     {
+        ArgumentNullException.ThrowIfNull(run);
+        if (run.Options.Precision == Precision.Float16) throw new ArgumentException("Precision (Float16) leaves out steps whose gradients overflow, so that tasks no longer begin where their data do; train in Float32 or BFloat16.");
+        if (run.Options.Faults is not { NotFinite: FaultPolicy.Stop, Spike: null or FaultPolicy.Stop }) throw new ArgumentException("Faults leaves out steps, so that tasks no longer begin where their data do; set its policies to Stop.");
+        if (run.Options.Average is not null) throw new ArgumentException("Average would be that of the weights within tasks, which are not what is learned; leave it out.");
         if (run.Options.Steps % InnerSteps != 0) throw new ArgumentException($"Steps ({run.Options.Steps}) must be a multiple of {nameof(InnerSteps)} ({InnerSteps}), so that training ends with a task.");
         if (_slow is null || run.Step == 0) Begin(run);
     }
@@ -60,17 +66,19 @@ public sealed class Reptile : ITrainingCallback, IDisposable
     /// <inheritdoc/>
     public void OnSave(TrainingRun run, string folder)
     {
-        if (run.Step % InnerSteps != 0) SafetensorsWriter.Write(Path.Combine(folder, FileName), [(TensorName, _slow!)]);
+        if (run.Step % InnerSteps != 0) SafetensorsWriter.Write(Path.Combine(folder, FileName), [(TensorName, _slow!)], new Dictionary<string, string> { [InnerStepsKey] = InnerSteps.ToString(CultureInfo.InvariantCulture) });
     }
 
     /// <inheritdoc/>
-    /// <exception cref="CheckpointException">The checkpoint is from amid a task, and was not written by such a run.</exception>
+    /// <exception cref="CheckpointException">The checkpoint is from amid a task, and was not written by such a run, or with another <see cref="InnerSteps"/>.</exception>
     public void OnLoad(TrainingRun run, string folder)
     {
         Begin(run);
-        if (run.Step % InnerSteps == 0) return;
         string path = Path.Combine(folder, FileName);
+        if (run.Step % InnerSteps == 0 && !File.Exists(path)) return;
         using SafetensorsFile file = SafetensorsFile.Open(path);
+        if (file.Metadata.GetValueOrDefault(InnerStepsKey) is { } steps && steps != InnerSteps.ToString(CultureInfo.InvariantCulture))
+            throw new CheckpointException(path, $"the task in progress has {steps} steps, and {nameof(InnerSteps)} is {InnerSteps}; go on with as many.");
         if (!file.Names.Contains(TensorName)) throw new CheckpointException(path, $"it holds no '{TensorName}', so that the task in progress cannot be gone on with.");
         using Tensor slow = file.Read(TensorName);
         _slow!.copy_(slow);

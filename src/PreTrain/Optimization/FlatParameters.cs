@@ -232,6 +232,7 @@ public sealed class FlatParameters : IDisposable
             slot.Gradient!.Dispose();
             GradientBuffers.Release(slot.Parameter);
             if (slot.Parameter.IsInvalid) continue;   // the model was disposed
+            slot.Parameter.requires_grad = true;   // as it was found, however the run ended
             slot.Parameter.grad = null;
             if (Compute.dtype != ScalarType.Float32) slot.Point(Master);
         }

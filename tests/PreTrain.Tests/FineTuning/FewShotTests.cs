@@ -1,3 +1,4 @@
+using PreTrain.Checkpoints;
 using PreTrain.Data;
 using PreTrain.FineTuning;
 using PreTrain.Models;
@@ -63,6 +64,8 @@ public sealed class FewShotTests : IDisposable
         LabelledTexts two = new([.. AdapterTests.Texts().Examples.Where(e => e.Labels[0] < 2)], new(["a", "b"]));
         Assert.StartsWith("The model has 3 labels, and the examples 2; create it with LabelCount = 2.", Fault(model, two));
         Assert.StartsWith("The label 'third' has no example", Fault(model, new(two.Examples, AdapterTests.Texts().Labels)));
+        using var named = new BertModel(model.Config with { Labels = new(["second", "first", "third"]) }, ModelHead.SequenceClassification);
+        Assert.StartsWith("The labels of the examples (", Fault(named, AdapterTests.Texts()));
         using var gpt = new GptModel(Tiny.Even with { VocabSize = MaskingFixture.WordPiece.VocabSize, LabelCount = 3 }, ModelHead.SequenceClassification);
         Assert.StartsWith("The head of a gpt2 model has no bias", Fault(gpt, AdapterTests.Texts()));
         using var adapter = new LoraAdapter(model, new LoraOptions { Targets = ["classifier"], Trained = [] });
@@ -112,6 +115,24 @@ public sealed class FewShotTests : IDisposable
         Assert.StartsWith("Steps (4) must be a multiple of InnerSteps (3)", Assert.Throws<ArgumentException>(() => Run(a, "c", Precision.Float32, 4, new Reptile(3))).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => new Reptile(1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Reptile(2, 1.5));
+    }
+
+    [Fact]
+    public void Run_WithReptileWhereStepsAreLeftOut_IsRefused()
+    {
+        using GptModel model = Tiny.Model(Tiny.Even);
+        string Fault(Func<TrainingOptions, TrainingOptions> with) => Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), with(Tiny.Options(folder["refused"], steps: 6) with { Overwrite = true, Callbacks = [new Reptile(3)] }))).Message;
+        Assert.StartsWith("Faults leaves out steps", Fault(o => o with { Faults = new() { NotFinite = FaultPolicy.Skip } }));
+        Assert.StartsWith("Average would be that of the weights within tasks", Fault(o => o with { Average = new() }));
+    }
+
+    [Fact]
+    public void Run_WithReptileResumedWithOtherSteps_IsRefused()
+    {
+        using GptModel a = Tiny.Model(Tiny.Even), b = Tiny.Model(Tiny.Even);
+        Assert.Throws<TimeoutException>(() => Run(a, "a", Precision.Float32, 60, new Reptile(3), new Tiny.AfterStep((_, step) => { if (step.Step == 8) throw new TimeoutException("killed"); })));
+        string message = Assert.Throws<CheckpointException>(() => Run(b, "a", Precision.Float32, 60, new Reptile(5))).Message;
+        Assert.Contains("the task in progress has 3 steps, and InnerSteps is 5", message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -62,6 +62,16 @@ public sealed class FreezingTests : IDisposable
     }
 
     [Fact]
+    public void GradualUnfreezing_FailedRun_LeavesAllTrainable()
+    {
+        using BertModel model = AdapterTests.Bert();
+        using var schedule = new GradualUnfreezing(3);
+        var failing = new Tiny.AfterStep((_, step) => { if (step.Step == 2) throw new TimeoutException("killed"); });
+        Assert.Throws<TimeoutException>(() => new Trainer(Tiny.Options(folder["run"]) with { Callbacks = [schedule, failing] }).Run(model, s_objective, TestContext.Current.CancellationToken));
+        Assert.All(model.parameters(), p => Assert.True(p.requires_grad));
+    }
+
+    [Fact]
     public void Rules_OfFreezing_LetOnlyTheRestMove()
     {
         Assert.Equal(["classifier.weight", "classifier.bias"], Moved(new() { Rules = Freezing.AllButHead }));
