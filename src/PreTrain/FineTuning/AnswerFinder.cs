@@ -35,11 +35,8 @@ public sealed class AnswerFinder : IDisposable
     /// <param name="contextLength">The longest row; null for the model's.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or there is no trained head.</exception>
     /// <exception cref="TokenizerException">The tokenizer is missing or broken.</exception>
-    public static AnswerFinder FromPretrained(string folder, int? contextLength = null)
-    {
-        var (model, tokenizer) = HeadModel.Load(folder, ModelHead.QuestionAnswering);
-        return new(model, tokenizer, contextLength);
-    }
+    public static AnswerFinder FromPretrained(string folder, int? contextLength = null) =>
+        HeadModel.Load(folder, ModelHead.QuestionAnswering, (model, tokenizer) => new AnswerFinder(model, tokenizer, contextLength));
 
     /// <summary>Finds the best answers to a question.</summary>
     /// <param name="question">The question.</param>

@@ -21,6 +21,7 @@ internal sealed class HeadModel : IDisposable
         (Model, Tokenizer) = (model, tokenizer);
         var config = new ConfigReader(model.ToConfigJson(), "config.json");
         LabelCount = head == ModelHead.QuestionAnswering ? 2 : config.Labels();
+        IsNamed = config.LabelNames() is not null;
         Labels = config.LabelNames() ?? new LabelSet(Enumerable.Range(0, LabelCount).Select(ModelLabels.Unnamed));
         Task = config.Task() ?? (LabelCount == 1 ? ClassificationTask.Regression : ClassificationTask.SingleLabel);   // as transformers takes it
     }
@@ -36,18 +37,24 @@ internal sealed class HeadModel : IDisposable
 
     internal LabelSet Labels { get; }
 
+    /// <summary>Whether the model says what its labels are called.</summary>
+    internal bool IsNamed { get; }
+
     internal ClassificationTask Task { get; }
 
     /// <summary>Loads a folder that was saved with the head, and trained.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="head">The head.</param>
+    /// <param name="use">Makes the predictor, which owns the model from then on.</param>
     /// <exception cref="CheckpointException">A file is missing or broken, or holds no such head.</exception>
-    internal static (ITransformerModel Model, TextTokenizer Tokenizer) Load(string folder, ModelHead head)
+    internal static T Load<T>(string folder, ModelHead head, Func<ITransformerModel, TextTokenizer, T> use)
     {
         ITransformerModel model = AutoModel.FromPretrained(folder);
         try
         {
             if (model.Head != head) throw new CheckpointException(folder, $"it was saved with the head {model.Head}, and {head} is needed. Fine-tune it first.");
             if (LoadedWeights.Of(model) is { New: [var missing, ..] }) throw new CheckpointException(folder, missing, $"it is missing, so that the model has no trained head {head}. Fine-tune it first.");
-            return (model, TextTokenizer.Load(folder));
+            return use(model, TextTokenizer.Load(folder));
         }
         catch
         {

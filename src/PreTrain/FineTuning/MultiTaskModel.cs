@@ -96,15 +96,17 @@ public sealed class MultiTaskModel : nn.Module, IPretrainedModel
         {
             throw new CheckpointException(path, $"it is damaged: {e.Message}", e);
         }
-        var model = new MultiTaskModel(AutoModel.FromPretrained(folder, ModelHead.None), tasks, learns);
+        ITransformerModel encoder = AutoModel.FromPretrained(folder, ModelHead.None);
         try
         {
+            var model = new MultiTaskModel(encoder, tasks, learns);
             model.LoadHeads(folder);
             return model;
         }
-        catch
+        catch (Exception e)
         {
-            model.Dispose();
+            encoder.Dispose();
+            if (e is ArgumentException) throw new CheckpointException(path, e.Message, e);
             throw;
         }
     }

@@ -15,12 +15,12 @@ public static class PseudoLabelling
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="texts">Texts without labels.</param>
     /// <param name="options">How sure; null for the usual.</param>
-    /// <exception cref="ArgumentException">An option is out of range, or the model has no such head.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, a text is empty, or the model has no such head.</exception>
     public static IReadOnlyList<LabelledText> Label(ITransformerModel model, TextTokenizer tokenizer, IReadOnlyList<string> texts, PseudoLabellingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(tokenizer);
-        ArgumentNullException.ThrowIfNull(texts);
+        RequireTexts(texts, nameof(texts));
         options ??= new();
         options.Validate();
         var classifier = new TextClassifier(model, tokenizer);   // the model stays the caller's to dispose
@@ -43,7 +43,7 @@ public static class PseudoLabelling
     /// <param name="train">Trains a model in a round, from 0, on texts; it is disposed when it has labelled.</param>
     /// <param name="options">How sure, and how often; null for the usual.</param>
     /// <returns>The labelled texts and behind them those of the last round, to train on at last; and how many each round took.</returns>
-    /// <exception cref="ArgumentException">An option is out of range, the texts have other than one label or are pairs, or a model has no classification head.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, the texts have other than one label or are pairs, a text without label is empty, or a model has no classification head.</exception>
     public static (LabelledTexts Texts, IReadOnlyList<int> Taken) Run(LabelledTexts labelled, IReadOnlyList<string> unlabelled, TextTokenizer tokenizer, Func<int, LabelledTexts, ITransformerModel> train,
         PseudoLabellingOptions? options = null)
     {
@@ -52,6 +52,7 @@ public static class PseudoLabelling
         options ??= new();
         options.Validate();
         if (labelled.Task != ClassificationTask.SingleLabel || labelled.ArePairs) throw new ArgumentException("Pseudo-labels are for single texts with one label each.", nameof(labelled));
+        RequireTexts(unlabelled, nameof(unlabelled));
         LabelledTexts known = labelled;
         var taken = new List<int>();
         for (int round = 0; round < options.Rounds; round++)
@@ -62,5 +63,12 @@ public static class PseudoLabelling
             known = new LabelledTexts([.. labelled.Examples, .. more], labelled.Labels);
         }
         return (known, taken);
+    }
+
+    private static void RequireTexts(IReadOnlyList<string> texts, string name)
+    {
+        ArgumentNullException.ThrowIfNull(texts, name);
+        for (int i = 0; i < texts.Count; i++)
+            if (string.IsNullOrWhiteSpace(texts[i])) throw new ArgumentException($"Text {i} is empty; leave it out.", name);
     }
 }

@@ -38,27 +38,25 @@ public sealed class TextClassifier : IDisposable
     /// <param name="contextLength">The longest row; null for the model's.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or there is no trained head.</exception>
     /// <exception cref="TokenizerException">The tokenizer is missing or broken.</exception>
-    public static TextClassifier FromPretrained(string folder, int? contextLength = null)
-    {
-        var (model, tokenizer) = HeadModel.Load(folder, ModelHead.SequenceClassification);
-        return new(model, tokenizer, contextLength);
-    }
+    public static TextClassifier FromPretrained(string folder, int? contextLength = null) =>
+        HeadModel.Load(folder, ModelHead.SequenceClassification, (model, tokenizer) => new TextClassifier(model, tokenizer, contextLength));
 
     /// <summary>Tells about texts.</summary>
     /// <param name="texts">The texts.</param>
     /// <param name="pairs">The second texts, as many; null for none.</param>
     /// <param name="batchSize">Texts that are computed together.</param>
     /// <returns>What is said of each, in their order.</returns>
-    /// <exception cref="ArgumentException">There are other numbers of texts and second texts.</exception>
+    /// <exception cref="ArgumentException">There are other numbers of texts and second texts, or a text has no token, which a decoder cannot read.</exception>
     public IReadOnlyList<ClassifiedText> Predict(IReadOnlyList<string> texts, IReadOnlyList<string>? pairs = null, int batchSize = DefaultBatchSize)
     {
         ArgumentNullException.ThrowIfNull(texts);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
         if (pairs is not null && pairs.Count != texts.Count) throw new ArgumentException($"There are {texts.Count} texts, but {pairs.Count} second ones; give as many.", nameof(pairs));
+        TextWindow[] all = [.. texts.Select((text, i) => _head.Row(text, pairs?[i]))];
+        if (Array.FindIndex(all, row => row.Ids.Length == 0) is >= 0 and var empty) throw new ArgumentException($"Text {empty} ('{texts[empty]}') has no token; leave it out.", nameof(texts));
         var results = new List<ClassifiedText>(texts.Count);
-        for (int first = 0; first < texts.Count; first += batchSize)
+        foreach (TextWindow[] rows in all.Chunk(batchSize))
         {
-            TextWindow[] rows = [.. Enumerable.Range(first, Math.Min(batchSize, texts.Count - first)).Select(i => _head.Row(texts[i], pairs?[i]))];
             var (scores, width) = _head.Scores(rows);
             for (int row = 0; row < rows.Length; row++) results.Add(Read(scores.AsSpan(row * width, width)));
         }

@@ -253,6 +253,10 @@ public sealed class RobustTrainingTests : IDisposable
         Assert.True(texts.Examples.Skip(30).Average(e => truth[e.Text] == e.Labels[0] ? 1.0 : 0) > 0.9);
     }
 
+    [Fact]
+    public void Run_OfPseudoLabellingWithAnEmptyText_IsRefusedBeforeItTrains() =>
+        Assert.StartsWith("Text 1 is empty; leave it out.", Assert.Throws<ArgumentException>(() => PseudoLabelling.Run(AdapterTests.Texts(30), ["a", " "], MaskingFixture.WordPiece, (_, _) => throw new TimeoutException("trained"))).Message);
+
     [Theory]
     [InlineData(4, false)]
     [InlineData(3, true)]

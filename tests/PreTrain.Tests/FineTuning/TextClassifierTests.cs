@@ -3,8 +3,11 @@ using PreTrain.Data;
 using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Models.Bert;
+using PreTrain.Models.Gpt;
 using PreTrain.Tests.Checkpoints;
 using PreTrain.Tests.Data.Masking;
+using PreTrain.Tests.Training;
+using PreTrain.Tokenization;
 using TorchSharp;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
@@ -86,6 +89,15 @@ public sealed class TextClassifierTests
                     break;
             }
         }
+    }
+
+    [Fact]
+    public void Predict_TextWithoutTokens_IsNamed()
+    {
+        TextTokenizer tokenizer = ByteLevelBpeTokenizer.Train(["a b c"], new() { VocabSize = 260 }, cancellation: TestContext.Current.CancellationToken);
+        using var model = new GptModel(Tiny.Even with { VocabSize = tokenizer.VocabSize, LabelCount = 3 }, ModelHead.SequenceClassification);
+        using var classifier = new TextClassifier(model, tokenizer);
+        Assert.StartsWith("Text 1 ('') has no token; leave it out.", Assert.Throws<ArgumentException>(() => classifier.Predict(["a b", ""])).Message);
     }
 
     [Fact]

@@ -137,7 +137,7 @@ public sealed class ChatTemplate
             if (messages[i].Role != ChatMessage.Assistant) continue;
             ChatMessage[] before = [.. messages.Take(i)], through = [.. messages.Take(i + 1)];
             string said = i + 1 == messages.Count ? whole : Render(through, false, variables);
-            int start = i == 0 ? Math.Max(0, said.IndexOf(messages[i].Content.Trim(), StringComparison.Ordinal)) : said.AsSpan().CommonPrefixLength(Render(before, true, variables));
+            int start = i == 0 ? FirstAnswer(said, messages[i], variables) : said.AsSpan().CommonPrefixLength(Render(before, true, variables));
             int end = said.AsSpan().CommonPrefixLength(whole);
             if (start >= end || !whole.AsSpan(start, end - start).Contains(messages[i].Content.AsSpan().Trim(), StringComparison.Ordinal))
             {
@@ -147,6 +147,13 @@ public sealed class ChatTemplate
             answers.Add(new(start, end));
         }
         return new(whole, answers);
+    }
+
+    /// <summary>Where an answer begins that nothing was said before: where it is written otherwise when something else is said.</summary>
+    private int FirstAnswer(string said, ChatMessage answer, IReadOnlyDictionary<string, object?>? variables)
+    {
+        string other = answer.Content.AsSpan().TrimStart().StartsWith("\uE000", StringComparison.Ordinal) ? "\uE001" : "\uE000";
+        return said.AsSpan().CommonPrefixLength(Render([new(answer.Role, other)], false, variables));
     }
 
     /// <summary>Encodes a conversation to learn from: a token is the model's to say where it lies within an answer.</summary>

@@ -44,6 +44,16 @@ public sealed class ChatTemplateTests
         Assert.Equal(expected, actual);
     }
 
+    [Theory]
+    [InlineData("chatml", "assistant<|im_end|>\n")]
+    [InlineData("zephyr", "assistant</s>\n")]
+    public void RenderAnswers_FirstMessageThatIsAnAnswer_BeginsBehindWhatAsksForIt(string name, string expected)
+    {
+        ChatText text = new ChatTemplate(ChatFixture.Template(name), ChatFixture.Tokenizer).RenderAnswers([new("assistant", "assistant"), new("user", "Hi")]);
+        TokenSpan answer = Assert.Single(text.Answers);
+        Assert.Equal(expected, text.Text[answer.Start..answer.End]);
+    }
+
     [Fact]
     public void RenderAnswers_TemplateThatRewritesWhatWasSaid_SaysWhatToDo()
     {
