@@ -3,7 +3,7 @@ using System.Text;
 namespace PreTrain.Data;
 
 /// <summary>
-/// Rows of separated values as RFC 4180 has them: fields in quotes may hold separators, ends of lines and doubled quotes. The first row names the columns.
+/// Rows of separated values as RFC 4180 has them: fields in quotes may hold separators, ends of lines and doubled quotes, but with tabs not both of the first two. The first row names the columns.
 /// </summary>
 internal sealed class CsvReader
 {
@@ -89,6 +89,10 @@ internal sealed class CsvReader
                     field.Append('"');
                     at++;
                 }
+                // Files with tabs are often written without quoting, where a quote begins a text as any other character does.
+                var inner = field.ToString();
+                if (separator == '\t' && inner.Contains('\t') && inner.Contains('\n'))
+                    fault ??= $"the quote that opens field {fields.Count + 1} is closed in line {lines.Number}, with tabs and ends of lines in between. If quotes are ordinary characters in this file, put such fields in quotes and write theirs twice";
                 if (at < text.Length && text[at] != separator)
                     fault ??= $"'{text[at]}' follows the quote that closes field {fields.Count + 1}. Write quotes within a field twice";
             }

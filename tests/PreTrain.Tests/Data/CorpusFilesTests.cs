@@ -96,6 +96,15 @@ public sealed class CorpusFilesTests : IDisposable
     }
 
     [Fact]
+    public void Enumerate_TsvWithQuotesThatAreCharacters_DoesNotJoinRows()
+    {
+        var path = folder.Write("a.tsv", "text\tlabel\n\"Great start\t1\nfine\"\t0\n");
+        var e = Assert.Throws<CorpusException>(() => new CorpusFiles([path]).Count());
+        Assert.StartsWith($"Line 2 of the file '{path}' is broken: the quote that opens field 1 is closed in line 3, with tabs and ends of lines in between.", e.Message);
+        Assert.Equal(["a\tb", "c\nd"], new CorpusFiles([folder.Write("b.tsv", "text\n\"a\tb\"\n\"c\nd\"\n")]));
+    }
+
+    [Fact]
     public void Enumerate_CsvWithoutTheColumn_NamesThoseThatThereAre()
     {
         var path = folder.Write("a.csv", "id,body\n1,a\n");
