@@ -97,31 +97,34 @@ internal sealed class PredictCommand
             : $"{(text.Labels.Count == 0 ? "none" : string.Join(", ", text.Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label} {text.Probabilities[classifier.Labels.Find(label)!.Value]:F3}"))))}  {texts[i]}");
     }
 
-    private static void FindNames(Session session, NameFinder finder, string[] texts) => Write(session, Finite(finder.Predict(texts), words => words.Names.Select(name => name.Probability)), (json, words) =>
+    private static void FindNames(Session session, NameFinder finder, string[] texts) => Write(session, [.. Finite(finder.Predict(texts), words => words.Names.Select(name => name.Probability)).Zip(texts)], (json, read) =>
     {
         json.WriteStartArray("names");
-        foreach (FoundName name in words.Names)
+        foreach (FoundName name in read.First.Names)
         {
             json.WriteStartObject();
             json.WriteString("type", name.Type);
             json.WriteString("text", name.Text);
-            json.WriteNumber("start", name.Start);
-            json.WriteNumber("end", name.End);
+            json.WriteNumber("start", PointOf(read.Second, name.Start));
+            json.WriteNumber("end", PointOf(read.Second, name.End));
             json.WriteNumber("probability", name.Probability);
             json.WriteEndObject();
         }
         json.WriteEndArray();
-    }, (words, i) => $"{texts[i]}{string.Concat(words.Names.Select(name => string.Create(CultureInfo.InvariantCulture, $"\n  {name.Type} {name.Probability:F3}  {name.Text}")))}");
+    }, (read, i) => $"{texts[i]}{string.Concat(read.First.Names.Select(name => string.Create(CultureInfo.InvariantCulture, $"\n  {name.Type} {name.Probability:F3}  {name.Text}")))}");
 
     private static void Answer(Session session, AnswerFinder finder, string question, string context, AnswerOptions options) =>
         Write(session, Finite(finder.Predict(question, context, options), answer => [answer.Score, answer.Probability]), (json, answer) =>
         {
             json.WriteString("answer", answer.IsNone ? null : answer.Text);
-            json.WriteNumber("start", answer.Start);
-            json.WriteNumber("end", answer.End);
+            json.WriteNumber("start", PointOf(context, answer.Start));
+            json.WriteNumber("end", PointOf(context, answer.End));
             json.WriteNumber("score", answer.Score);
             json.WriteNumber("probability", answer.Probability);
         }, (answer, _) => string.Create(CultureInfo.InvariantCulture, $"{answer.Probability:F3}  {(answer.IsNone ? "(no answer)" : answer.Text)}"));
+
+    /// <summary>A place as the data sets count it, in characters (code points).</summary>
+    private static int PointOf(string text, int place) => text[..place].EnumerateRunes().Count();
 
     private static IReadOnlyList<T> Finite<T>(IReadOnlyList<T> said, Func<T, IEnumerable<double>> numbers) => said.SelectMany(numbers).All(double.IsFinite) ? said
         : throw new NotFiniteException("What the model says is not finite: its weights hold values that are not, or too large ones.");

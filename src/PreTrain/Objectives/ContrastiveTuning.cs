@@ -65,6 +65,7 @@ public sealed class ContrastiveTuning : IObjective<SentenceEncoder>
     public IBatchSource Open(RandomStreams streams, SentenceEncoder model, int batchSize, JsonObject? state = null)
     {
         SentenceRows.Require(model, _tokenizer);
+        if (_train.Count == 1 && _train.Examples[0].Negatives.Count == 0) throw new ArgumentException("There is 1 example to learn from, and an anchor is told from others: give at least 2, or negatives of its own.");
         if (batchSize == 1 && _train.Examples.Any(example => example.Negatives.Count == 0))
             throw new ArgumentException("The batch size (1) must be at least 2: the other examples of a batch are what an anchor is told from, unless each has negatives of its own.", nameof(batchSize));
         var sampler = new ItemSampler(_train.Count, unchecked((ulong)streams.SeedOf("data")));

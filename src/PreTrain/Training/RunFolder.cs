@@ -10,6 +10,7 @@ namespace PreTrain.Training;
 internal sealed class RunFolder
 {
     internal const string ModelName = "model", CheckpointsName = "checkpoints", MetricsName = "metrics.jsonl", TimingsName = "timings.jsonl", FaultsName = "faults.jsonl";
+    private const string FormerName = ".former";   // the run that is overwritten, until the new one has done a step
     private const string NotFinitePrefix = "not-finite-step-", SpikePrefix = "spike-step-";
 
     /// <summary>What callbacks write, and what belongs to one run.</summary>
@@ -43,21 +44,52 @@ internal sealed class RunFolder
         return folder;
     }
 
-    private bool HoldsRun => Directory.Exists(Model) || Directory.Exists(Checkpoints) || File.Exists(Metrics);
+    private bool HoldsRun => Directory.Exists(Model) || Directory.Exists(Checkpoints) || File.Exists(Metrics) || Directory.Exists(Former);
 
-    /// <summary>Creates the folder, and deletes a former run where that is wanted.</summary>
+    private string Former => Combine(FormerName);
+
+    /// <summary>Creates the folder, and puts a former run aside where that is to be overwritten.</summary>
     internal void Prepare(bool overwrite)
     {
         Directory.CreateDirectory(Path);
         AtomicFolder.Recover(Path);
+        if (Directory.Exists(Former)) Undo();   // a run was killed before its first step
         if (overwrite)
         {
-            foreach (string inner in new[] { Model, Checkpoints })
-                if (Directory.Exists(inner)) Directory.Delete(inner, recursive: true);
-            string[] patterns = [.. s_reports, NotFinitePrefix + "*.txt", SpikePrefix + "*.txt"];
-            foreach (string file in patterns.SelectMany(pattern => Directory.GetFiles(Path, pattern)).Concat([Metrics, Timings, Faults])) File.Delete(file);
+            Directory.CreateDirectory(Former);
+            Move(Path, Former);
         }
         Directory.CreateDirectory(Checkpoints);
+    }
+
+    /// <summary>The new run has begun: what it overwrites is deleted.</summary>
+    internal void Keep()
+    {
+        if (Directory.Exists(Former)) Directory.Delete(Former, recursive: true);
+    }
+
+    /// <summary>The new run did not begin: the folder is what it was before, as far as runs are concerned.</summary>
+    internal void Undo()
+    {
+        foreach (string inner in new[] { Model, Checkpoints })
+            if (Directory.Exists(inner)) Directory.Delete(inner, recursive: true);
+        foreach (string file in FilesOf(Path)) File.Delete(file);
+        if (!Directory.Exists(Former)) return;
+        Move(Former, Path);
+        Directory.Delete(Former, recursive: true);
+    }
+
+    private static void Move(string from, string to)
+    {
+        foreach (string inner in new[] { ModelName, CheckpointsName }.Where(name => Directory.Exists(System.IO.Path.Combine(from, name)))) Directory.Move(System.IO.Path.Combine(from, inner), System.IO.Path.Combine(to, inner));
+        foreach (string file in FilesOf(from)) File.Move(file, System.IO.Path.Combine(to, System.IO.Path.GetFileName(file)));
+    }
+
+    /// <summary>The files of a run beside its two folders.</summary>
+    private static IEnumerable<string> FilesOf(string folder)
+    {
+        string[] patterns = [.. s_reports, NotFinitePrefix + "*.txt", SpikePrefix + "*.txt", MetricsName, TimingsName, FaultsName];
+        return [.. patterns.SelectMany(pattern => Directory.GetFiles(folder, pattern))];
     }
 
     /// <summary>Writes the batches of a step that went wrong as text.</summary>

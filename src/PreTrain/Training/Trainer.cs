@@ -81,24 +81,39 @@ public sealed class Trainer
         if (start is not null) weights.Load(start.Value.Folder);
         var pass = new GradientPass<TModel>(model, goal, weights, streams, _options, _log);
         folder.Prepare(_options.Overwrite);
-        using var run = new TrainingRun(_options, folder, checkpoints, identity, module, weights, start?.State, start?.State.Data ?? source.State,
-            run => HeldOutEvaluation.Evaluate(goal, model, _options.BatchSize, _options.EvaluationBatches, batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch]));
-
-        module.train();
-        run.Start(start?.Folder);
-        while (run.Draw(source, cancellationToken) is { } batches)
+        bool hasBegun = _options.Resume;
+        try
         {
-            using DisposeScope scope = NewDisposeScope();
-            StepGradient gradient = pass.Compute(run, batches);
-            if (!run.Accept(gradient, batches)) continue;
-            if (_options.MeasureGradientNoise) run.ObserveNoise(gradient.FirstNorm, batches[0].ValidTargets, gradient.Norm, gradient.Targets);
-            double learningRate = run.LearningRate;
-            optimizer.Step(learningRate, AdamW.ClipScale(gradient.Norm, _options.ClipNorm));
-            run.Complete(gradient.Targets, gradient.Loss, gradient.Norm, learningRate);
+            using var run = new TrainingRun(_options, folder, checkpoints, identity, module, weights, start?.State, start?.State.Data ?? source.State,
+                run => HeldOutEvaluation.Evaluate(goal, model, _options.BatchSize, _options.EvaluationBatches, batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch]));
+
+            module.train();
+            run.Start(start?.Folder);
+            while (run.Draw(source, cancellationToken) is { } batches)
+            {
+                using DisposeScope scope = NewDisposeScope();
+                StepGradient gradient = pass.Compute(run, batches);
+                if (!run.Accept(gradient, batches)) continue;
+                if (_options.MeasureGradientNoise) run.ObserveNoise(gradient.FirstNorm, batches[0].ValidTargets, gradient.Norm, gradient.Targets);
+                double learningRate = run.LearningRate;
+                optimizer.Step(learningRate, AdamW.ClipScale(gradient.Norm, _options.ClipNorm));
+                if (!hasBegun) folder.Keep();
+                hasBegun = true;
+                run.Complete(gradient.Targets, gradient.Loss, gradient.Norm, learningRate);
+            }
+            TrainingResult result = run.End();
+            module.eval();
+            return result;
         }
-        TrainingResult result = run.End();
-        module.eval();
-        return result;
+        catch (Exception e) when (!hasBegun && e is not NumericalException)
+        {
+            folder.Undo();
+            throw;
+        }
+        finally
+        {
+            folder.Keep();
+        }
     }
 
     /// <summary>What is trained: of an adapter whose model is a part of something larger, both.</summary>

@@ -58,6 +58,10 @@ public sealed class FinetuneCommandTests : IDisposable
         using AnswerFinder answers = AnswerFinder.FromPretrained(folder["qa/model"]);
         JsonElement found = ToolRunner.Run("predict", "--model", folder["qa"], "--question", "What reads?", "--text", text, "--count", "3", "--json").Json().GetProperty("predictions");
         Assert.Equal(answers.Predict("What reads?", text, new() { Count = 3 }).Select(a => a.Text), found.EnumerateArray().Select(a => a.GetProperty("answer").GetString()!));
+        // Places count characters, as the data sets do: an emoji is one.
+        JsonElement[] shifted = [.. ToolRunner.Run("predict", "--model", folder["qa"], "--question", "What reads?", "--text", "😀 " + text, "--count", "9", "--json").Json().GetProperty("predictions").EnumerateArray().Where(a => a.GetProperty("answer").GetString() is { } said && text.Contains(said))];
+        Assert.NotEmpty(shifted);
+        Assert.All(shifted, a => Assert.Equal(a.GetProperty("answer").GetString(), text[(a.GetProperty("start").GetInt32() - 2)..(a.GetProperty("end").GetInt32() - 2)]));
         Assert.Contains(found[0].GetProperty("answer").GetString()!, ToolRunner.Run("predict", "--model", folder["qa"], "--question", "What reads?", "--text", text).Output);
     }
 

@@ -148,6 +148,7 @@ public sealed class ContrastiveTuningTests : IDisposable
         using SentenceEncoder model = Encoder();
         Said("Temperature (0) must be positive.", () => new ContrastiveTuning(texts, s_tokenizer, new() { Temperature = 0 }));
         Said("The batch size (1) must be at least 2", () => new ContrastiveTuning(texts, s_tokenizer, new() { ValidationFraction = 0 }).Open(new(1), model, 1));
+        Said("There is 1 example to learn from, and an anchor is told from others", () => new ContrastiveTuning(ContrastiveTexts.FromTexts(["a"]), s_tokenizer, new() { ValidationFraction = 0 }).Open(new(1), model, 4));
         var single = new LabelledTexts([new() { Text = "a", Value = 0.5 }], null, ClassificationTask.Regression);
         Said("these are single texts of Regression", () => new SimilarityTuning(single, s_tokenizer));
         var large = new LabelledTexts([new() { Text = "a", Pair = "b", Value = 4.5 }], null, ClassificationTask.Regression);

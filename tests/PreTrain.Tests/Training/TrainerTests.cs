@@ -295,6 +295,43 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(3, Tiny.Metrics(folder["run"]).Length);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Run_FailsBeforeItsFirstStep_LeavesTheFolderAsItWas(bool overwrites)
+    {
+        if (overwrites)
+        {
+            using GptModel former = Tiny.Model(Tiny.Even);
+            Tiny.Train(former, new RowsObjective(), Tiny.Options(folder["run"], 2));
+        }
+        Dictionary<string, byte[]> before = Files();
+
+        using var model = Tiny.Model(Tiny.Even);
+        Assert.Throws<TimeoutException>(() => Tiny.Train(model, new RowsObjective { Drawing = _ => throw new TimeoutException("does not fit") }, Tiny.Options(folder["run"], 3) with { Overwrite = overwrites }));
+
+        Assert.Equal(before, Files());
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 3) with { Overwrite = overwrites });
+        Assert.Equal(4, Tiny.Metrics(folder["run"]).Length);
+        Assert.Empty(Directory.GetDirectories(folder["run"], ".*"));
+
+        Dictionary<string, byte[]> Files() => Directory.Exists(folder["run"]) ? Directory.GetFiles(folder["run"], "*", SearchOption.AllDirectories).ToDictionary(f => f, File.ReadAllBytes) : [];
+    }
+
+    [Fact]
+    public void Run_OverwritingAfterOneThatWasKilledBeforeItsFirstStep_StartsAnew()
+    {
+        using (var former = Tiny.Model(Tiny.Even)) Tiny.Train(former, new RowsObjective(), Tiny.Options(folder["run"], 6));
+        Directory.CreateDirectory(folder["run/.former"]);
+        Directory.Move(folder["run/model"], folder["run/.former/model"]);
+
+        using var model = Tiny.Model(Tiny.Even);
+        Assert.Contains("already holds a run", Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 2))).Message);
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 2) with { Overwrite = true });
+        Assert.False(Directory.Exists(folder["run/.former"]));
+        Assert.Equal(["step-000002"], Directory.EnumerateDirectories(folder["run/checkpoints"]).Select(Path.GetFileName));
+    }
+
     [Fact]
     public void Run_DataTooShort_LeavesAFormerRunAlone()
     {
