@@ -4,6 +4,7 @@ using PreTrain.Cli.Hosting;
 using PreTrain.Export;
 using PreTrain.Models;
 using PreTrain.Tokenization;
+using PreTrain.Tokenization.Chat;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,6 +34,7 @@ internal static class ExportGgufCommand
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ExportCommand.Load(session, folder, "GGUF", GgufExporter.ModelTypes, ModelHead.CausalLanguageModel);
         TextTokenizer? tokenizer = hasTokenizer ? ModelFolder.LoadTokenizer(folder, model) : null;
+        if (hasTokenizer) options = options with { ChatTemplate = ChatTemplate.ReadSource(ModelFolder.Resolve(folder)) };
         GgufExportResult result = GgufExporter.Export(model, tokenizer, output, options);
         session.Result(json =>
         {

@@ -63,7 +63,7 @@ internal static class LoraCommand
         AtomicFolder.Write(output, beside =>
         {
             model.SavePretrained(beside);
-            foreach (string file in Directory.EnumerateFiles(source).Where(PruneCommand.IsCopied)) File.Copy(file, Path.Combine(beside, Path.GetFileName(file)));
+            CheckpointConverter.CopyCompanions(source, beside);
         });
         session.Result(json =>
         {

@@ -14,7 +14,6 @@ namespace PreTrain.Cli.Commands;
 internal sealed class PruneCommand
 {
     private const int DefaultSamples = 128;
-    private static readonly string[] s_copied = [".json", ".txt", ".model"];
 
     private readonly Option<string?> _model = Options.Text("--model", "DIR", ModelFolder.Description, required: true);
     private readonly Option<string?> _output = Options.Text("--output", "DIR", "The folder for the pruned model; not with --scan.");
@@ -89,7 +88,7 @@ internal sealed class PruneCommand
         AtomicFolder.Write(output, beside =>
         {
             model.SavePretrained(beside);
-            foreach (string file in Directory.EnumerateFiles(source).Where(IsCopied)) File.Copy(file, Path.Combine(beside, Path.GetFileName(file)));
+            CheckpointConverter.CopyCompanions(source, beside);
         });
         Report(session, output, before, Count(model), smaller, report);
     }
@@ -141,10 +140,6 @@ internal sealed class PruneCommand
         if (File.Exists(output) || (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any() && !(File.Exists(Path.Combine(output, "config.json")) && CheckpointTensors.Exists(output))))
             throw new UsageException($"--output ({output}) exists and is not the folder of a model; take another one.");
     }
-
-    /// <summary>The files of a tokenizer, and whatever else in text lies beside the weights.</summary>
-    internal static bool IsCopied(string file) =>
-        s_copied.Contains(Path.GetExtension(file)) && Path.GetFileName(file) != "config.json" && !file.EndsWith(".index.json", StringComparison.Ordinal);
 
     private static long Count(ITransformerModel model) => ((nn.Module)model).parameters().Sum(p => p.numel());
 

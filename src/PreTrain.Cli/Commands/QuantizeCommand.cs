@@ -54,7 +54,7 @@ internal static class QuantizeCommand
         AtomicFolder.Write(target, beside =>
         {
             model.SavePretrained(beside);
-            foreach (string file in Directory.EnumerateFiles(ModelFolder.Resolve(folder)).Where(PruneCommand.IsCopied)) File.Copy(file, Path.Combine(beside, Path.GetFileName(file)));
+            CheckpointConverter.CopyCompanions(ModelFolder.Resolve(folder), beside);
         });
         session.Result(json =>
         {

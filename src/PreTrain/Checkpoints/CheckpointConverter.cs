@@ -8,13 +8,15 @@ namespace PreTrain.Checkpoints;
 /// <summary>Rewrites checkpoints: from PyTorch's format to safetensors and back, in another precision, in one file or in shards.</summary>
 public static class CheckpointConverter
 {
+    private const string ConfigFile = "config.json", ModulesFile = "modules.json";
+
     /// <summary>Files beside the weights that belong to a model: its configuration, its tokenizer, its card.</summary>
     private static readonly string[] companions = [".json", ".txt", ".model", ".jinja", ".md"];
 
     /// <summary>Converts a checkpoint. At most one tensor is in memory at a time.</summary>
     /// <remarks>
     /// Tensors that PyTorch stores once under several names (tied weights) stay one in PyTorch's format and are written under each name as safetensors, which
-    /// has no sharing. From folder to folder the files beside the weights are copied, and the type of elements in <c>config.json</c> follows the conversion.
+    /// has no sharing. From folder to folder the files beside the weights are copied as by <see cref="CopyCompanions"/>, and the type of elements in <c>config.json</c> follows the conversion.
     /// </remarks>
     /// <param name="source">A folder or file as <see cref="CheckpointTensors.Open"/> takes it.</param>
     /// <param name="target">A folder, created where it is missing; or a file, if the name ends in <c>.safetensors</c>, <c>.bin</c>, <c>.pt</c> or <c>.pth</c>.</param>
@@ -51,8 +53,34 @@ public static class CheckpointConverter
         }
         IReadOnlyList<string> files = [.. CheckpointWriter.Write(target, entries, writing).Select(file => Path.Combine(target, file))];
         if (folder is not null)
-            CopyCompanions(folder, target, options.DataType);
+        {
+            CopyCompanions(folder, target);
+            if (options.DataType is { } type && File.Exists(Path.Combine(folder, ConfigFile))) AtomicFile.WriteAllText(Path.Combine(target, ConfigFile), WithType(Path.Combine(folder, ConfigFile), type));
+            else CopyFile(folder, target, ConfigFile);
+        }
         return files;
+    }
+
+    /// <summary>Copies what belongs to a model and is neither its weights nor its <c>config.json</c>: its tokenizer, its chat template, its card, and the folders that <c>modules.json</c> of the library sentence-transformers names.</summary>
+    /// <param name="source">The folder of a model.</param>
+    /// <param name="target">The folder of another one, which exists.</param>
+    /// <exception cref="CheckpointException"><c>modules.json</c> is not valid JSON, or names a folder outside the model's.</exception>
+    /// <exception cref="IOException">A file cannot be read or written.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file may not be read or written.</exception>
+    public static void CopyCompanions(string source, string target)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(source);
+        ArgumentException.ThrowIfNullOrWhiteSpace(target);
+        foreach (string path in Directory.EnumerateFiles(source))
+        {
+            string name = Path.GetFileName(path);
+            if (name != ConfigFile && companions.Contains(Path.GetExtension(name).ToLowerInvariant()) && !name.EndsWith(CheckpointNames.IndexEnding, StringComparison.Ordinal)) CopyFile(source, target, name);
+        }
+        foreach (string module in ModuleFolders(source))
+        {
+            Directory.CreateDirectory(Path.Combine(target, module));
+            foreach (string path in Directory.EnumerateFiles(Path.Combine(source, module))) CopyFile(source, target, Path.Combine(module, Path.GetFileName(path)));
+        }
     }
 
     private static bool SamePath(string path, string other) =>
@@ -106,17 +134,25 @@ public static class CheckpointConverter
         TensorEntry.Write(stream, after);
     }
 
-    private static void CopyCompanions(string folder, string target, ScalarType? type)
+    private static void CopyFile(string source, string target, string name)
     {
-        foreach (var path in Directory.EnumerateFiles(folder))
+        if (File.Exists(Path.Combine(source, name))) AtomicFile.WriteAllBytes(Path.Combine(target, name), File.ReadAllBytes(Path.Combine(source, name)));
+    }
+
+    /// <summary>The folders of a model's modules that are there and are not the model's own.</summary>
+    private static string[] ModuleFolders(string folder)
+    {
+        string path = Path.Combine(folder, ModulesFile);
+        if (!File.Exists(path)) return [];
+        try
         {
-            var name = Path.GetFileName(path);
-            if (!companions.Contains(Path.GetExtension(name).ToLowerInvariant()) || name.EndsWith(CheckpointNames.IndexEnding, StringComparison.Ordinal))
-                continue;
-            if (name == "config.json" && type is not null)
-                AtomicFile.WriteAllText(Path.Combine(target, name), WithType(path, type.Value));
-            else
-                AtomicFile.WriteAllBytes(Path.Combine(target, name), File.ReadAllBytes(path));
+            string[] names = [.. (JsonNode.Parse(File.ReadAllText(path)) as JsonArray ?? []).OfType<JsonObject>().Select(module => module["path"]).OfType<JsonValue>().Select(value => value.TryGetValue(out string? name) ? name : "")];
+            if (names.FirstOrDefault(name => Path.IsPathRooted(name) || name.Split('/', '\\').Contains("..")) is { } outside) throw new CheckpointException(path, $"it names the folder '{outside}', which is not in that of the model.");
+            return [.. names.Where(name => Directory.Exists(Path.Combine(folder, name)) && !SamePath(Path.Combine(folder, name), folder))];
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException)
+        {
+            throw new CheckpointException(path, $"it is not valid JSON: {e.Message}", e);
         }
     }
 

@@ -8,6 +8,13 @@ namespace PreTrain.Export;
 /// <summary>What every export asks of a model.</summary>
 internal static class ExportRules
 {
+    /// <exception cref="ArgumentException">A value is not finite.</exception>
+    internal static void RequireFinite(string name, Tensor values)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        if (!values.isfinite().all().item<bool>()) throw new ArgumentException($"The weight '{name}' has values that are not finite, and cannot be exported. Take an earlier checkpoint of the run.", nameof(values));
+    }
+
     /// <exception cref="ArgumentException">A linear map has no weights of its own: it is quantized, or another transform stands for it; or the model has virtual tokens.</exception>
     internal static void RequireWholeWeights(ITransformerModel model)
     {

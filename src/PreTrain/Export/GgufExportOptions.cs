@@ -11,6 +11,10 @@ public sealed record GgufExportOptions
     /// <value>The default is null.</value>
     public string? Name { get; init; }
 
+    /// <summary>How the model is shown a conversation, <c>tokenizer.chat_template</c>, in Jinja as the model's folder has it (<see cref="Tokenization.Chat.ChatTemplate.ReadSource"/>); null for none. It goes with a tokenizer.</summary>
+    /// <value>The default is null.</value>
+    public string? ChatTemplate { get; init; }
+
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">One is out of range.</exception>
     public void Validate()

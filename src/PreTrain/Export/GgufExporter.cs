@@ -23,7 +23,7 @@ public static class GgufExporter
     /// <param name="options">How to write; null for the defaults.</param>
     /// <returns>What was written.</returns>
     /// <exception cref="ArgumentException">
-    /// llama.cpp does not know the family, the head, the architecture or the tokenizer; the model is quantized; a weight is not finite, or too large for 16 bits.
+    /// llama.cpp does not know the family, the head, the architecture or the tokenizer; there is a chat template and no tokenizer; the model is quantized; a weight is not finite, or too large for 16 bits.
     /// </exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static GgufExportResult Export(ITransformerModel model, TextTokenizer? tokenizer, string path, GgufExportOptions? options = null)
@@ -33,6 +33,7 @@ public static class GgufExporter
         options ??= new GgufExportOptions();
         options.Validate();
         if (model is not IGgufSource source) throw new ArgumentException($"A {model.ModelType} model cannot be exported as GGUF; {string.Join(", ", ModelTypes)} can.", nameof(model));
+        if (options.ChatTemplate is not null && tokenizer is null) throw new ArgumentException($"{nameof(GgufExportOptions.ChatTemplate)} needs a tokenizer, whose tokens it writes.", nameof(tokenizer));
         ExportRules.RequireWholeWeights(model);
         if (model.Head != ModelHead.CausalLanguageModel)
             throw new ArgumentException($"The model has the head {model.Head}, and a GGUF file holds one that predicts the next token; load it with the head {ModelHead.CausalLanguageModel}.", nameof(model));
@@ -49,6 +50,7 @@ public static class GgufExporter
         metadata.AddRange(content.Facts.Select(fact => ($"{content.Architecture}.{fact.Key}", fact.Value)));
         GgufTokenizer vocabulary = GgufTokenizer.Of(tokenizer, ((ITokenPredictor)model).VocabSize);
         metadata.AddRange(vocabulary.Facts);
+        if (options.ChatTemplate is { } template) metadata.Add(("tokenizer.chat_template", template));
 
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();

@@ -25,7 +25,7 @@ public static class OnnxExporter
     /// <param name="path">The file to create or replace. Its folder must exist.</param>
     /// <param name="options">How to write; null for the defaults.</param>
     /// <returns>What was written.</returns>
-    /// <exception cref="ArgumentException">The family has no export, the model is quantized, or an option is wrong or does not fit the model.</exception>
+    /// <exception cref="ArgumentException">The family has no export, the model is quantized, a weight is not finite, or an option is wrong or does not fit the model.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static OnnxExportResult Export(ITransformerModel model, string path, OnnxExportOptions? options = null)
     {

@@ -39,7 +39,7 @@ internal static class EncoderWeights
     internal static IEnumerable<WeightRow> Vocabulary(string ours, long width, long vocabSize) =>
     [
         .. Map(ours + ".transform", "cls.predictions.transform.dense", width, width), .. Norm(ours + ".norm", "cls.predictions.transform.LayerNorm", width),
-        new(ours + ".bias", "cls.predictions.bias", vocabSize) { Aliases = ["cls.predictions.decoder.bias"] },
+        new(ours + ".bias", "cls.predictions.bias", vocabSize) { Aliases = ["cls.predictions.decoder.bias"], TiedMap = "cls.predictions.decoder" },
     ];
 
     /// <summary>What older versions saved besides parameters.</summary>

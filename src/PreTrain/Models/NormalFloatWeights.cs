@@ -32,7 +32,7 @@ internal static class NormalFloatWeights
         config.Require("bnb_4bit_quant_storage", "uint8", who, "uint8");
         QuantizedFormat format = QuantizedFormat.NormalFloat4 with { HasDoubleScales = config.Flag(DoubleKey, false) };
         json.Finish(format.Validate);
-        return new(QuantizationScheme.NormalFloat4, format, config.Texts(SkippedKey) ?? [QuantizationConfig.TiedHead]);
+        return new(QuantizationScheme.NormalFloat4, format, config.Texts(SkippedKey) ?? []);
     }
 
     /// <summary>What <c>config.json</c> says.</summary>
@@ -98,7 +98,10 @@ internal static class NormalFloatWeights
         long outputs = row.Shape[0], inputs = row.Shape[1];
         RequireTable(file, name + Codes, NormalFloat.Values);
         JsonObject state = StateOf(file, name);
-        if (state["blocksize"]?.ToString() != $"{format.GroupSize}") throw new CheckpointException(file.Path, name + State, $"its blocksize is {state["blocksize"]?.ToJsonString() ?? "missing"}; {format.GroupSize} is known.");
+        Require("quant_type", "\"nf4\"");
+        Require("blocksize", $"{format.GroupSize}");
+        Require("shape", $"[{outputs},{inputs}]");
+        if (format.HasDoubleScales) Require("nested_blocksize", $"{DoubleScales.Block}");
         byte[] pairs = file.Read(name).data<byte>().ToArray();
         sbyte[] halves = new sbyte[2L * pairs.Length];
         for (long i = 0; i < halves.Length; i++) halves[i] = (sbyte)(i % 2 == 0 ? pairs[i / 2] >> 4 : pairs[i / 2] & 15);
@@ -116,6 +119,12 @@ internal static class NormalFloatWeights
         if (values.isfinite().all().item<bool>()) return matrix;
         matrix.Dispose();
         throw new CheckpointException(file.Path, name + Scales, "it gives values that are not finite.");
+
+        void Require(string key, string known)
+        {
+            string? value = state[key]?.ToJsonString();
+            if (value != known) throw new CheckpointException(file.Path, name + State, $"its {key} is {value ?? "missing"}; {known} is known.");
+        }
     }
 
     private static JsonObject StateOf(CheckpointTensors file, string name)

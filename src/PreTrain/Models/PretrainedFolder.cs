@@ -62,14 +62,14 @@ internal static class PretrainedFolder
     {
         QuantizationConfig? quantization = QuantizationConfig.Of(json);
         using CheckpointTensors file = CheckpointTensors.Open(folder);
-        Dictionary<WeightRow, string> names = Check(file, table, ignored, missing, quantization, json);
+        var (names, parts) = Check(file, table, ignored, missing, quantization, json);
         ProcessHeap.Expect(table.Sum(Count) * sizeof(float));
         WeightRow[] fresh = [.. table.Where(row => !names.ContainsKey(row))];
         TModel model = create(fresh.Select(row => row.Ours).ToHashSet());
         try
         {
             Fill(model, file, names, quantization);
-            LoadedWeights.Remember(model, fresh, file.Names.Where(name => !names.ContainsValue(name) && !IsPart(name)));
+            LoadedWeights.Remember(model, fresh, file.Names.Where(name => !names.ContainsValue(name) && !parts.Contains(name)));
             return model;
         }
         catch
@@ -77,9 +77,6 @@ internal static class PretrainedFolder
             model.Dispose();
             throw;
         }
-
-        // A quantized weight is several tensors, all of which are read.
-        bool IsPart(string name) => quantization is not null && names.Values.Any(whole => name.StartsWith(whole + "_", StringComparison.Ordinal));
     }
 
     /// <summary>Fills a model whose architecture is the folder's.</summary>
@@ -88,7 +85,7 @@ internal static class PretrainedFolder
         using CheckpointTensors file = CheckpointTensors.Open(folder);
         if (table.Any(row => Quantized(file, row) is not null))
             throw new CheckpointException(file.Path, "the model in it is quantized, and cannot be read into one that is not; load the folder as a model of its own.");
-        Fill(model, file, Check(file, table, ignored, _ => false, null, null), null);
+        Fill(model, file, Check(file, table, ignored, _ => false, null, null).Names, null);
     }
 
     private static void Fill(nn.Module model, CheckpointTensors file, Dictionary<WeightRow, string> names, QuantizationConfig? quantization)
@@ -119,11 +116,18 @@ internal static class PretrainedFolder
             target.copy_(row.Transposed ? value.t() : value.view(row.Shape));
         }
 
-        if (quantization is not null && !quantization.Ignored.Contains(QuantizationConfig.TiedHead) && model.modules().OfType<TiedHead>().SingleOrDefault() is { } head)
+        if (quantization is { HasTiedHead: true } && model.modules().OfType<TiedHead>().SingleOrDefault() is { } head)
         {
             // Its codes are those of the embedding; whether scales are halves, the other maps tell.
             bool half = model.modules().OfType<QuantizedProjection>().Any(map => map.Weight.Format.HasHalfScales);
-            head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, quantization.Format with { HasHalfScales = half }), quantization.Scheme);
+            try
+            {
+                head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, quantization.Format with { HasHalfScales = half }), quantization.Scheme);
+            }
+            catch (ArgumentException e)
+            {
+                throw new CheckpointException(file.Path, $"config.json asks for the tied head in few bits, and the token embedding does not fit: {e.Message}", e);
+            }
         }
 
         static bool IsArranged(WeightRow row) => row.Transposed || row.KeptAs is not null;
@@ -131,12 +135,13 @@ internal static class PretrainedFolder
 
     private static long Count(WeightRow row) => row.Shape.Aggregate(1L, (a, b) => a * b);
 
-    /// <summary>Finds each row's tensor; whatever is missing, has another shape or is left over is told together.</summary>
-    private static Dictionary<WeightRow, string> Check(CheckpointTensors file, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<WeightRow, bool> missing, QuantizationConfig? quantization,
+    /// <summary>Finds each row's tensor, and all tensors of those that are several because they are quantized; whatever is missing, has another shape or is left over is told together.</summary>
+    private static (Dictionary<WeightRow, string> Names, HashSet<string> Parts) Check(CheckpointTensors file, IReadOnlyList<WeightRow> table, Func<string, bool> ignored, Func<WeightRow, bool> missing, QuantizationConfig? quantization,
         ConfigReader? json)
     {
         var faults = new List<string>();
         var names = new Dictionary<WeightRow, string>();
+        HashSet<string> parts = [];
         var known = table.SelectMany(row => row.Aliases.Prepend(row.Theirs)).ToHashSet();
         foreach (WeightRow row in table)
         {
@@ -145,7 +150,7 @@ internal static class PretrainedFolder
                 names[row] = whole;
                 foreach (var (part, shape, type) in QuantizedWeights.Shapes(file, whole, row, quantization))
                 {
-                    known.Add(part);
+                    parts.Add(part);
                     if (!file.Contains(part)) faults.Add($"{part} is missing");
                     else if (file.Info(part) is var info && (!info.Shape.SequenceEqual(shape) || (type ?? info.DataType) != info.DataType))
                         faults.Add($"{part} is {info.DataType} of ({string.Join(", ", info.Shape)}), config.json asks for {type ?? info.DataType} of ({string.Join(", ", shape)})");
@@ -168,8 +173,8 @@ internal static class PretrainedFolder
                 names[row] = name;
             }
         }
-        faults.AddRange(file.Names.Where(n => !known.Contains(n) && !ignored(n)).Select(n => $"{n} is not expected"));
-        return faults.Count == 0 ? names : throw new CheckpointException(file.Path, string.Join("; ", faults) + ".");
+        faults.AddRange(file.Names.Where(n => !known.Contains(n) && !parts.Contains(n) && !ignored(n)).Select(n => $"{n} is not expected"));
+        return faults.Count == 0 ? (names, parts) : throw new CheckpointException(file.Path, string.Join("; ", faults) + ".");
     }
 
     /// <summary>The name of a weight that the file has in codes; null if it has not.</summary>

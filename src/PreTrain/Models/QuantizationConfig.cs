@@ -9,16 +9,19 @@ namespace PreTrain.Models;
 /// </summary>
 /// <param name="Scheme">What the products are of.</param>
 /// <param name="Format">How the weights are stored.</param>
-/// <param name="Ignored">The maps that are as they were, by their names in the checkpoint; among them <see cref="TiedHead"/> where that is.</param>
+/// <param name="Ignored">The maps that have no codes in the checkpoint, by the names that they have in transformers; among them those whose weight is the token embedding.</param>
 internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFormat Format, IReadOnlyList<string> Ignored)
 {
     /// <summary>The maps of each group by their names in the checkpoint, where there are several; their scheme and format are in place of the others.</summary>
     internal IReadOnlyList<(QuantizationScheme Scheme, QuantizedFormat Format, IReadOnlyList<string> Maps)> Groups { get; init; } = [];
 
-    /// <summary>What the head is called, whatever the family.</summary>
+    /// <summary>Whether the head that is the token embedding is in few bits too, which other readers do not know: its codes are made of the embedding when a folder is read.</summary>
+    internal bool HasTiedHead { get; init; }
+
+    /// <summary>What transformers calls a head that is the token embedding and scores each next token, whatever the family.</summary>
     internal const string TiedHead = "lm_head";
 
-    private const string Key = "quantization_config";
+    private const string Key = "quantization_config", TiedHeadKey = "pretrain_tied_head";
 
     /// <summary>Reads it; null where a model is not quantized.</summary>
     /// <exception cref="Checkpoints.CheckpointException">The model is quantized in a way that is not known; the message names each reason.</exception>
@@ -26,7 +29,8 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
     {
         if (json.In(Key) is not { } config) return null;
         const string who = "a quantized model";
-        if (config.Text("quant_method", "") == NormalFloatWeights.Library) return NormalFloatWeights.ConfigOf(json, config, who);
+        bool hasTiedHead = config.Flag(TiedHeadKey, false);
+        if (config.Text("quant_method", "") == NormalFloatWeights.Library) return NormalFloatWeights.ConfigOf(json, config, who) with { HasTiedHead = hasTiedHead };
         config.Require("quant_method", "", who, "compressed-tensors");
         config.Require("format", "", who, "pack-quantized", "int-quantized");
         bool isWhole = config.Text("format", "") == "int-quantized";
@@ -39,8 +43,9 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
         });
         if (read.Length > 1 && read.Any(group => group.Maps.Contains("Linear") || group.Scheme is not (QuantizationScheme.Int8Weights or QuantizationScheme.Int4Weights)))
             json.Fault($"{Key} has several config_groups that do not name their linear maps, or round activations; {who} has one such.");
+        if (hasTiedHead && (read.Length > 1 || read[0].Scheme == QuantizationScheme.Int8Static)) json.Fault($"{Key} has {TiedHeadKey} with several config_groups, or with activations on given grids; {who} has it without both.");
         json.Finish(() => { });
-        return new(read[0].Scheme, read[0].Format, config.Texts("ignore") ?? []) { Groups = read.Length > 1 ? read : [] };
+        return new(read[0].Scheme, read[0].Format, config.Texts("ignore") ?? []) { HasTiedHead = hasTiedHead, Groups = read.Length > 1 ? read : [] };
     }
 
     /// <summary>What holds for the weight of a map.</summary>
@@ -90,19 +95,25 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
     {
         if (Format.IsNormalFloat)
         {
-            json[Key] = NormalFloatWeights.ConfigOf(this);
+            json[Key] = WithTiedHead(NormalFloatWeights.ConfigOf(this));
             return;
         }
         bool isWhole = Scheme is QuantizationScheme.Int8Dynamic or QuantizationScheme.Int8Static;
         var groups = Groups.Count > 0 ? Groups : [(Scheme, Format, ["Linear"])];
-        json[Key] = new JsonObject
+        json[Key] = WithTiedHead(new JsonObject
         {
             ["quant_method"] = "compressed-tensors",
             ["format"] = isWhole ? "int-quantized" : "pack-quantized",
             ["quantization_status"] = "compressed",
             ["config_groups"] = new JsonObject(groups.Select((group, i) => KeyValuePair.Create($"group_{i}", (JsonNode?)WriteGroup(group.Scheme, group.Format, group.Maps)))),
             ["ignore"] = new JsonArray([.. Ignored.Select(name => JsonValue.Create(name))]),
-        };
+        });
+    }
+
+    private JsonObject WithTiedHead(JsonObject json)
+    {
+        if (HasTiedHead) json[TiedHeadKey] = true;
+        return json;
     }
 
     private static JsonObject WriteGroup(QuantizationScheme scheme, QuantizedFormat format, IReadOnlyList<string> maps)

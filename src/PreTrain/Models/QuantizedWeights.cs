@@ -19,16 +19,19 @@ internal static class QuantizedWeights
     {
         var all = model.named_modules().Where(m => m.module is Projection).ToDictionary(m => m.name + Weight, m => QuantizedProjection.Of((Projection)m.module));
         var maps = all.Where(m => m.Value is not null).ToDictionary(m => m.Key, m => m.Value!);
-        QuantizedProjection? head = model.modules().OfType<TiedHead>().SingleOrDefault()?.Quantized;
-        List<(QuantizationScheme Scheme, QuantizedFormat Format)> kinds = [.. maps.Values.Append(head).OfType<QuantizedProjection>().Select(m => (m.Scheme, m.Weight.Format)).Distinct()];
+        TiedHead? head = model.modules().OfType<TiedHead>().SingleOrDefault();
+        QuantizedProjection? tied = head?.Quantized;
+        List<(QuantizationScheme Scheme, QuantizedFormat Format)> kinds = [.. maps.Values.Append(tied).OfType<QuantizedProjection>().Select(m => (m.Scheme, m.Weight.Format)).Distinct()];
         if (kinds.Count == 0) return null;
         if (kinds.Count > 1 && kinds.Any(kind => kind.Scheme is not (QuantizationScheme.Int8Weights or QuantizationScheme.Int4Weights)))
             throw new InvalidOperationException($"The model has maps in {kinds.Count} formats ({string.Join(", ", kinds.Select(kind => kind.Scheme).Distinct())}), and a folder holds those of one, or several of {nameof(QuantizationScheme.Int8Weights)} and {nameof(QuantizationScheme.Int4Weights)}.");
-        if (kinds.Count > 1 && head is not null) throw new InvalidOperationException("The model has maps in several formats, beside which the tied head cannot be in few bits.");
+        if (kinds.Count > 1 && tied is not null) throw new InvalidOperationException("The model has maps in several formats, beside which the tied head cannot be in few bits.");
         if (maps.Count == 0) throw new InvalidOperationException("Only the tied head of the model is quantized, and a folder holds the codes of linear maps; quantize some of these too.");
-        IEnumerable<string> ignored = table.Where(row => all.ContainsKey(row.Ours) && !maps.ContainsKey(row.Ours)).Select(row => row.Theirs[..^Weight.Length]);
+        // A head that is the token embedding has no codes in the file, whatever it computes with.
+        IEnumerable<string> ignored = table.Where(row => all.ContainsKey(row.Ours) && !maps.ContainsKey(row.Ours)).Select(row => row.Theirs[..^Weight.Length])
+            .Concat(table.Select(row => row.TiedMap).OfType<string>()).Concat(head is null ? [] : [QuantizationConfig.TiedHead]);
         var groups = kinds.Select(kind => (kind.Scheme, kind.Format, (IReadOnlyList<string>)[.. table.Where(row => maps.GetValueOrDefault(row.Ours) is { } map && (map.Scheme, map.Weight.Format) == kind).Select(row => row.Theirs[..^Weight.Length])]));
-        var config = new QuantizationConfig(kinds[0].Scheme, kinds[0].Format, [.. ignored, .. head is null ? [QuantizationConfig.TiedHead] : Array.Empty<string>()]) { Groups = kinds.Count > 1 ? [.. groups] : [] };
+        var config = new QuantizationConfig(kinds[0].Scheme, kinds[0].Format, [.. ignored]) { HasTiedHead = tied is not null, Groups = kinds.Count > 1 ? [.. groups] : [] };
         return (config, maps);
     }
 
@@ -105,6 +108,8 @@ internal static class QuantizedWeights
         int bits = config.Format.Bits;
         if (config.Format.IsNormalFloat) return new QuantizedProjection(NormalFloatWeights.Read(file, name, row, config.Format), config.Scheme);
         Tensor scales = file.Read(name + "_scale");
+        if (config.Scheme is QuantizationScheme.Int8Weights or QuantizationScheme.Int4Weights && file.Read(name + "_shape").to(ScalarType.Int64).data<long>().ToArray() is var shape && !shape.SequenceEqual([outputs, inputs]))
+            throw new CheckpointException(file.Path, name + "_shape", $"it says ({string.Join(", ", shape)}), config.json asks for ({outputs}, {inputs}).");
         Tensor codes = config.Scheme is QuantizationScheme.Int8Dynamic or QuantizationScheme.Int8Static ? file.Read(name) : PackedCodes.Unpack(file.Read(name + "_packed"), bits, inputs);
         Tensor? zeros = config.Format.IsSymmetric ? null : PackedCodes.Unpack(file.Read(name + "_zero_point").t(), bits, outputs).t();
         if (!scales.isfinite().all().item<bool>()) throw new CheckpointException(file.Path, name + "_scale", "it has values that are not finite.");

@@ -21,6 +21,9 @@ internal sealed record WeightRow(string Ours, string Theirs, params long[] Shape
     /// <summary>Whether it is a buffer: saved with the parameters, and not trained.</summary>
     internal bool IsBuffer { get; init; }
 
+    /// <summary>The linear map of transformers whose weight is the token embedding, and whose bias this is; null for the others.</summary>
+    internal string? TiedMap { get; init; }
+
     /// <summary>The tensor's shape in the checkpoint.</summary>
     internal long[] StoredShape => KeptAs ?? (Transposed ? [Shape[1], Shape[0]] : Shape);
 }

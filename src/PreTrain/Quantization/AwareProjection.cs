@@ -46,14 +46,17 @@ internal sealed class AwareProjection : ProjectionTransform
     public override Tensor ProductAndBias(Projection projection, Tensor x, Parameter bias) => Multiply(x, projection.weight, bias);
 
     /// <summary>The map in few bits, which computes the same.</summary>
-    /// <exception cref="InvalidOperationException">A learned step is not positive.</exception>
+    /// <exception cref="InvalidOperationException">A learned step is not positive and finite.</exception>
+    /// <exception cref="ArgumentException">The weight is not finite.</exception>
     internal QuantizedProjection Convert(string name, Projection projection)
     {
-        if (weight_step is null) return new(QuantizedMatrix.Quantize(projection.weight, _format), _scheme);
         using DisposeScope scope = NewDisposeScope();
-        Tensor steps = weight_step.detach().to(ScalarType.Float32), least = input_step is null ? steps.min() : steps.min().minimum(input_step.detach().to(ScalarType.Float32).min());
-        if (!(least.item<float>() > 0 && steps.isfinite().all().item<bool>()))
-            throw new InvalidOperationException(FormattableString.Invariant($"A learned step of the linear map '{name}' is {least.item<float>()}, and steps must be positive; train them with a lower learning rate ({nameof(QuantizationAwareTraining)}.{nameof(QuantizationAwareTraining.StepRule)})."));
+        if (!projection.weight.isfinite().all().item<bool>()) throw new ArgumentException($"The weight of the linear map '{name}' has values that are not finite.");
+        if (weight_step is null) return new(QuantizedMatrix.Quantize(projection.weight, _format), _scheme);
+        Tensor steps = weight_step.detach().to(ScalarType.Float32), all = input_step is null ? steps.view(-1) : cat([steps.view(-1), input_step.detach().to(ScalarType.Float32)]);
+        float least = all.min().item<float>(), largest = all.max().item<float>();
+        if (!(least > 0 && float.IsFinite(largest)))
+            throw new InvalidOperationException(FormattableString.Invariant($"A learned step of the linear map '{name}' is {(least > 0 ? largest : least)}, and steps must be positive and finite; train them with a lower learning rate ({nameof(QuantizationAwareTraining)}.{nameof(QuantizationAwareTraining.StepRule)})."));
         Tensor codes = LearnedStep.Codes(Grouped(projection.weight.detach()), steps, _down, _up).to(ScalarType.Int8).view(projection.weight.shape);
         Tensor scales = steps.expand([projection.weight.size(0), steps.size(1), 1]).squeeze(2);
         ActivationGrid? grid = input_step is null ? null : new ActivationGrid(input_step.detach().to(ScalarType.Float32).item<float>(), InputDown);

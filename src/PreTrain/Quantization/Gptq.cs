@@ -1,4 +1,5 @@
 // O outputs, I inputs, G groups of a row
+using System.Runtime.InteropServices;
 using PreTrain.Modules.Quantized;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
@@ -16,11 +17,13 @@ internal static unsafe class Gptq
     private const int TileRows = 8;
 
     /// <summary>Quantizes.</summary>
+    /// <param name="name">The map's name, for faults.</param>
     /// <param name="weight">(O, I).</param>
     /// <param name="moments">Σ xᵀx over the data, (I, I).</param>
     /// <param name="format">Bits, groups and zero points.</param>
     /// <param name="options">Damping and order.</param>
-    internal static QuantizedMatrix Quantize(Tensor weight, Tensor moments, QuantizedFormat format, GptqOptions options)
+    /// <exception cref="ArgumentException">The damping is too small for the moments to be inverted.</exception>
+    internal static QuantizedMatrix Quantize(string name, Tensor weight, Tensor moments, QuantizedFormat format, GptqOptions options)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor values = QuantizedMatrix.Values(weight, format);
@@ -30,7 +33,7 @@ internal static unsafe class Gptq
         Tensor sizes = moments.diagonal().to(ScalarType.Float64);
         Tensor unseen = sizes.eq(0);   // inputs that are always 0, whose weights count for nothing
         long[] order = options.OrdersBySize ? sizes.argsort(descending: true).data<long>().ToArray() : [.. Enumerable.Range(0, (int)inputs).Select(i => (long)i)];
-        Tensor factor = Factor(moments.to(ScalarType.Float64), unseen, options.Damping, tensor(order));
+        Tensor factor = Factor(name, moments.to(ScalarType.Float64), unseen, options.Damping, tensor(order));
         values = where(unseen, zeros_like(values), values).contiguous();
 
         Tensor codes = empty([outputs, inputs], dtype: ScalarType.Int8), scales = empty([outputs, groups], dtype: ScalarType.Float32), zeroPoints = empty([outputs, groups], dtype: ScalarType.Int8);
@@ -80,11 +83,23 @@ internal static unsafe class Gptq
     }
 
     /// <summary>U with UᵀU the inverse of the damped moments, upper triangular: row i says how the inputs from i on take up an error of input i.</summary>
-    private static Tensor Factor(Tensor moments, Tensor unseen, double damping, Tensor order)
+    private static Tensor Factor(string name, Tensor moments, Tensor unseen, double damping, Tensor order)
     {
         moments = moments + diag(unseen.to(ScalarType.Float64));
         moments = moments + eye(moments.size(0), dtype: ScalarType.Float64) * (damping * moments.diagonal().mean());
         moments = moments.index_select(0, order).index_select(1, order);
-        return linalg.cholesky(linalg.inv(moments)).t().contiguous();
+        try
+        {
+            Tensor factor = linalg.cholesky(linalg.inv(moments)).t().contiguous();
+            if (factor.isfinite().all().item<bool>()) return factor;
+            throw Singular(null);
+        }
+        catch (ExternalException e)
+        {
+            throw Singular(e);
+        }
+
+        ArgumentException Singular(Exception? inner) =>
+            new(FormattableString.Invariant($"{nameof(GptqOptions.Damping)} ({damping}) is too small for the inputs of the linear map '{name}', whose second moments cannot be inverted; raise it, or give more data."), inner);
     }
 }

@@ -74,7 +74,7 @@ public sealed class QuantizationAwareTraining : IPretrainedModel, IDisposable
     public IReadOnlyList<string> Maps => [.. _maps.All.Select(m => m.Name)];
 
     /// <summary>Makes the model a quantized one, as <see cref="Quantizer"/> does.</summary>
-    /// <exception cref="InvalidOperationException">It is finished already; or a learned step is not positive, and the model is as it was.</exception>
+    /// <exception cref="InvalidOperationException">It is finished already; or a learned step is not positive and finite, and the model is as it was.</exception>
     /// <exception cref="ArgumentException">Weights are not finite. The model is as it was.</exception>
     public QuantizationResult Finish()
     {

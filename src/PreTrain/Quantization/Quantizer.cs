@@ -52,7 +52,7 @@ public static class Quantizer
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least as many rows (tokens that it is applied to) as it has inputs.</param>
     /// <param name="gptq">Damping and order.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few. The model is as it was then.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few, or give inputs that are not finite; or <see cref="GptqOptions.Damping"/> is too small for them. The model is as it was then.</exception>
     public static QuantizationResult QuantizeGptq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, GptqOptions? gptq = null)
     {
         ArgumentNullException.ThrowIfNull(calibration);
@@ -65,7 +65,8 @@ public static class Quantizer
         try
         {
             maps.Observe(calibration, map => moments[map].Add, map => map.weight.size(1));
-            return maps.Replace((_, map) => Codes(Gptq.Quantize(map.weight, moments[map].Sum, options.Format, gptq), options));
+            RequireFinite(maps, map => moments[map].Sum);
+            return maps.Replace((name, map) => Codes(Gptq.Quantize(name, map.weight, moments[map].Sum, options.Format, gptq), options));
         }
         finally
         {
@@ -85,7 +86,7 @@ public static class Quantizer
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
     /// <param name="awq">How finely scales and clips are searched.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few. The model is as it was then.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few, or give inputs that are not finite. The model is as it was then.</exception>
     public static QuantizationResult QuantizeAwq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, AwqOptions? awq = null)
     {
         ArgumentNullException.ThrowIfNull(calibration);
@@ -99,6 +100,7 @@ public static class Quantizer
         try
         {
             maps.Observe(calibration, map => (Action<Tensor>)moments[map].Add + sizes[map].Add, _ => QuantizedMaps.LeastRows);
+            RequireFinite(maps, map => moments[map].Sum);
             using var folding = new ScaleFolding();
             foreach (ScalingSite site in ScalingSite.Of(maps.Module))
             {
@@ -134,7 +136,7 @@ public static class Quantizer
     /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
     /// <param name="options">How much is moved.</param>
     /// <returns>The names of the linear maps whose inputs are smoother now.</returns>
-    /// <exception cref="ArgumentException">An option is out of range; no map reads a norm alone; the data are too few. The model is as it was then.</exception>
+    /// <exception cref="ArgumentException">An option is out of range; no map reads a norm alone; the data are too few, or give inputs that are not finite; a factor is too large or too small. The model is as it was then.</exception>
     public static IReadOnlyList<string> Smooth(ITransformerModel model, IEnumerable<ModelInput> calibration, SmoothingOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -153,11 +155,15 @@ public static class Quantizer
         try
         {
             maps.Observe(calibration, map => sizes[map].Add, _ => QuantizedMaps.LeastRows);
+            RequireFinite(maps, map => sizes[map].Largest);
             using var folding = new ScaleFolding();
             foreach (ScalingSite site in sites)
             {
                 using DisposeScope scope = NewDisposeScope();
-                folding.Apply(site, Smoothing.Scales([.. site.Readers.Select(map => map.weight.detach())], sizes[site.Readers[0]].Largest, options));
+                Tensor scales = Smoothing.Scales([.. site.Readers.Select(map => map.weight.detach())], sizes[site.Readers[0]].Largest, options);
+                if (!IsUsable(scales))
+                    throw new ArgumentException($"The factors of the inputs of the linear map '{maps.All.First(m => m.Map == site.Readers[0]).Name}' are too large or too small for numbers of 32 bits; take another {nameof(SmoothingOptions.Strength)} ({options.Strength}).", nameof(options));
+                folding.Apply(site, scales);
             }
             folding.Keep();
             return [.. maps.All.Select(m => m.Name)];
@@ -188,6 +194,23 @@ public static class Quantizer
         var histograms = maps.All.ToDictionary(m => m.Map, m => new ActivationHistogram(m.Name));
         maps.Observe(calibration, map => histograms[map].Add, _ => QuantizedMaps.LeastRows);
         return maps.Replace((_, map) => new QuantizedProjection(QuantizedMatrix.Quantize(map.weight, options.Format), options.Scheme, histograms[map].Grid(activations)));
+    }
+
+    /// <summary>What is not finite in the data would be in every number that is made of them, and could not be seen in codes.</summary>
+    private static void RequireFinite(QuantizedMaps maps, Func<Projection, Tensor> seen)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        foreach (var (name, map) in maps.All)
+        {
+            if (!seen(map).isfinite().all().item<bool>()) throw new ArgumentException($"The calibration gives inputs of the linear map '{name}' that are not finite, or too large.");
+        }
+    }
+
+    /// <summary>Whether both the factors and what divides by them are ordinary numbers.</summary>
+    private static bool IsUsable(Tensor scales)
+    {
+        const double least = 1.2e-38, largest = 1 / least;   // beyond, a number or its inverse has fewer digits, or none
+        return scales.ge(least).logical_and(scales.le(largest)).all().item<bool>();
     }
 
     private static void RequireNoActivations(QuantizationOptions options)

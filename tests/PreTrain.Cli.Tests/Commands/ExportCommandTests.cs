@@ -1,3 +1,4 @@
+using System.Text.Json;
 using PreTrain.Models;
 
 namespace PreTrain.Cli.Tests.Commands;
@@ -22,6 +23,21 @@ public class ExportCommandTests
         Assert.Equal("gpt-2", shown.Json().GetProperty("metadata").GetProperty("tokenizer.ggml.pre").GetString());
         Assert.Equal(stored, shown.Json().GetProperty("tensors").EnumerateArray().Single(tensor => tensor.GetProperty("name").GetString() == "blk.1.attn_qkv.weight").GetProperty("dtype").GetString());
         Assert.Contains("general.architecture = gpt2", ToolRunner.Run("inspect", folder["new/a.gguf"]).Output);
+    }
+
+    [Fact]
+    public void Gguf_ChatTemplate_GoesWithTheTokenizer()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        const string template = "{% a_tag_of_others %}{{ messages }}";   // it need not be one that is known here
+        File.WriteAllText(folder["model/chat_template.jinja"], template);
+        foreach (bool hasTokenizer in new[] { true, false })
+        {
+            Assert.Equal(0, ToolRunner.Run(["export", "gguf", "--model", folder["model"], "--output", folder["a.gguf"], "--overwrite", .. hasTokenizer ? [] : new[] { "--no-tokenizer" }]).ExitCode);
+            JsonElement metadata = ToolRunner.Run("inspect", folder["a.gguf"], "--json").Json().GetProperty("metadata");
+            Assert.Equal(hasTokenizer ? template : null, metadata.TryGetProperty("tokenizer.chat_template", out JsonElement value) ? value.GetString() : null);
+        }
     }
 
     [Fact]

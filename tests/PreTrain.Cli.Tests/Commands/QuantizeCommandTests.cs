@@ -25,6 +25,27 @@ public class QuantizeCommandTests
         Assert.Equal(0, ToolRunner.Run("generate", "--model", folder["small"], "--prompt", "The", "--max-new-tokens", "3").ExitCode);
     }
 
+    [Theory]
+    [InlineData("quantize", "--scheme", "int8")]
+    [InlineData("prune", "--sparsity", "0.25")]
+    public void Command_FilesBesideTheWeights_AreCopied(params string[] command)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.SaveBert(folder["model"], Models.ModelHead.None);
+        Directory.CreateDirectory(folder["model/1_Pooling"]);
+        File.WriteAllText(folder["model/modules.json"], """[{"path": "", "type": "sentence_transformers.models.Transformer"}, {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}, {"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}]""");
+        File.WriteAllText(folder["model/1_Pooling/config.json"], """{"pooling_mode_max_tokens": true}""");
+        File.WriteAllText(folder["model/chat_template.jinja"], "{{ messages }}");
+
+        ToolResult result = ToolRunner.Run([.. command, "--model", folder["model"], "--output", folder["small"]]);
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        foreach (string file in new[] { "chat_template.jinja", "tokenizer.json", "modules.json", "1_Pooling/config.json" }) Assert.Equal(File.ReadAllText(folder["model/" + file]), File.ReadAllText(folder["small/" + file]));
+        ToolResult embedded = ToolRunner.Run("embed", "--model", folder["small"], "--text", "A stream", "--json");
+        Assert.Equal(0, embedded.ExitCode);
+        Assert.Equal(("max", true), (embedded.Json().GetProperty("pooling").GetString(), embedded.Json().GetProperty("normalized").GetBoolean()));
+    }
+
     [Fact]
     public void Quantize_Gptq_ReadsTheText()
     {

@@ -87,6 +87,27 @@ public sealed class CheckpointConverterTests : IDisposable
     }
 
     [Fact]
+    public void CopyCompanions_ModulesOfSentenceTransformers_AreCopiedFromWithinTheFolder()
+    {
+        Directory.CreateDirectory(folder["in/1_Pooling"]);
+        Directory.CreateDirectory(folder["out"]);
+        File.WriteAllText(folder["in/modules.json"], """[{"path": ""}, {"path": "."}, {"path": "1_Pooling"}, {"path": "2_Normalize"}]""");
+        foreach (string name in new[] { "1_Pooling/config.json", "config.json", "model.safetensors", "model.safetensors.index.json", "chat_template.jinja" }) File.WriteAllText(folder["in/" + name], name);
+
+        CheckpointConverter.CopyCompanions(folder["in"], folder["out"]);
+
+        Assert.Equal(["1_Pooling/config.json", "chat_template.jinja", "modules.json"], Directory.GetFiles(folder["out"], "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(folder["out"], path)).Order(StringComparer.Ordinal));
+        Assert.Equal("1_Pooling/config.json", File.ReadAllText(folder["out/1_Pooling/config.json"]));
+        foreach (string outside in new[] { "../secret", "/tmp" })
+        {
+            File.WriteAllText(folder["in/modules.json"], $$"""[{"path": "{{outside}}"}]""");
+            Assert.Contains($"it names the folder '{outside}', which is not in that of the model.", Assert.Throws<CheckpointException>(() => CheckpointConverter.CopyCompanions(folder["in"], folder["out"])).Message);
+        }
+        File.WriteAllText(folder["in/modules.json"], "[");
+        Assert.Contains("it is not valid JSON", Assert.Throws<CheckpointException>(() => CheckpointConverter.CopyCompanions(folder["in"], folder["out"])).Message);
+    }
+
+    [Fact]
     public void Convert_ValueTooLargeForTheType_NamesTensorAndValue()
     {
         using var scope = NewDisposeScope();

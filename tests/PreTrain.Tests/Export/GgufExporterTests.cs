@@ -8,6 +8,7 @@ using PreTrain.Models.Llama;
 using PreTrain.Quantization;
 using PreTrain.Tests.Checkpoints;
 using PreTrain.Tokenization;
+using PreTrain.Tokenization.Chat;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -97,6 +98,18 @@ public class GgufExporterTests
         Assert.Equal(1u, file.Values["tokenizer.ggml.bos_token_id"]);
         float[] merged = [.. Enumerable.Range(259, tokenizer.VocabSize - 259).Where(id => tokenizer.IdToToken(id)!.Length > 1).Select(id => (float)scores[id])];
         Assert.True(merged.Length > 50 && merged.Zip(merged.Skip(1)).All(pair => pair.First > pair.Second));
+    }
+
+    [Fact]
+    public void Export_ChatTemplate_IsInTheFile()
+    {
+        using var folder = new TemporaryFolder();
+        using ITransformerModel model = GgufModels.Create("gpt2");
+        GgufExporter.Export(model, GgufModels.Tokenizer, folder["a.gguf"], new() { ChatTemplate = ChatTemplate.Zephyr });
+        using (GgufFile file = GgufFile.Open(folder["a.gguf"])) Assert.Equal(ChatTemplate.Zephyr, file.Values["tokenizer.chat_template"]);
+        GgufExporter.Export(model, GgufModels.Tokenizer, folder["a.gguf"]);
+        using (GgufFile file = GgufFile.Open(folder["a.gguf"])) Assert.DoesNotContain("tokenizer.chat_template", file.Values.Keys);
+        Assert.Contains("ChatTemplate needs a tokenizer", Assert.Throws<ArgumentException>(() => GgufExporter.Export(model, null, folder["a.gguf"], new() { ChatTemplate = ChatTemplate.Zephyr })).Message);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using PreTrain.Export;
+using PreTrain.Export.Onnx;
 using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.T5;
@@ -110,6 +111,29 @@ public class OnnxExporterTests
         Assert.Equal(result.Bytes, result.Files.Sum(path => new FileInfo(path).Length));
         OnnxExporter.Export(model, folder["a.onnx"]);
         Assert.Equal(["a.onnx"], folder.Entries);
+    }
+
+    [Theory]
+    [InlineData(OnnxQuantization.None)]
+    [InlineData(OnnxQuantization.Int8Weights)]
+    [InlineData(OnnxQuantization.Int8Dynamic)]
+    public void Export_WeightsThatAreNotFinite_AreRefused(OnnxQuantization quantization)
+    {
+        using var folder = new TemporaryFolder();
+        using ITransformerModel model = OnnxModels.Create("gpt2:CausalLanguageModel");
+        var (name, map) = ((nn.Module)model).named_modules().First(m => m.module is Projection);
+        using (no_grad()) ((Projection)map).weight[1, 2] = float.NaN;
+        Assert.Contains($"The weight '{name}.weight' has values that are not finite", Assert.Throws<ArgumentException>(() => OnnxExporter.Export(model, folder["a.onnx"], new() { Quantization = quantization })).Message);
+        Assert.Empty(folder.Entries);
+    }
+
+    [Fact]
+    public void EightBits_WeightsNextToZero_HaveAScaleThatDivides()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var (scales, codes) = EightBits.Of("map", full([2, 3], 1e-44));
+        Assert.Equal([1, 1], scales);
+        Assert.All(codes(), code => Assert.Equal(0, code));
     }
 
     [Fact]

@@ -27,7 +27,7 @@ public sealed class GptqTests : IDisposable
         Tensor x = Normal([rows, inputs], 3).matmul(Normal([inputs, inputs], 5)) / 8, weight = Normal([outputs, inputs], 7);
         x[.., 13] = zeros([rows]);
         Tensor moments = x.t().matmul(x);
-        using QuantizedMatrix matrix = Gptq.Quantize(weight, moments, new QuantizedFormat { Bits = bits, GroupSize = group, IsSymmetric = symmetric }, new GptqOptions { OrdersBySize = ordered });
+        using QuantizedMatrix matrix = Gptq.Quantize("map", weight, moments, new QuantizedFormat { Bits = bits, GroupSize = group, IsSymmetric = symmetric }, new GptqOptions { OrdersBySize = ordered });
         double[] expected = Reference(Doubles(weight), Doubles(moments), outputs, inputs, bits, group, ordered), actual = Doubles(matrix.Dequantize());
         for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-5);
     }
@@ -72,7 +72,7 @@ public sealed class GptqTests : IDisposable
     {
         Tensor x = Normal([301, 128], 3).matmul(Normal([128, 128], 5)) / 8, weight = Normal([11, 128], 7), moments = x.t().matmul(x);
         QuantizedFormat format = isNormal ? QuantizedFormat.NormalFloat4 : new QuantizedFormat { IsPerTensor = true };
-        using QuantizedMatrix near = QuantizedMatrix.Quantize(weight, format), better = Gptq.Quantize(weight, moments, format, new GptqOptions { OrdersBySize = ordered });
+        using QuantizedMatrix near = QuantizedMatrix.Quantize(weight, format), better = Gptq.Quantize("map", weight, moments, format, new GptqOptions { OrdersBySize = ordered });
         Assert.InRange(Error(better), 0, 0.8 * Error(near));
         Assert.Equal(isNormal, better.Parts().Scales.max().item<float>() != better.Parts().Scales.min().item<float>());
 
@@ -93,6 +93,34 @@ public sealed class GptqTests : IDisposable
         Assert.Contains("The linear map 'blocks.0.qkv' saw 38 rows, fewer than 96.", message, StringComparison.Ordinal);
         Assert.Equal(Bytes(before), Bytes(Logits(model, input)));
         Assert.Equal("Damping (0) must be a positive number.", Assert.Throws<ArgumentException>(() => Quantizer.QuantizeGptq(model, new QuantizationOptions(), [input], new GptqOptions { Damping = 0 })).Message);
+    }
+
+    [Theory]
+    [InlineData(double.NaN, false)]
+    [InlineData(1e25, false)]
+    [InlineData(double.NaN, true)]
+    [InlineData(1e25, true)]
+    public void Quantize_InputsThatAreNotFinite_AreRefusedAndChangeNothing(double value, bool isAwq)
+    {
+        using GptModel model = Model();
+        ModelInput[] data = [.. Enumerable.Range(0, 12).Select(i => new ModelInput { Ids = Ids(2, 19, (ulong)i) })];
+        // A value that is too large is one whose square is.
+        using (no_grad()) (double.IsNaN(value) ? model.token_embedding[3] : model.blocks[0].attention_norm.weight)[5] = (float)value;
+        byte[] before = Bytes(model.blocks[0].attention_norm.weight);
+        string message = Assert.Throws<ArgumentException>(() => isAwq
+            ? Quantizer.QuantizeAwq(model, new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32 }, data)
+            : Quantizer.QuantizeGptq(model, new QuantizationOptions(), data)).Message;
+        Assert.Equal("The calibration gives inputs of the linear map 'blocks.0.qkv' that are not finite, or too large.", message);
+        Assert.All(model.modules().OfType<Projection>(), map => Assert.Null(map.Transform));
+        Assert.Equal(before, Bytes(model.blocks[0].attention_norm.weight));
+    }
+
+    [Fact]
+    public void Quantize_DampingThatIsTooSmall_IsNamed()
+    {
+        Tensor x = Normal([1, 64], 3), weight = Normal([7, 64], 5);   // moments of rank 1, whose roundings are beyond the damping
+        string message = Assert.Throws<ArgumentException>(() => Gptq.Quantize("blocks.0.qkv", weight, x.t().matmul(x), QuantizedFormat.Int8, new GptqOptions { Damping = 1e-10 })).Message;
+        Assert.Contains("Damping (1E-10) is too small for the inputs of the linear map 'blocks.0.qkv'", message, StringComparison.Ordinal);
     }
 
     [Fact]

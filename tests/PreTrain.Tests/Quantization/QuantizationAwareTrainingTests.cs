@@ -147,6 +147,26 @@ public sealed class QuantizationAwareTrainingTests : IDisposable
     }
 
     [Fact]
+    public void Finish_NumbersThatAreNotFinite_AreRefusedAndChangeNothing()
+    {
+        using GptModel model = Tiny.Model(s_config);
+        using (var aware = new QuantizationAwareTraining(model, Options(QuantizationScheme.Int8Static, AwareMethod.LearnedStep), AwareMethod.LearnedStep, Inputs()))
+        {
+            using (no_grad()) ((AwareProjection)model.blocks[1].qkv.Transform!).input_step!.fill_(float.PositiveInfinity);
+            Assert.Contains("A learned step of the linear map 'blocks.1.qkv' is Infinity, and steps must be positive and finite", Assert.Throws<InvalidOperationException>(aware.Finish).Message, StringComparison.Ordinal);
+        }
+        foreach (AwareMethod method in Enum.GetValues<AwareMethod>())
+        {
+            using var aware = new QuantizationAwareTraining(model, Options(QuantizationScheme.Int4Weights, method), method);
+            float before = model.blocks[1].qkv.weight[3, 5].item<float>();
+            using (no_grad()) model.blocks[1].qkv.weight[3, 5] = float.NaN;
+            Assert.Equal("The weight of the linear map 'blocks.1.qkv' has values that are not finite.", Assert.Throws<ArgumentException>(aware.Finish).Message);
+            Assert.All(model.modules().OfType<Projection>(), map => Assert.IsType<AwareProjection>(map.Transform));
+            using (no_grad()) model.blocks[1].qkv.weight[3, 5] = before;
+        }
+    }
+
+    [Fact]
     public void Finish_LeavesNoTensor()
     {
         Evaluate();

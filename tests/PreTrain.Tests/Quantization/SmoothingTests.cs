@@ -101,6 +101,26 @@ public sealed class SmoothingTests : IDisposable
         Assert.Contains("fewer than 32", Assert.Throws<ArgumentException>(() => Quantizer.Smooth(gpt, [])).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Smooth_FactorsThatAreNoNumbers_AreRefusedAndChangeNothing()
+    {
+        using GptModel infinite = Model(), small = Model();
+        using (no_grad())
+        {
+            infinite.blocks[1].attention_norm.bias![5] = float.PositiveInfinity;
+            small.blocks[1].qkv.weight[.., 5].fill_(1e-38);
+        }
+        Check(infinite, new SmoothingOptions(), "inputs of the linear map 'blocks.1.qkv' that are not finite");
+        Check(small, new SmoothingOptions { Strength = 0 }, "The factors of the inputs of the linear map 'blocks.1.qkv' are too large or too small");
+
+        static void Check(GptModel model, SmoothingOptions options, string message)
+        {
+            byte[][] before = [.. model.parameters().Select(Bytes)];
+            Assert.Contains(message, Assert.Throws<ArgumentException>(() => Quantizer.Smooth(model, AwqTests.Data(), options)).Message, StringComparison.Ordinal);
+            Assert.Equal(before, model.parameters().Select(Bytes));
+        }
+    }
+
     internal static double Error(Tensor expected, Tensor actual) => ((actual - expected).norm() / expected.norm()).item<float>();
 
     private static ITransformerModel Create(string family)

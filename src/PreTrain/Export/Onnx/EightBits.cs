@@ -11,13 +11,16 @@ internal static class EightBits
     private const int Highest = 127;
 
     /// <summary>The scales, and what makes the codes as (I, O).</summary>
+    /// <param name="name">Its name, for faults.</param>
     /// <param name="weight">(O, I).</param>
-    internal static (float[] Scales, Func<sbyte[]> Codes) Of(Tensor weight)
+    /// <exception cref="ArgumentException">A value is not finite.</exception>
+    internal static (float[] Scales, Func<sbyte[]> Codes) Of(string name, Tensor weight)
     {
+        ExportRules.RequireFinite(name, weight);
         using DisposeScope scope = NewDisposeScope();
         long outputs = weight.size(0);
         Tensor extremes = weight.detach().to(ScalarType.Float32).cpu().abs().amax([1]);
-        float[] scales = [.. extremes.data<float>().ToArray().Select(extreme => extreme == 0 ? 1 : extreme / Highest)];
+        float[] scales = [.. extremes.data<float>().ToArray().Select(extreme => extreme / Highest).Select(scale => scale == 0 ? 1 : scale)];
         return (scales, Codes);
 
         sbyte[] Codes()

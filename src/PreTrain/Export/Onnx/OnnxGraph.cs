@@ -49,12 +49,14 @@ internal sealed class OnnxGraph
         return results;
     }
 
-    /// <summary>Numbers of 32 bits from a tensor, which is read when the file is written.</summary>
+    /// <summary>Numbers of 32 bits from a tensor, which is read when the file is written, and must be finite then.</summary>
     internal string Weight(string name, IReadOnlyList<long> shape, Func<Tensor> values) => Tensor(name, OnnxType.Float32, shape, stream =>
     {
         using TorchSharp.DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
-        TensorEntry.Write(stream, values().detach().to(ScalarType.Float32));
+        Tensor weight = values().detach();
+        ExportRules.RequireFinite(name, weight);
+        TensorEntry.Write(stream, weight.to(ScalarType.Float32));
     });
 
     /// <summary>Numbers of 8 bits.</summary>

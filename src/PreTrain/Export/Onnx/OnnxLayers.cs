@@ -99,7 +99,7 @@ internal sealed class OnnxLayers(OnnxGraph graph, IReadOnlyDictionary<string, Te
         Tensor weight = weights[name];
         long outputs = weight.size(0), inputs = weight.size(1);
         if (quantization == OnnxQuantization.None) return graph.Add("MatMul", x, graph.Weight(name, [inputs, outputs], () => weights[name].t().contiguous()));
-        (float[] scales, Func<sbyte[]> rounded) = EightBits.Of(weight);
+        (float[] scales, Func<sbyte[]> rounded) = EightBits.Of(name, weight);
         string codes = graph.Codes(name + "_codes", [inputs, outputs], rounded), scale = graph.Numbers(name + "_scale", scales);
         if (quantization == OnnxQuantization.Int8Weights) return graph.Add("MatMul", x, graph.Add("DequantizeLinear", [new("axis", 1L)], codes, scale));
         string[] activations = graph.AddMany("DynamicQuantizeLinear", 3, [], x);   // codes, their scale, their zero

@@ -27,7 +27,7 @@ internal static class DistilBertWeights
                 ModelHead.MaskedLanguageModel =>
                 [
                     .. EncoderWeights.Map("prediction.transform", "vocab_transform", c, c), .. EncoderWeights.Norm("prediction.norm", "vocab_layer_norm", c),
-                    new("prediction.bias", "vocab_projector.bias", config.VocabSize),
+                    new("prediction.bias", "vocab_projector.bias", config.VocabSize) { TiedMap = "vocab_projector" },
                 ],
                 ModelHead.SequenceClassification => [.. EncoderWeights.Map("pre_classifier", "pre_classifier", c, c), .. EncoderWeights.Labels("classifier", "classifier", config.LabelCount, c)],
                 ModelHead.TokenClassification => EncoderWeights.Labels("classifier", "classifier", config.LabelCount, c),

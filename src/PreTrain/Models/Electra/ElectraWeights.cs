@@ -23,7 +23,7 @@ internal static class ElectraWeights
             ModelHead.MaskedLanguageModel =>
             [
                 .. EncoderWeights.Map("prediction.transform", "generator_predictions.dense", e, c), .. EncoderWeights.Norm("prediction.norm", "generator_predictions.LayerNorm", e),
-                new("prediction.bias", "generator_lm_head.bias", config.VocabSize),
+                new("prediction.bias", "generator_lm_head.bias", config.VocabSize) { TiedMap = "generator_lm_head" },
             ],
             ModelHead.ReplacedTokenDetection =>
                 [.. EncoderWeights.Map("detector", "discriminator_predictions.dense", c, c), .. EncoderWeights.Map("classifier", "discriminator_predictions.dense_prediction", 1, c)],

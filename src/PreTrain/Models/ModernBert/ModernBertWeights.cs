@@ -24,7 +24,7 @@ internal static class ModernBertWeights
         yield return new("transform_norm.weight", "head.norm.weight", c);
         if (head == ModelHead.MaskedLanguageModel)
         {
-            yield return new("prediction_bias", "decoder.bias", config.VocabSize);
+            yield return new("prediction_bias", "decoder.bias", config.VocabSize) { TiedMap = "decoder" };
             yield break;
         }
         IEnumerable<WeightRow> classifier = head == ModelHead.QuestionAnswering

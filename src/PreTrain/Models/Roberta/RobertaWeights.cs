@@ -22,7 +22,7 @@ internal static class RobertaWeights
             ModelHead.MaskedLanguageModel =>
             [
                 .. EncoderWeights.Map("prediction.transform", "lm_head.dense", c, c), .. EncoderWeights.Norm("prediction.norm", "lm_head.layer_norm", c),
-                new("prediction.bias", "lm_head.bias", config.VocabSize) { Aliases = ["lm_head.decoder.bias"] },
+                new("prediction.bias", "lm_head.bias", config.VocabSize) { Aliases = ["lm_head.decoder.bias"], TiedMap = "lm_head.decoder" },
             ],
             ModelHead.SequenceClassification =>
                 [.. EncoderWeights.Map("sequence_classifier.hidden", "classifier.dense", c, c), .. EncoderWeights.Labels("sequence_classifier.output", "classifier.out_proj", config.LabelCount, c)],

@@ -14,8 +14,8 @@ namespace PreTrain.Modules.Quantized;
 /// </summary>
 internal static unsafe class Int8Product
 {
-    /// <summary>More inputs could overflow a sum.</summary>
-    internal const long MostInputs = int.MaxValue / (255 * 127);
+    /// <summary>More inputs could overflow a sum: codes of rows are up to 255, and those of weights down to -128 in the files of others.</summary>
+    internal const long MostInputs = int.MaxValue / (255 * 128);
 
     private const int TileRows = 4;
     private const int BlocksTogether = 4;        // of the matrix unit, 32 rows each

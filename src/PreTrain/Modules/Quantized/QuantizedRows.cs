@@ -98,6 +98,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
         for (; i < inputs; i++) (least, largest) = (Math.Min(least, x[i]), Math.Max(largest, x[i]));
 
         float scale = (largest - least) / 255;
+        if (!float.IsFinite(scale)) scale = largest / 255 - least / 255;   // the difference alone can be too large
         // A row that is not finite has no codes; its scale makes its results not finite, as they would be without quantization.
         if (!float.IsFinite(scale) || scale == 0)
         {
@@ -105,7 +106,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
             return (float.IsFinite(scale) ? 0 : float.NaN, 0);
         }
         float inverse = 1 / scale;
-        if (!float.IsFinite(inverse)) inverse = float.MaxValue;
+        if (!float.IsFinite(inverse)) (scale, inverse) = (1 / float.MaxValue, float.MaxValue);   // wider steps than the row needs
         var zero = (int)Math.Clamp(MathF.Round(-least * inverse), 0, 255);
         i = 0;
         if (vectors)

@@ -81,14 +81,17 @@ public sealed class ChatTemplate
     public static ChatTemplate? FromFolder(string folder, TextTokenizer tokenizer)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
-        string path = Path.Combine(folder, FileName);
-        if (File.Exists(path)) return FromFile(path, tokenizer);
-        foreach (string name in new[] { "chat_template.json", SettingsReader.ConfigurationFile })
-        {
-            path = Path.Combine(folder, name);
-            if (File.Exists(path) && OfJson(path) is { } source) return new ChatTemplate(source, tokenizer, path);
-        }
-        return null;
+        return Find(folder) is var (source, path) ? new ChatTemplate(source, tokenizer, path) : null;
+    }
+
+    /// <summary>Reads the text of a model's template from where <see cref="FromFolder"/> looks, whatever it uses of Jinja: for other programs.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <returns>Null where the model has no template.</returns>
+    /// <exception cref="TokenizerException">A file is broken.</exception>
+    public static string? ReadSource(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        return Find(folder)?.Source;
     }
 
     /// <summary>Reads a file that holds a template and nothing else.</summary>
@@ -99,14 +102,7 @@ public sealed class ChatTemplate
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!File.Exists(path)) throw new TokenizerException(path, "There is no such file.");
-        try
-        {
-            return new ChatTemplate(TokenizerFile.StrictUtf8.GetString(TokenizerFile.ReadAll(path)).TrimStart('\uFEFF'), tokenizer, path);
-        }
-        catch (DecoderFallbackException fault)
-        {
-            throw new TokenizerException(path, "It is not UTF-8.", fault);
-        }
+        return new ChatTemplate(OfText(path), tokenizer, path);
     }
 
     /// <summary>Writes a conversation.</summary>
@@ -234,6 +230,31 @@ public sealed class ChatTemplate
         var numbers = new List<object?>();
         for (long n = start; step > 0 ? n < stop : n > stop; n += step) numbers.Add(n);
         return numbers;
+    }
+
+    /// <summary>A model's template and its file; null where it has none.</summary>
+    private static (string Source, string Path)? Find(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        if (File.Exists(path)) return (OfText(path), path);
+        foreach (string name in new[] { "chat_template.json", SettingsReader.ConfigurationFile })
+        {
+            path = Path.Combine(folder, name);
+            if (File.Exists(path) && OfJson(path) is { } source) return (source, path);
+        }
+        return null;
+    }
+
+    private static string OfText(string path)
+    {
+        try
+        {
+            return TokenizerFile.StrictUtf8.GetString(TokenizerFile.ReadAll(path)).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException fault)
+        {
+            throw new TokenizerException(path, "It is not UTF-8.", fault);
+        }
     }
 
     private static string? OfJson(string path)

@@ -3,8 +3,12 @@ using PreTrain.Checkpoints;
 using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Models.Bert;
+using PreTrain.Models.DistilBert;
+using PreTrain.Models.Electra;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.Llama;
+using PreTrain.Models.ModernBert;
+using PreTrain.Models.Roberta;
 using PreTrain.Modules;
 using PreTrain.Modules.Quantized;
 using PreTrain.Quantization;
@@ -141,6 +145,91 @@ public sealed class QuantizedFolderTests : IDisposable
         Assert.Contains(message, Assert.Throws<CheckpointException>(() => AutoModel.FromPretrained(folder["saved"])).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("bert", "cls.predictions.decoder")]
+    [InlineData("roberta", "lm_head.decoder")]
+    [InlineData("distilbert", "vocab_projector")]
+    [InlineData("electra", "generator_lm_head")]
+    [InlineData("modernbert", "decoder")]
+    [InlineData("gpt2", "lm_head")]
+    [InlineData("llama", "lm_head")]
+    public void SavePretrained_MapThatIsTheEmbedding_IsNamedAsWithoutCodes(string family, string name)
+    {
+        foreach (bool isNormal in new[] { false, true })
+        {
+            using ITransformerModel quantized = family == "gpt2" ? Wide() : family == "llama" ? Create(family) : CreateMasked(family);
+            // The last map of Llama's layers has 96 inputs, which groups of 64 do not divide.
+            Quantizer.Quantize(quantized, new QuantizationOptions { Scheme = isNormal ? QuantizationScheme.NormalFloat4 : QuantizationScheme.Int8Weights, Skip = [.. Maps(quantized).Where(m => m.Map.weight.size(1) % 64 != 0).Select(m => m.Name)] });
+            quantized.SavePretrained(folder["saved"]);
+            JsonNode config = ConfigOf(folder["saved"]);
+            Assert.Contains(name, config[isNormal ? "llm_int8_skip_modules" : "ignore"]!.AsArray().Select(one => one!.GetValue<string>()));
+        }
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("[\"re:.*lm_head\"]")]
+    public void FromPretrained_TiedHead_IsQuantizedWhereTheFileSaysSo(string ignored)
+    {
+        foreach (bool isTied in new[] { false, true })
+        {
+            using GptModel model = Wide();
+            Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32, HasQuantizedTiedHead = isTied });
+            model.SavePretrained(folder["saved"]);
+            Assert.Equal(["lm_head"], ConfigOf(folder["saved"])["ignore"]!.AsArray().Select(one => one!.GetValue<string>()));
+            Change(folder["saved"], config => config["ignore"] = JsonNode.Parse(ignored));
+            using var loaded = (GptModel)Load(folder["saved"]);
+            Assert.Equal(isTied, loaded.token_head!.Quantized is not null);
+        }
+        Change(folder["saved"], config => config["config_groups"]!["group_1"] = config["config_groups"]!["group_0"]!.DeepClone());
+        Assert.Contains("has pretrain_tied_head with several config_groups", Assert.Throws<CheckpointException>(() => Load(folder["saved"])).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(QuantizationScheme.Int8Static)]
+    [InlineData(QuantizationScheme.Int8Weights)]
+    [InlineData(QuantizationScheme.Int4Weights)]
+    [InlineData(QuantizationScheme.NormalFloat4)]
+    public void FromPretrained_Quantized_LeavesNothingOut(QuantizationScheme scheme)
+    {
+        using GptModel model = Wide();
+        QuantizationOptions options = new() { Scheme = scheme, GroupSize = scheme == QuantizationScheme.NormalFloat4 ? 64 : 32, HasDoubleScales = scheme == QuantizationScheme.NormalFloat4 };
+        if (scheme == QuantizationScheme.Int8Static) Quantizer.QuantizeStatic(model, options, [.. Enumerable.Range(0, 2).Select(_ => new ModelInput { Ids = Ids() })]);
+        else Quantizer.Quantize(model, options);
+        model.SavePretrained(folder["saved"]);
+        using ITransformerModel loaded = Load(folder["saved"]);
+        Assert.Empty(LoadedWeights.Of(loaded)!.LeftOut);
+    }
+
+    [Theory]
+    [InlineData("\"shape\":[192,64]", "\"shape\":[64,192]", "its shape is [64,192]; [192,64] is known")]
+    [InlineData("\"nested_blocksize\":256", "\"nested_blocksize\":512", "its nested_blocksize is 512; 256 is known")]
+    [InlineData("\"quant_type\":\"nf4\"", "\"quant_type\":\"fp4\"", "its quant_type is \"fp4\"; \"nf4\" is known")]
+    [InlineData("\"blocksize\":64", "\"blocksize\":32", "its blocksize is 32; 64 is known")]
+    public void FromPretrained_AnotherNormalFloatState_IsNamed(string before, string after, string message)
+    {
+        using GptModel model = Wide();
+        Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.NormalFloat4, HasDoubleScales = true });
+        model.SavePretrained(folder["saved"]);
+        Replace(folder["saved"], "transformer.h.0.attn.c_attn.weight.quant_state.bitsandbytes__nf4", state =>
+        {
+            string text = System.Text.Encoding.UTF8.GetString(state.data<byte>().ToArray());
+            Assert.Contains(before, text, StringComparison.Ordinal);
+            return tensor(System.Text.Encoding.UTF8.GetBytes(text.Replace(before, after, StringComparison.Ordinal)));
+        });
+        Assert.Contains(message, Assert.Throws<CheckpointException>(() => AutoModel.FromPretrained(folder["saved"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FromPretrained_PackedCodesOfAnotherShape_AreRefused()
+    {
+        using GptModel model = Wide();
+        Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32 });
+        model.SavePretrained(folder["saved"]);
+        Replace(folder["saved"], "transformer.h.0.attn.c_attn.weight_shape", shape => shape.flip(0));
+        Assert.Contains("it says (64, 192), config.json asks for (192, 64).", Assert.Throws<CheckpointException>(() => AutoModel.FromPretrained(folder["saved"])).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void SavePretrained_FormatsThatDoNotMix_IsRefused()
     {
@@ -224,6 +313,38 @@ public sealed class QuantizedFolderTests : IDisposable
         };
         model.eval();
         return (ITransformerModel)model;
+    }
+
+    private static ITransformerModel CreateMasked(string family)
+    {
+        using var generator = new Generator(5);
+        const ModelHead head = ModelHead.MaskedLanguageModel;
+        return family switch
+        {
+            "roberta" => new RobertaModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 1, HeadCount = 2, EmbeddingDim = 64, FeedForwardDim = 128 }, head, generator),
+            "distilbert" => new DistilBertModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 1, HeadCount = 2, EmbeddingDim = 64, FeedForwardDim = 128 }, head, generator),
+            "electra" => new ElectraModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 1, HeadCount = 2, EmbeddingDim = 64, FeedForwardDim = 128 }, head, generator),
+            "modernbert" => new ModernBertModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 1, HeadCount = 2, EmbeddingDim = 64, FeedForwardDim = 128, PaddingId = 0 }, head, generator),
+            _ => new BertModel(new() { VocabSize = 43, ContextLength = 19, LayerCount = 1, HeadCount = 2, EmbeddingDim = 64, FeedForwardDim = 128 }, head, generator),
+        };
+    }
+
+    private static JsonNode ConfigOf(string path) => JsonNode.Parse(File.ReadAllText(Path.Combine(path, "config.json")))!["quantization_config"]!;
+
+    private static void Change(string path, Action<JsonNode> change)
+    {
+        string file = Path.Combine(path, "config.json");
+        JsonNode json = JsonNode.Parse(File.ReadAllText(file))!;
+        change(json["quantization_config"]!);
+        File.WriteAllText(file, json.ToJsonString());
+    }
+
+    private static void Replace(string path, string name, Func<Tensor, Tensor> change)
+    {
+        (string Name, Tensor Value)[] all;
+        using (CheckpointTensors file = CheckpointTensors.Open(path)) all = [.. file.Names.Select(n => (n, n == name ? change(file.Read(n)) : file.Read(n)))];
+        Assert.Contains(all, entry => entry.Name == name);
+        SafetensorsWriter.Write(Path.Combine(path, "model.safetensors"), all, new Dictionary<string, string> { ["format"] = "pt" });
     }
 
     private static GptModel Wide()

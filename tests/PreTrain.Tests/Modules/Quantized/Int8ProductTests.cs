@@ -121,6 +121,34 @@ public sealed class Int8ProductTests : IDisposable
         if (isGiven) Assert.Equal((255, 0), (fast.Codes[4 * 152 + 9], fast.Codes[5 * 152 + 3]));
     }
 
+    [Theory]
+    [InlineData(3e38f)]
+    [InlineData(1e-38f)]
+    [InlineData(2e-40f)]
+    public unsafe void QuantizedRows_ExtremeValues_AreNear(float size)
+    {
+        Tensor x = (Normal([3, 37], 3) / 5).clamp(-1, 1) * size;
+        x[0, 1] = size;
+        x[0, 2] = -size;
+        using var fast = new QuantizedRows(x);
+        using var slow = new QuantizedRows(x, vectors: false);
+        Assert.Equal(new Span<byte>(slow.Codes, 3 * 40).ToArray(), new Span<byte>(fast.Codes, 3 * 40).ToArray());
+        Assert.Equal(new Span<float>(slow.Scales, 3).ToArray(), new Span<float>(fast.Scales, 3).ToArray());
+        Assert.Equal(new Span<int>(slow.Zeros, 3).ToArray(), new Span<int>(fast.Zeros, 3).ToArray());
+        double[] expected = Doubles(x), actual = Doubles(fast.Dequantize(37));
+        double step = Math.Max(2.0 * size / 255, 1.01 / float.MaxValue);   // of what the inverse is a number
+        for (int i = 0; i < expected.Length; i++) Assert.InRange(Math.Abs(actual[i] - expected[i]), 0, step);
+    }
+
+    [Fact]
+    public void Apply_MostInputsOfTheLargestCodes_FitIntoTheSums()
+    {
+        const long inputs = Int8Product.MostInputs;
+        using QuantizedMatrix weight = QuantizedMatrix.Of(full([1, inputs], -128, dtype: ScalarType.Int8), ones([1, 1]), null, QuantizedFormat.Int8);
+        float product = Int8Product.Apply(ones([1, inputs]), weight, null).item<float>();
+        Assert.Equal(-128.0 * inputs, product, 1e-5 * 128 * inputs);
+    }
+
     [Fact]
     public void Apply_ARowAlone_IsThatRowOfMany()
     {
