@@ -78,7 +78,9 @@ public static partial class Pruner
         }
     }
 
-    private static void RequireTokens(string name, long inputs, long tokens, PruningOptions options)
+    /// <summary>Requires that a map sees enough of the calibration.</summary>
+    /// <exception cref="ArgumentException">It does not.</exception>
+    internal static void RequireTokens(string name, long inputs, long tokens, PruningOptions options)
     {
         if (tokens < options.MinimumTokens)
             throw new ArgumentException($"The linear map '{name}' sees {tokens} tokens of the calibration; there must be at least {nameof(PruningOptions.MinimumTokens)} ({options.MinimumTokens}). Give more data.");
