@@ -139,7 +139,7 @@ public sealed class StructuredPrunerTests : IDisposable
             {
                 if (name.Contains("blocks.3.", StringComparison.Ordinal) && (name.Contains("output.", StringComparison.Ordinal) || name.Contains("down.", StringComparison.Ordinal))) parameter.zero_();
                 // The norm behind the last layer is not the layer's.
-                if (name is "final_norm.weight" or "encoder_norm.weight" or "decoder_norm.weight") parameter.normal_(1, 0.5, generator);
+                if (name is "final_norm.weight" or "encoder_norm.weight" or "decoder_norm.weight") parameter.normal_(0, 1, generator);
             }
         }
         using StructuredPruningResult result = StructuredPruner.Prune(model, new() { Importance = UnitImportance.Activation, RemovedLayers = 1, RemovedDecoderLayers = family == "t5" ? 1 : 0 }, [Input(model, 1)]);
