@@ -17,6 +17,7 @@ namespace PreTrain.Distillation;
 /// <remarks>
 /// <para>The distribution's loss is the sum over the targets divided by the normalizer, that of layers the mean over tokens; both add up over micro-batches.</para>
 /// <para>In evaluation, where no gradient is recorded, the loss is the other objective's alone: what it comes to can be compared with that of a model that had no teacher.</para>
+/// <para>The teachers' weights are read when it is made: a run is resumed with the same teachers only, whose numbers may be changed to 16 bits afterwards.</para>
 /// <para>While it trains, the scores of all positions with a target are in memory at once, the student's and the teacher's.</para>
 /// </remarks>
 /// <typeparam name="TModel">The kind of model that the other objective trains.</typeparam>
@@ -64,7 +65,7 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     {
         ["objective"] = Name,
         ["inner"] = _inner.Describe(),
-        ["teachers"] = new JsonArray([.. _lessons.Teachers.Select(teacher => new JsonObject { ["config"] = teacher.Model.ToConfigJson(), ["weight"] = teacher.Weight, ["topK"] = teacher.Cache?.TopK })]),
+        ["teachers"] = new JsonArray([.. _lessons.Teachers.Select((teacher, i) => new JsonObject { ["config"] = teacher.Model.ToConfigJson(), ["sha256"] = _lessons.Fingerprints[i], ["weight"] = teacher.Weight, ["topK"] = teacher.Cache?.TopK })]),
         ["temperature"] = _options.Temperature,
         ["alpha"] = _options.Alpha,
         ["divergence"] = _options.Divergence.ToString(),
