@@ -78,10 +78,12 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     };
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">Student and teacher do not fit together, or the other objective refuses the student.</exception>
+    /// <exception cref="ArgumentException">Student and teacher do not fit together, their head predicts neither tokens nor classes, or the other objective refuses the student.</exception>
     public IBatchSource Open(RandomStreams streams, TModel model, int batchSize, JsonObject? state = null)
     {
         ITransformerModel student = Transformer(model);
+        if (student.Head is not (ModelHead.MaskedLanguageModel or ModelHead.PreTraining or ModelHead.CausalLanguageModel or ModelHead.SequenceToSequence or ModelHead.SequenceClassification or ModelHead.TokenClassification))
+            throw new ArgumentException($"The student has the head {student.Head}; what is learned from a teacher are tokens and the classes of texts or of tokens.", nameof(model));
         foreach (ITransformerModel teacher in _lessons.Teachers.Select(t => t.Model))
         {
             if (student.Head != teacher.Head) throw new ArgumentException($"The student has the head {student.Head} and the teacher {teacher.Head}; they must have the same.", nameof(model));
@@ -96,7 +98,7 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     public IEnumerable<Batch> Evaluation(TModel model, int batchSize) => _inner.Evaluation(model, batchSize);
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The batch has no tokens, or student and teacher do not fit together.</exception>
+    /// <exception cref="ArgumentException">The batch has no tokens or other targets than the models score, or student and teacher do not fit together.</exception>
     public Tensor Loss(TModel model, Batch batch, double normalizer) => Loss(model, batch, normalizer, null);
 
     /// <summary>The same with maps from the student's hidden states to the teacher's.</summary>
@@ -149,8 +151,10 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
         double tokens = whole.AttentionMask?.Sum() ?? whole.Inputs.Length;
         Tensor present = input.AttentionMask ?? ones_like(input.Ids!);
         var main = new LayerStack("encoder", present, present.to(ScalarType.Float32) * (whole.ValidTargets / (tokens * normalizer)));
-        if (input.DecoderIds is null) return main.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
-        var decoder = new LayerStack("decoder", input.DecoderAttentionMask ?? ones_like(input.DecoderIds), targets.ne(CrossEntropy.Ignored).to(ScalarType.Float32) / normalizer);
+        if (own.EncoderHiddenStates is null && own.EncoderAttentions is null && own.EncoderValues is null) return main.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
+        // A classifier's decoder reads the text once more.
+        LayerStack decoder = input.DecoderIds is null ? main with { What = "decoder" }
+            : new("decoder", input.DecoderAttentionMask ?? ones_like(input.DecoderIds), targets.ne(CrossEntropy.Ignored).to(ScalarType.Float32) / normalizer);
         return main.Loss(_options, StackStates.OfEncoder(own), StackStates.OfEncoder(theirs), maps?.encoder_embedding, maps?.encoder_hidden)!
             + decoder.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
     }
