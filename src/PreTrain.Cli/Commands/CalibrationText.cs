@@ -53,14 +53,32 @@ internal sealed class CalibrationText
 
     /// <summary>The loss of a batch: that of the next tokens, or of some that are hidden.</summary>
     /// <exception cref="UsageException">The model predicts no tokens.</exception>
-    public Tensor Loss(ModelInput input)
+    public Tensor Loss(ModelInput input) => Measure(input).Loss;
+
+    /// <summary>The mean loss of a token over all batches.</summary>
+    /// <exception cref="UsageException">The model predicts no tokens.</exception>
+    public double MeanLoss()
+    {
+        double sum = 0, tokens = 0;
+        foreach (ModelInput input in Inputs)
+        {
+            using DisposeScope batch = NewDisposeScope();
+            var (loss, predicted) = Measure(input);
+            (sum, tokens) = (sum + loss.item<float>() * predicted, tokens + predicted);
+        }
+        return sum / tokens;
+    }
+
+    /// <summary>The mean loss of a batch, and of how many tokens it is.</summary>
+    private (Tensor Loss, double Tokens) Measure(ModelInput input)
     {
         Tensor ids = input.Ids!, present = input.AttentionMask!.ne(0);
         if (_model is ICausalLanguageModel causal && _model.Head == ModelHead.CausalLanguageModel)
         {
             Tensor next = full_like(ids, CrossEntropy.Ignored), shifted = ids.slice(1, 1, ids.size(1), 1);
             next.slice(1, 0, ids.size(1) - 1, 1).copy_(shifted.masked_fill(present.slice(1, 1, ids.size(1), 1).logical_not(), CrossEntropy.Ignored));
-            return causal.Loss(input, next, Valid(next));
+            double predicted = Valid(next);
+            return (causal.Loss(input, next, predicted), predicted);
         }
         if (_model is IMaskedLanguageModel masked && _model.Head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining)
         {
@@ -69,7 +87,8 @@ internal sealed class CalibrationText
             Tensor hidden = rand(ids.shape, generator: generator).to(ids.device).lt(MaskedPart).logical_and(present);
             hidden.narrow(0, 0, 1).narrow(1, 1, 1).fill_(true);   // so that there is one
             Tensor targets = ids.masked_fill(hidden.logical_not(), CrossEntropy.Ignored);
-            return masked.Loss(input with { Ids = ids.masked_fill(hidden, mask) }, targets, Valid(targets));
+            double predicted = Valid(targets);
+            return (masked.Loss(input with { Ids = ids.masked_fill(hidden, mask) }, targets, predicted), predicted);
         }
         throw new UsageException($"--importance (taylor) needs the loss of a model that predicts tokens, and --model ({_folder}) holds a {_model.ModelType} with the head {_model.Head}; take magnitude or activation.");
 

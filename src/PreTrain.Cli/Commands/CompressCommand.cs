@@ -19,7 +19,7 @@ internal sealed class CompressCommand
     private readonly Option<string?> _recipe = Options.Text("--recipe", "FILE", "A JSON file with a list of stages: prune, distill and quantize, each with the options of the command of that name.", required: true);
     private readonly Option<string[]> _data = CorpusOption.Create(required: false);
     private readonly Option<string?> _output = Options.Text("--output", "DIR", "The folder for a model behind each stage and report.html. What is finished in it is not done again.", required: true);
-    private readonly Option<bool> _overwrite = new("--overwrite") { Description = "Delete the stages of another recipe in --output." };
+    private readonly Option<bool> _overwrite = new("--overwrite") { Description = "Delete the stages of another recipe in --output, from the first that differs on; of another model or text, all." };
     private readonly Option<int?> _rounds = Options.Positive("--rounds", $"How often a batch is timed. The default is {new CompressionOptions { Output = "" }.TimingRounds}.");
 
     public static void AddTo(Command root, Action<Command, Command, Action<ParseResult, Session>> add)
@@ -57,7 +57,7 @@ internal sealed class CompressCommand
         try
         {
             using RunTokens tokens = RunTokens.Exist(options.Output) && !options.Overwrite ? RunTokens.Open(session, options.Output, corpus, tokenizer, null)
-                : RunTokens.Build(session, options.Output, corpus, tokenizer, tokenizer.VocabSize, (_, _, _, _) => tokenizer, _ => { });
+                : RunTokens.Build(session, options.Output, corpus, tokenizer, tokenizer.VocabSize, (_, _, _, _) => tokenizer, store => Compressor.Check(folder, recipe, store, tokenizer, options));
             result = Compressor.Run(folder, recipe, tokens.Store, tokenizer, options, session.Cancellation);
         }
         catch (OperationCanceledException) when (session.Cancellation.IsCancellationRequested)

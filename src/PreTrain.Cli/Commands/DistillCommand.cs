@@ -93,13 +93,14 @@ internal sealed class DistillCommand
             using RunTokens tokens = stores is null ? Tokens(parsed, session, training, tokenizer) : RunTokens.OfStores(session, stores);
             if (tokens.Tokenizer.Fingerprint != tokenizer.Fingerprint) throw new UsageException($"--tokens ({stores![0]}) was made by another tokenizer than that of --teacher ({folders[0]}). Prepare the text with the teacher's: pretrain data prepare --tokenizer {folders[0]}.");
             IObjective<ITransformerModel> inner = Inner(parsed, student, tokens, packing(tokens.Stores));
-            // What teachers say needs no more bits than what the student computes with; what is kept for other runs has all.
-            if (training.Precision == Precision.BFloat16 && _teaching.Cache(parsed) is null) teachers.ForEach(teacher => ((torch.nn.Module)teacher).to(torch.ScalarType.BFloat16));
             Teacher[] taught = [.. teachers.Select((model, i) => new Teacher(model) { Weight = weights?[i] ?? 1 })];
             if (_teaching.Cache(parsed) is var (folder, kept)) taught = [.. taught.Select((teacher, i) => teacher with { Cache = LogitCache.Open(Path.Combine(folder, $"teacher-{i + 1}"), teacher.Model, inner.Describe(), kept) })];
             try
             {
-                Train(parsed, session, training, configuration, student, shape, tokens, inner, new Distillation<ITransformerModel>(taught, inner, teaching));
+                var distillation = new Distillation<ITransformerModel>(taught, inner, teaching);
+                // What teachers say needs no more bits than what the student computes with; what is kept for other runs has all.
+                if (training.Precision == Precision.BFloat16 && _teaching.Cache(parsed) is null) teachers.ForEach(teacher => ((torch.nn.Module)teacher).to(torch.ScalarType.BFloat16));
+                Train(parsed, session, training, configuration, student, shape, tokens, inner, distillation);
                 if (taught.Any(teacher => teacher.Cache is not null)) session.Log($"The teachers read {taught.Sum(teacher => teacher.Cache?.Misses)} rows; {taught.Sum(teacher => teacher.Cache?.Hits)} were in the cache.");
             }
             finally

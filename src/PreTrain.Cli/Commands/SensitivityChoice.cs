@@ -46,11 +46,7 @@ internal sealed class SensitivityChoice
         double Loss()
         {
             session.Cancellation.ThrowIfCancellationRequested();
-            return texts.Inputs.Average(input =>
-            {
-                using DisposeScope batch = NewDisposeScope();
-                return texts.Loss(input).item<float>();
-            });
+            return texts.MeanLoss();
         }
     }
 

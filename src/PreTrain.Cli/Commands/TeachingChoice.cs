@@ -22,7 +22,7 @@ internal sealed class TeachingChoice
     private readonly Option<double?> _cosine = Weight("--cosine-weight", "The weight of the angle between the last hidden states (DistilBERT); for students as wide as their teacher.");
     private readonly Option<int[]?> _layerMap = NumberList.Create<int>("--layer-map", "LAYER,LAYER", "For each layer of the student the teacher's that it follows, counted from 0. The default is evenly spread ones that end with the last.",
         layer => layer >= 0, "must be whole numbers from 0 with commas between them");
-    private readonly Option<string?> _cache = Options.Text("--cache", "DIR", "Keep the teachers' scores here, so that they read each row once, and later students need them no more.");
+    private readonly Option<string?> _cache = Options.Text("--cache", "DIR", "Keep the teachers' scores for one temperature here, so that they read each row once, and later students need them no more.");
     private readonly Option<int?> _topK = Options.Positive("--cache-top-k", $"The highest scores of a position that --cache keeps. The default is {new LogitCacheOptions().TopK}.");
 
     public IEnumerable<Option> All => [_temperature, _alpha, _divergence, _hidden, _attention, _relation, _values, _cosine, _layerMap, _cache, _topK];
@@ -45,6 +45,7 @@ internal sealed class TeachingChoice
         };
         string[] layers = [.. new[] { _hidden, _attention, _relation, _values, _cosine }.Where(option => parsed.GetValue(option) > 0).Select(option => option.Name)];
         string? cache = parsed.GetValue(_cache);
+        if (options.LayerMap is not null && options is { HiddenWeight: 0, AttentionWeight: 0 }) throw new UsageException($"{_layerMap.Name} belongs to {_hidden.Name} and {_attention.Name}, neither of which is given.");
         if (layers.Length > 0 && teachers > 1) throw new UsageException($"{Options.Join(layers)} looks into the layers of one teacher, and --teacher names {teachers}.");
         if (layers.Length > 0 && cache is not null) throw new UsageException($"{Options.Join(layers)} looks into the teacher's layers, which --cache ({cache}) does not keep; leave one of them out.");
         if (cache is null && parsed.GetValue(_topK) is not null) throw new UsageException($"{_topK.Name} belongs to {_cache.Name}, which is not given.");
@@ -53,7 +54,7 @@ internal sealed class TeachingChoice
 
     /// <summary>The folder of the caches, and how many scores each keeps; null for none.</summary>
     public (string Folder, LogitCacheOptions Options)? Cache(ParseResult parsed) =>
-        parsed.GetValue(_cache) is { } folder ? (folder, new LogitCacheOptions { TopK = parsed.GetValue(_topK) ?? new LogitCacheOptions().TopK }) : null;
+        parsed.GetValue(_cache) is { } folder ? (folder, new LogitCacheOptions { TopK = parsed.GetValue(_topK) ?? new LogitCacheOptions().TopK, Temperature = parsed.GetValue(_temperature) ?? s_defaults.Temperature }) : null;
 
     /// <summary>Values of options that are not what was given.</summary>
     public IEnumerable<(Option, JsonNode?)> Effective(DistillationOptions options, (string Folder, LogitCacheOptions Options)? cache) =>

@@ -9,7 +9,7 @@ public sealed record CompressionOptions
     /// <summary>The folder for the stages, <c>compression.json</c> and <c>report.html</c>. What is finished in it is not done again.</summary>
     public required string Output { get; init; }
 
-    /// <summary>Whether the stages of another recipe in <see cref="Output"/> are deleted.</summary>
+    /// <summary>Whether the stages of another recipe in <see cref="Output"/> are deleted, from the first that differs on; of another model or text, all.</summary>
     /// <value>The default is false.</value>
     public bool Overwrite { get; init; }
 

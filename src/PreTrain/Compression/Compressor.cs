@@ -7,6 +7,7 @@ using PreTrain.Data;
 using PreTrain.Data.Masking;
 using PreTrain.Distillation;
 using PreTrain.Models;
+using PreTrain.Modules;
 using PreTrain.Objectives;
 using PreTrain.Pruning;
 using PreTrain.Quantization;
@@ -68,8 +69,7 @@ public sealed class Compressor
         recipe.Validate();
         options.Validate();
         using ITransformerModel model = Load(modelFolder, null);
-        Require(model, recipe);
-        var compressor = new Compressor(modelFolder, model, recipe, tokens, tokenizer, options, cancellationToken);
+        Compressor compressor = Checked(modelFolder, model, recipe, tokens, tokenizer, options, cancellationToken);
         compressor._folder.Prepare(compressor.Describe(model), modelFolder, options.Overwrite);
         return compressor.Run(model);
     }
@@ -78,7 +78,7 @@ public sealed class Compressor
     /// <param name="modelFolder">The model, a Hugging Face folder.</param>
     /// <param name="recipe">The stages.</param>
     /// <param name="options">Where to.</param>
-    /// <exception cref="ArgumentException">The recipe, an option or the model does not fit, or the folder holds something else than the stages of a recipe.</exception>
+    /// <exception cref="ArgumentException">The recipe, an option or the model does not fit, the folder holds something else than the stages of a recipe, or the model lies in it and would be deleted.</exception>
     /// <exception cref="CheckpointException">The model cannot be read.</exception>
     public static void Check(string modelFolder, CompressionRecipe recipe, CompressionOptions options)
     {
@@ -87,9 +87,41 @@ public sealed class Compressor
         ArgumentNullException.ThrowIfNull(options);
         recipe.Validate();
         options.Validate();
-        new StageFolder(Path.GetFullPath(options.Output)).Check();
+        new StageFolder(Path.GetFullPath(options.Output)).Check(modelFolder, options.Overwrite);
         using ITransformerModel model = Load(modelFolder, null);
-        Require(model, recipe);
+        Require(model, recipe, null);
+    }
+
+    /// <summary>Tells what is wrong with model, recipe, folder and text before anything is changed.</summary>
+    /// <param name="modelFolder">The model, a Hugging Face folder.</param>
+    /// <param name="recipe">The stages.</param>
+    /// <param name="tokens">The text to train on and to measure with.</param>
+    /// <param name="tokenizer">The tokenizer that made them.</param>
+    /// <param name="options">Where to.</param>
+    /// <exception cref="ArgumentException">The recipe, an option, the model or the text does not fit, the folder holds something else than the stages of a recipe, or the model lies in it and would be deleted.</exception>
+    /// <exception cref="CheckpointException">The model cannot be read.</exception>
+    /// <exception cref="CorpusException">The text is too short.</exception>
+    public static void Check(string modelFolder, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        ArgumentNullException.ThrowIfNull(recipe);
+        ArgumentNullException.ThrowIfNull(tokens);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(options);
+        recipe.Validate();
+        options.Validate();
+        using ITransformerModel model = Load(modelFolder, null);
+        Checked(modelFolder, model, recipe, tokens, tokenizer, options, CancellationToken.None);
+    }
+
+    private static Compressor Checked(string modelFolder, ITransformerModel model, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options, CancellationToken cancellationToken)
+    {
+        new StageFolder(Path.GetFullPath(options.Output)).Check(modelFolder, options.Overwrite);
+        Require(model, recipe, null);
+        var compressor = new Compressor(modelFolder, model, recipe, tokens, tokenizer, options, cancellationToken);
+        Require(model, recipe, compressor._data.Tokens);
+        compressor._data.RequireHeldOut(model);
+        return compressor;
     }
 
     private JsonObject Describe(ITransformerModel model) => new()
@@ -158,7 +190,8 @@ public sealed class Compressor
 
     private bool Train(DistillStage stage, ITransformerModel student, string folder, ITransformerModel original)
     {
-        using SparsityMasks? masks = SparsityReport.Of(student).Zeros > 0 ? new SparsityMasks(student) : null;
+        string[] sparse = [.. StageData.SparseMaps(student).Maps.Where(map => map.Zeros > 0).Select(map => map.Name)];
+        using SparsityMasks? masks = sparse.Length > 0 ? new SparsityMasks(student, sparse) : null;
         var options = new TrainingOptions
         {
             Output = folder,
@@ -216,26 +249,59 @@ public sealed class Compressor
         return model;
     }
 
-    /// <summary>What a model does not allow is told before anything is done.</summary>
-    private static void Require(ITransformerModel model, CompressionRecipe recipe)
+    /// <summary>What a model does not allow is told before anything is done: each stage is asked about a model of the sizes that those before it leave.</summary>
+    /// <param name="model">The model that the recipe begins with.</param>
+    /// <param name="recipe">The stages.</param>
+    /// <param name="tokens">The most tokens that a map sees of the rows that a stage reads; null where the text is not known.</param>
+    private static void Require(ITransformerModel model, CompressionRecipe recipe, long? tokens)
     {
         if (((nn.Module)model).modules().Any(module => module is Modules.Quantized.QuantizedProjection)) throw new ArgumentException("The model is quantized, and can be neither pruned nor trained. Begin with the model that it was made from.");
         string objective = AutoObjective.NameFor(model);
         if (objective == "causal-lm" && recipe.ContextLength is { } context) throw new ArgumentException($"{nameof(recipe.ContextLength)} ({context}) is not for a {model.ModelType} model, whose rows are as long as its context.");
-        StructuredPruningOptions[] units = [.. recipe.Stages.OfType<PruneStage>().Where(stage => stage.Units is not null).Select(stage => stage.Units!)];
-        if (units.Length > 0)
+        ITransformerModel sized = model;
+        try
         {
-            PruningSite.Of(model);
-            IReadOnlyList<LayerNames> stacks = LayerNames.Of(model);
-            int[] removed = [units.Sum(u => u.RemovedLayers), units.Sum(u => u.RemovedDecoderLayers)];
-            if (stacks.Count == 1 && removed[1] > 0) throw new ArgumentException($"The recipe takes {removed[1]} layers out of a decoder, and a {model.ModelType} has none beside its layers.");
-            for (int i = 0; i < stacks.Count; i++)
+            for (int i = 0; i < recipe.Stages.Count; i++)
             {
-                if (removed[i] >= stacks[i].Count) throw new ArgumentException($"The recipe takes {removed[i]} layers out of {stacks[i].Count}; at least one must be left.");
+                try
+                {
+                    if (recipe.Stages[i] is PruneStage { Units: { } units }) sized = Next(StructuredPruner.OfSizes(sized, units));
+                    Require(sized, model, recipe.Stages[i], tokens);
+                }
+                catch (ArgumentException e)
+                {
+                    throw new ArgumentException($"Stage {i + 1} ({recipe.Stages[i].Name}): {e.Message}", e);
+                }
             }
         }
-        // Of a model with fewer units nobody knows the sizes yet.
-        else if (recipe.Stages[^1] is QuantizeStage quantize) Quantizer.Require(model, quantize.Quantization);
-        foreach (PruneStage stage in recipe.Stages.OfType<PruneStage>().Where(stage => stage.Weights is not null)) PruningMasks.Require(LinearMaps.SelectPlain(model, stage.Weights!.Targets), stage.Weights);
+        finally
+        {
+            Next(model);
+        }
+
+        ITransformerModel Next(ITransformerModel next)
+        {
+            if (!ReferenceEquals(sized, model)) sized.Dispose();
+            return next;
+        }
+    }
+
+    private static void Require(ITransformerModel sized, ITransformerModel original, CompressionStage stage, long? tokens)
+    {
+        switch (stage)
+        {
+            case PruneStage { Weights: { } weights }:
+                List<(string Name, Projection Map)> maps = LinearMaps.SelectPlain(sized, weights.Targets);
+                PruningMasks.Require(maps, weights);
+                if (tokens is null || !weights.NeedsCalibration) break;
+                foreach (var (name, map) in maps) Pruner.RequireTokens(name, map.weight.size(1), tokens.Value, weights);
+                break;
+            case DistillStage { Teaching: { LayerMap: { } map } }:
+                foreach (var (own, theirs) in StudentInitializer.LayerCounts(sized).Zip(StudentInitializer.LayerCounts(original))) LayerPairs.Of(map, own, theirs);
+                break;
+            case QuantizeStage quantize:
+                Quantizer.Require(sized, quantize.Quantization);
+                break;
+        }
     }
 }

@@ -26,6 +26,16 @@ internal sealed class StageData
         _batches = [.. Enumerable.Range(0, (recipe.Samples + size - 1) / size).Select(_ => source.Next(cancellationToken))];
     }
 
+    /// <summary>The most tokens that a map of a model sees while it reads the rows.</summary>
+    internal long Tokens => _batches.Sum(batch => Math.Max(batch.AttentionMask?.Sum() ?? batch.Inputs.Length, batch.ValidTargets));
+
+    /// <summary>Requires that there is something to measure models by.</summary>
+    /// <exception cref="ArgumentException">Nothing is held out.</exception>
+    internal void RequireHeldOut(ITransformerModel model)
+    {
+        if (!_objective.Evaluation(model, _recipe.BatchSize).Take(_recipe.EvaluationBatches == 0 ? int.MaxValue : _recipe.EvaluationBatches).Any(batch => batch.ValidTargets > 0)) throw NothingHeldOut();
+    }
+
     /// <summary>The rows of the training text as a model takes them, and what it loses on each batch of them. They belong to the current dispose scope.</summary>
     internal (IReadOnlyList<ModelInput> Inputs, Func<ModelInput, Tensor> Loss) Calibration(ITransformerModel model)
     {
@@ -42,8 +52,7 @@ internal sealed class StageData
     /// <exception cref="ArgumentException">Nothing is held out.</exception>
     internal CompressionStep Measure(string name, string folder, ITransformerModel model, CompressionStep? before, int rounds)
     {
-        EvaluationResult quality = HeldOutEvaluation.Evaluate(_objective, model, _recipe.BatchSize, _recipe.EvaluationBatches)
-            ?? throw new ArgumentException($"Too little text is held out to measure the model; give more text or a larger ValidationFraction ({_recipe.ValidationFraction}).");
+        EvaluationResult quality = HeldOutEvaluation.Evaluate(_objective, model, _recipe.BatchSize, _recipe.EvaluationBatches) ?? throw NothingHeldOut();
         Batch batch = _batches[0];
         bool isQuantized = ((nn.Module)model).modules().Any(module => module is Modules.Quantized.QuantizedProjection);
         return new CompressionStep
@@ -53,13 +62,24 @@ internal sealed class StageData
             Loss = quality.Loss,
             Accuracy = quality.Accuracy,
             Parameters = isQuantized && before is not null ? before.Parameters : ((nn.Module)model).parameters().Sum(p => p.numel()),
-            Sparsity = isQuantized ? before?.Sparsity ?? 0 : SparsityReport.Of(model).Sparsity,
+            Sparsity = isQuantized ? before?.Sparsity ?? 0 : SparseMaps(model).Sparsity,
             Bytes = BytesOf(folder),
             LatencyMilliseconds = Time(model, batch.Split(1)[0], rounds) * 1000,
             TokensPerSecond = (batch.AttentionMask?.Sum() ?? batch.Inputs.Length) / Time(model, batch, rounds),
             Seconds = 0,
         };
     }
+
+    /// <summary>How sparse the linear maps of the blocks are, and with them those others that have zeros.</summary>
+    internal static SparsityReport SparseMaps(ITransformerModel model)
+    {
+        var blocks = new NamePatterns(LinearMaps.OfBlocks);
+        SparsityReport all = SparsityReport.Of(model, ["*"]);
+        return all with { Maps = [.. all.Maps.Where(map => map.Zeros > 0 || blocks.Fits(map.Name))] };
+    }
+
+    private ArgumentException NothingHeldOut() =>
+        new(FormattableString.Invariant($"Too little text is held out to measure the model; give more text or a larger ValidationFraction ({_recipe.ValidationFraction})."));
 
     /// <summary>The size of the weights; a folder may hold them in an older format too.</summary>
     private static long BytesOf(string folder) => new[] { "model*.safetensors", "pytorch_model*.bin" }.Select(pattern => Directory.GetFiles(folder, pattern).Sum(file => new FileInfo(file).Length)).FirstOrDefault(bytes => bytes > 0);

@@ -14,15 +14,19 @@ internal sealed partial class StageFolder(string output)
     private static readonly JsonSerializerOptions s_written = new() { WriteIndented = true };
 
     /// <summary>Requires the folder to be free, or to hold stages; beside them may be tokens.</summary>
-    /// <exception cref="ArgumentException">It holds something else.</exception>
-    internal void Check()
+    /// <param name="modelFolder">The model that stages are made from.</param>
+    /// <param name="overwrite">Whether other stages are to be deleted.</param>
+    /// <exception cref="ArgumentException">It holds something else, or the model that would be deleted.</exception>
+    internal void Check(string modelFolder, bool overwrite)
     {
         if (File.Exists(output)) throw new ArgumentException($"Output ('{output}') is a file; it must name a folder.");
-        if (!File.Exists(Path.Combine(output, DescriptionFile)) && Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any(entry => Path.GetFileName(entry) != TokensName))
+        if (!File.Exists(Path.Combine(output, DescriptionFile)) && Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Select(entry => Path.GetFileName(entry)).Any(name => name != TokensName && !Leftover().IsMatch(name)))
             throw new ArgumentException($"The folder '{output}' is not empty and holds no stages of a recipe; choose another Output.");
+        if (overwrite && Path.GetFullPath(modelFolder).StartsWith(Path.TrimEndingDirectorySeparator(output) + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+            throw new ArgumentException($"The model ('{modelFolder}') lies in Output ('{output}'), and Overwrite would delete it; choose another Output.");
     }
 
-    /// <summary>Requires the folder to be free, or to hold stages that were made from the same.</summary>
+    /// <summary>Requires the folder to be free, or to hold stages that were made from the same. Of another recipe those stay that come before the first stage that differs.</summary>
     /// <param name="description">What they are made from.</param>
     /// <param name="modelFolder">The model that they are made from.</param>
     /// <param name="overwrite">Whether others are deleted.</param>
@@ -30,20 +34,20 @@ internal sealed partial class StageFolder(string output)
     internal void Prepare(JsonObject description, string modelFolder, bool overwrite)
     {
         string file = Path.Combine(output, DescriptionFile);
-        Check();
-        if (overwrite && Path.GetFullPath(modelFolder).StartsWith(Path.TrimEndingDirectorySeparator(output) + Path.DirectorySeparatorChar, StringComparison.Ordinal))
-            throw new ArgumentException($"The model ('{modelFolder}') lies in Output ('{output}'), and Overwrite would delete it; choose another Output.");
-        bool isOurs = File.Exists(file);
-        if (isOurs && !overwrite)
+        Check(modelFolder, overwrite);
+        if (File.Exists(file))
         {
-            List<string> differences = Training.CheckpointState.Differences(Read(file), description, "there");
-            if (differences.Count > 0)
-                throw new ArgumentException($"The folder '{output}' holds the stages of something else: {string.Join(", ", differences)}. Choose another Output, or set Overwrite to delete them.");
-        }
-        if (isOurs && overwrite)
-        {
-            foreach (string stage in Directory.GetDirectories(output).Where(folder => StageName().IsMatch(Path.GetFileName(folder)))) Directory.Delete(stage, recursive: true);
-            File.Delete(file);
+            JsonObject? there = Stored(file, overwrite);
+            int first = FirstOther(there, description);
+            // Those behind go first, so that what is left when it is cut off can be gone on with.
+            string[] others = [.. Directory.GetDirectories(output).Where(folder => StageName().IsMatch(Path.GetFileName(folder))).Where(folder => NumberOf(folder) >= first).OrderByDescending(NumberOf)];
+            if (others.Length > 0 && !overwrite)
+                throw new ArgumentException($"The folder '{output}' holds the stages of something else: {string.Join(", ", Training.CheckpointState.Differences(there!, description, "there"))}. Choose another Output, or set Overwrite to delete them.");
+            foreach (string stage in others)
+            {
+                File.Delete(Path.Combine(stage, MeasuresFile));   // what is half deleted is not finished
+                Directory.Delete(stage, recursive: true);
+            }
         }
         Directory.CreateDirectory(output);
         AtomicFolder.Recover(output);
@@ -70,8 +74,45 @@ internal sealed partial class StageFolder(string output)
         AtomicFile.WriteAllText(Path.Combine(stage, MeasuresFile), step.ToJson().ToJsonString(s_written) + "\n");
     }
 
+    /// <summary>The number of the first stage that was made from something else: 0 where all were, including the measures of the model itself.</summary>
+    private static int FirstOther(JsonObject? there, JsonObject now)
+    {
+        if (there is null || Training.CheckpointState.Differences(WithoutStages(there), WithoutStages(now)).Count > 0) return 0;
+        JsonObject[] former = StagesOf(there), stages = StagesOf(now);
+        int same = former.Zip(stages).TakeWhile(pair => Training.CheckpointState.Differences(pair.First, pair.Second).Count == 0).Count();
+        return same + 1;
+
+        static JsonObject[] StagesOf(JsonObject description) => description["recipe"]?["stages"] is JsonArray stages ? [.. stages.OfType<JsonObject>()] : [];
+
+        static JsonObject WithoutStages(JsonObject description)
+        {
+            var rest = (JsonObject)description.DeepClone();
+            (rest["recipe"] as JsonObject)?.Remove("stages");
+            return rest;
+        }
+    }
+
+    private static int NumberOf(string stage) => int.Parse(Path.GetFileName(stage).Split('-')[0], CultureInfo.InvariantCulture);
+
+    /// <summary>What a writer that was killed has left of the tokens or of the description.</summary>
+    [GeneratedRegex(@"^\.(tokens|compression\.json)\.(partial|partial\.lock|replaced)$", RegexOptions.CultureInvariant)]
+    private static partial Regex Leftover();
+
     [GeneratedRegex("^[0-9]+-(original|prune|distill|quantize)$", RegexOptions.CultureInvariant)]
     private static partial Regex StageName();
+
+    /// <summary>What the stages were made from; null if it is damaged and they are to be deleted anyway.</summary>
+    private static JsonObject? Stored(string file, bool overwrite)
+    {
+        try
+        {
+            return Read(file);
+        }
+        catch (CheckpointException) when (overwrite)
+        {
+            return null;
+        }
+    }
 
     private static JsonObject Read(string file)
     {

@@ -17,6 +17,7 @@ namespace PreTrain.Distillation;
 /// <remarks>
 /// <para>The distribution's loss is the sum over the targets divided by the normalizer, that of layers the mean over tokens; both add up over micro-batches.</para>
 /// <para>In evaluation, where no gradient is recorded, the loss is the other objective's alone: what it comes to can be compared with that of a model that had no teacher.</para>
+/// <para>The teachers' weights are read when it is made: a run is resumed with the same teachers only, whose numbers may be changed to 16 bits afterwards.</para>
 /// <para>While it trains, the scores of all positions with a target are in memory at once, the student's and the teacher's.</para>
 /// </remarks>
 /// <typeparam name="TModel">The kind of model that the other objective trains.</typeparam>
@@ -64,7 +65,7 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     {
         ["objective"] = Name,
         ["inner"] = _inner.Describe(),
-        ["teachers"] = new JsonArray([.. _lessons.Teachers.Select(teacher => new JsonObject { ["config"] = teacher.Model.ToConfigJson(), ["weight"] = teacher.Weight, ["topK"] = teacher.Cache?.TopK })]),
+        ["teachers"] = new JsonArray([.. _lessons.Teachers.Select((teacher, i) => new JsonObject { ["config"] = teacher.Model.ToConfigJson(), ["sha256"] = _lessons.Fingerprints[i], ["weight"] = teacher.Weight, ["topK"] = teacher.Cache?.TopK })]),
         ["temperature"] = _options.Temperature,
         ["alpha"] = _options.Alpha,
         ["divergence"] = _options.Divergence.ToString(),
@@ -77,10 +78,12 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     };
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">Student and teacher do not fit together, or the other objective refuses the student.</exception>
+    /// <exception cref="ArgumentException">Student and teacher do not fit together, their head predicts neither tokens nor classes, or the other objective refuses the student.</exception>
     public IBatchSource Open(RandomStreams streams, TModel model, int batchSize, JsonObject? state = null)
     {
         ITransformerModel student = Transformer(model);
+        if (student.Head is not (ModelHead.MaskedLanguageModel or ModelHead.PreTraining or ModelHead.CausalLanguageModel or ModelHead.SequenceToSequence or ModelHead.SequenceClassification or ModelHead.TokenClassification))
+            throw new ArgumentException($"The student has the head {student.Head}; what is learned from a teacher are tokens and the classes of texts or of tokens.", nameof(model));
         foreach (ITransformerModel teacher in _lessons.Teachers.Select(t => t.Model))
         {
             if (student.Head != teacher.Head) throw new ArgumentException($"The student has the head {student.Head} and the teacher {teacher.Head}; they must have the same.", nameof(model));
@@ -95,7 +98,7 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     public IEnumerable<Batch> Evaluation(TModel model, int batchSize) => _inner.Evaluation(model, batchSize);
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The batch has no tokens, or student and teacher do not fit together.</exception>
+    /// <exception cref="ArgumentException">The batch has no tokens or other targets than the models score, or student and teacher do not fit together.</exception>
     public Tensor Loss(TModel model, Batch batch, double normalizer) => Loss(model, batch, normalizer, null);
 
     /// <summary>The same with maps from the student's hidden states to the teacher's.</summary>
@@ -148,8 +151,10 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
         double tokens = whole.AttentionMask?.Sum() ?? whole.Inputs.Length;
         Tensor present = input.AttentionMask ?? ones_like(input.Ids!);
         var main = new LayerStack("encoder", present, present.to(ScalarType.Float32) * (whole.ValidTargets / (tokens * normalizer)));
-        if (input.DecoderIds is null) return main.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
-        var decoder = new LayerStack("decoder", input.DecoderAttentionMask ?? ones_like(input.DecoderIds), targets.ne(CrossEntropy.Ignored).to(ScalarType.Float32) / normalizer);
+        if (own.EncoderHiddenStates is null && own.EncoderAttentions is null && own.EncoderValues is null) return main.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
+        // A classifier's decoder reads the text once more.
+        LayerStack decoder = input.DecoderIds is null ? main with { What = "decoder" }
+            : new("decoder", input.DecoderAttentionMask ?? ones_like(input.DecoderIds), targets.ne(CrossEntropy.Ignored).to(ScalarType.Float32) / normalizer);
         return main.Loss(_options, StackStates.OfEncoder(own), StackStates.OfEncoder(theirs), maps?.encoder_embedding, maps?.encoder_hidden)!
             + decoder.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
     }

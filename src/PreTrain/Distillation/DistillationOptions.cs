@@ -53,7 +53,7 @@ public sealed record DistillationOptions
 
     /// <summary>
     /// For each layer of the student the layer of the teacher that it follows, both counted from 0; null for evenly spread ones that end with the last. Of models with a decoder it holds for
-    /// encoder and decoder.
+    /// encoder and decoder. It belongs to <see cref="HiddenWeight"/> and <see cref="AttentionWeight"/>, which alone look at every layer.
     /// </summary>
     /// <value>The default is null.</value>
     public IReadOnlyList<int>? LayerMap { get; init; }
@@ -76,6 +76,7 @@ public sealed record DistillationOptions
         rules.Require(Enum.IsDefined(Divergence), $"{nameof(Divergence)} ({Divergence}) must be {string.Join(", ", Enum.GetNames<DistillationDivergence>())}.");
         foreach (var (name, weight) in new[] { (nameof(HiddenWeight), HiddenWeight), (nameof(AttentionWeight), AttentionWeight), (nameof(RelationWeight), RelationWeight), (nameof(ValueRelationWeight), ValueRelationWeight), (nameof(CosineWeight), CosineWeight) })
             rules.Require(weight >= 0 && double.IsFinite(weight), $"{name} ({weight}) must be a number from 0.");
+        rules.Require(LayerMap is null || HiddenWeight > 0 || AttentionWeight > 0, $"{nameof(LayerMap)} ({string.Join(", ", LayerMap ?? [])}) belongs to {nameof(HiddenWeight)} and {nameof(AttentionWeight)}, which are both 0; leave it out.");
         rules.Finish();
     }
 }

@@ -19,9 +19,9 @@ internal sealed record LayerStack(string What, Tensor Present, Tensor Weights)
         if (options.WantsHiddenStates)
         {
             var (own, theirs) = (student.Hidden!, teacher.Hidden!);
-            IReadOnlyList<int> pairs = LayerPairs.Of(options.LayerMap, own.Count - 1, theirs.Count - 1);
             if (options.HiddenWeight > 0)
             {
+                IReadOnlyList<int> pairs = LayerPairs.Of(options.LayerMap, own.Count - 1, theirs.Count - 1);
                 Add(options.HiddenWeight, DistillationLosses.Hidden(Mapped(own[0], theirs[0], embeddingMap), theirs[0]));
                 for (int layer = 0; layer < pairs.Count; layer++)
                 {
@@ -35,9 +35,9 @@ internal sealed record LayerStack(string What, Tensor Present, Tensor Weights)
         {
             var (own, theirs) = (student.Attentions!, teacher.Attentions!);
             RequireHeads(own[0], theirs[0]);
-            IReadOnlyList<int> pairs = LayerPairs.Of(options.LayerMap, own.Count, theirs.Count);
             Tensor keys = Present.sum([1]), weights = Placed(own[0].size(2));   // (B), (B, L)
-            for (int layer = 0; layer < pairs.Count && options.AttentionWeight > 0; layer++)
+            IReadOnlyList<int> pairs = options.AttentionWeight > 0 ? LayerPairs.Of(options.LayerMap, own.Count, theirs.Count) : [];
+            for (int layer = 0; layer < pairs.Count; layer++)
                 Add(options.AttentionWeight, DistillationLosses.Attention(own[layer], theirs[pairs[layer]], keys.clamp_min(1)), weights);
             if (options.RelationWeight > 0) Add(options.RelationWeight, DistillationLosses.Relation(own[^1], theirs[^1]), weights);
         }

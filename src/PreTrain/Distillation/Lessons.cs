@@ -26,10 +26,16 @@ internal sealed class Lessons
             throw new ArgumentException("A cache holds no hidden states and no attention. Leave out their weights, or the cache.", nameof(teachers));
         if (teachers.Where(teacher => teacher.Cache is not null).GroupBy(teacher => teacher.Cache).Any(users => users.Count() > 1))
             throw new ArgumentException("Each teacher needs a cache of its own.", nameof(teachers));
+        if (teachers.FirstOrDefault(teacher => teacher.Cache is { } cache && cache.Temperature != options.Temperature)?.Cache is { } other)
+            throw new ArgumentException(FormattableString.Invariant($"A cache was made for the temperature {other.Temperature}, and {nameof(DistillationOptions.Temperature)} is {options.Temperature}; they must be the same."), nameof(teachers));
         _teachers = [.. teachers];
         _weights = [.. teachers.Select(teacher => teacher.Weight / teachers.Sum(t => t.Weight))];
+        Fingerprints = [.. teachers.Select(teacher => teacher.Cache?.Fingerprint ?? WeightsFingerprint.Of(teacher.Model))];
         foreach (Teacher teacher in teachers) (teacher.Model as nn.Module)?.eval();
     }
+
+    /// <summary>What tells the teachers' weights apart, as they were given.</summary>
+    internal IReadOnlyList<string> Fingerprints { get; }
 
     internal IReadOnlyList<Teacher> Teachers => _teachers;
 

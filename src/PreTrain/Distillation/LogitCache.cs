@@ -13,7 +13,8 @@ namespace PreTrain.Distillation;
 
 /// <summary>
 /// A teacher's scores on disk, so that it reads each row of the data once and other students, other losses and further epochs need it no more. A row is found by what it holds (tokens, segments and
-/// targets), in whatever batch and order it comes. Of each position the highest scores are kept in half precision, and what the others come to together.
+/// targets), in whatever batch and order it comes. Of each position the highest scores are kept in half precision, and what the others come to together at the temperature that they are learned at:
+/// there the kept classes have the probabilities that the teacher gives them, and the others an equal share each of what it gives them together.
 /// </summary>
 /// <remarks>
 /// The folder holds <c>cache.json</c>, which says whose scores of what data they are, and <c>logits.bin</c>, to which each row is added behind the others with checksums. What a killed process has half
@@ -22,17 +23,17 @@ namespace PreTrain.Distillation;
 public sealed class LogitCache : IDisposable
 {
     private const string DescriptionFile = "cache.json", ScoresFile = "logits.bin";
-    private const int Format = 1;
+    private const int Format = 2;
 
     private readonly string _file;
-    private readonly int _topK;
+    private readonly LogitCacheOptions _options;
     private readonly FileStream _stream;
     private readonly Dictionary<UInt128, Entry> _entries = [];
     private long _end;
 
-    private LogitCache(string folder, int topK)
+    private LogitCache(string folder, string fingerprint, LogitCacheOptions options)
     {
-        (_file, _topK) = (Path.Combine(folder, ScoresFile), topK);
+        (_file, Fingerprint, _options) = (Path.Combine(folder, ScoresFile), fingerprint, options);
         try
         {
             _stream = new FileStream(_file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
@@ -66,14 +67,20 @@ public sealed class LogitCache : IDisposable
     public long Misses { get; private set; }
 
     /// <summary>The highest scores of a position that are kept.</summary>
-    public int TopK => _topK;
+    public int TopK => _options.TopK;
+
+    /// <summary>The temperature that the scores are learned at.</summary>
+    public double Temperature => _options.Temperature;
+
+    /// <summary>What tells the weights of the teacher apart whose scores they are.</summary>
+    internal string Fingerprint { get; }
 
     /// <summary>Opens a cache, or begins one.</summary>
     /// <param name="folder">Created where it is missing.</param>
     /// <param name="teacher">Whose scores they are.</param>
     /// <param name="data">What the rows are made of: the objective's <see cref="Objectives.IObjective{TModel}.Describe"/>, which names the data and the tokenizer.</param>
     /// <param name="options">What is kept.</param>
-    /// <exception cref="ArgumentException">The cache was made for another teacher, other data, another tokenizer or another number of scores; the message says which.</exception>
+    /// <exception cref="ArgumentException">The cache was made for another teacher, other data, another tokenizer, another number of scores or another temperature; the message says which.</exception>
     /// <exception cref="CheckpointException">A file is damaged.</exception>
     /// <exception cref="IOException">It cannot be written, or another process is at work on it.</exception>
     public static LogitCache Open(string folder, ITransformerModel teacher, JsonObject data, LogitCacheOptions? options = null)
@@ -83,18 +90,20 @@ public sealed class LogitCache : IDisposable
         ArgumentNullException.ThrowIfNull(data);
         options ??= new();
         options.Validate();
+        string fingerprint = WeightsFingerprint.Of(teacher);
         JsonObject description = new()
         {
             ["format"] = Format,
             ["topK"] = options.TopK,
-            ["teacher"] = new JsonObject { ["config"] = teacher.ToConfigJson(), ["sha256"] = WeightsFingerprint.Of(teacher) },
+            ["temperature"] = options.Temperature,
+            ["teacher"] = new JsonObject { ["config"] = teacher.ToConfigJson(), ["sha256"] = fingerprint },
             ["data"] = data.DeepClone(),
         };
         Directory.CreateDirectory(folder);
         string file = Path.Combine(folder, DescriptionFile);
         if (File.Exists(file)) Compare(folder, file, description);
         else if (File.Exists(Path.Combine(folder, ScoresFile))) throw new CheckpointException(file, $"it is missing beside {ScoresFile}; delete the folder to begin a new cache.");
-        var cache = new LogitCache(folder, options.TopK);
+        var cache = new LogitCache(folder, fingerprint, options);
         try
         {
             cache.Scan();
@@ -108,7 +117,7 @@ public sealed class LogitCache : IDisposable
         }
     }
 
-    /// <summary>The logarithms of the probabilities of a row, M × V in 32 bits; null if they are not kept.</summary>
+    /// <summary>Scores of a row that give the teacher's probabilities at the temperature, M × V in 32 bits; null if they are not kept.</summary>
     /// <param name="key">Which row.</param>
     /// <param name="positions">M.</param>
     /// <param name="isNew">Whether it has just been added, and was counted when it was missed.</param>
@@ -125,15 +134,15 @@ public sealed class LogitCache : IDisposable
         _stream.ReadExactly(MemoryMarshal.AsBytes(new Span<Header>(ref header)));
         _stream.ReadExactly(bytes);
         if (SumOf(bytes) != header.ScoresSum) throw Damaged(entry.Offset);
-        return TopScores.Read(bytes, entry.Positions, entry.Classes, entry.Kept);
+        return TopScores.Read(bytes, entry.Positions, entry.Classes, entry.Kept, _options.Temperature);
     }
 
     /// <summary>Keeps the scores of a row, (M, V).</summary>
     internal void Add(UInt128 key, Tensor scores)
     {
         if (_entries.ContainsKey(key)) return;   // a batch may hold a row twice
-        int classes = (int)scores.size(1), kept = Math.Min(_topK, classes);
-        byte[] bytes = TopScores.Write(scores, kept);
+        int classes = (int)scores.size(1), kept = Math.Min(_options.TopK, classes);
+        byte[] bytes = TopScores.Write(scores, kept, _options.Temperature);
         var header = new Header(key, (int)scores.size(0), classes, kept, SumOf(bytes), 0);
         header = header with { Sum = header.Expected() };
         _stream.Position = _end;

@@ -21,11 +21,12 @@ internal static class NewStudent
     internal static ITransformerModel Create(ITransformerModel teacher, StudentSizes sizes, Generator? generator)
     {
         ModelHead head = teacher.Head;
+        bool keepsHeads = sizes is { HeadCount: null, EmbeddingDim: null };   // and with them their width
         switch (teacher)
         {
             case BertModel { Config: var c }:
                 var (layers, heads, width) = Of(c.LayerCount, c.HeadCount, c.EmbeddingDim);
-                return new BertModel(c with { LayerCount = layers, HeadCount = heads, EmbeddingDim = width, HeadWidth = 0, FeedForwardDim = Scaled(c.InnerDim, c.EmbeddingDim) }, head, generator);
+                return new BertModel(c with { LayerCount = layers, HeadCount = heads, EmbeddingDim = width, HeadWidth = keepsHeads ? c.HeadWidth : 0, FeedForwardDim = Scaled(c.InnerDim, c.EmbeddingDim) }, head, generator);
             case DistilBertModel { Config: var c }:
                 (layers, heads, width) = Of(c.LayerCount, c.HeadCount, c.EmbeddingDim);
                 return new DistilBertModel(c with { LayerCount = layers, HeadCount = heads, EmbeddingDim = width, FeedForwardDim = Scaled(c.InnerDim, c.EmbeddingDim) }, head, generator);
@@ -46,14 +47,14 @@ internal static class NewStudent
                 return new ModernBertModel(c with { LayerCount = layers, HeadCount = heads, EmbeddingDim = width, FeedForwardDim = Scaled(c.FeedForwardDim, c.EmbeddingDim) }, head, generator);
             case GptModel { Config: var c }:
                 (layers, heads, width) = Of(c.LayerCount, c.HeadCount, c.EmbeddingDim);
-                return new GptModel(c with { LayerCount = layers, HeadCount = heads, EmbeddingDim = width, HeadWidth = 0, FeedForwardDim = Scaled(c.InnerDim, c.EmbeddingDim) }, head, generator);
+                return new GptModel(c with { LayerCount = layers, HeadCount = heads, EmbeddingDim = width, HeadWidth = keepsHeads ? c.HeadWidth : 0, FeedForwardDim = Scaled(c.InnerDim, c.EmbeddingDim) }, head, generator);
             case LlamaModel { Config: var c }:
                 (layers, heads, width) = Of(c.LayerCount, c.HeadCount, c.EmbeddingDim);
                 int group = c.KeyValueHeadCount == 0 ? 1 : c.HeadCount / c.KeyValueHeadCount;   // as many query heads share keys and values where that is possible
-                return new LlamaModel(c with { LayerCount = layers, HeadCount = heads, KeyValueHeadCount = heads % group == 0 ? heads / group : 0, EmbeddingDim = width, HeadWidth = 0, FeedForwardDim = Scaled(c.FeedForwardDim, c.EmbeddingDim) }, head, generator);
+                return new LlamaModel(c with { LayerCount = layers, HeadCount = heads, KeyValueHeadCount = heads % group == 0 ? heads / group : 0, EmbeddingDim = width, HeadWidth = keepsHeads ? c.HeadWidth : 0, FeedForwardDim = Scaled(c.FeedForwardDim, c.EmbeddingDim) }, head, generator);
             case T5Model { Config: var c }:
                 (layers, heads, width) = Of(c.LayerCount, c.HeadCount, c.EmbeddingDim);
-                return new T5Model(c with { LayerCount = layers, DecoderLayerCount = sizes.DecoderLayerCount ?? sizes.LayerCount ?? c.DecoderLayerCount, HeadCount = heads, EmbeddingDim = width, HeadDim = width / heads, FeedForwardDim = Scaled(c.FeedForwardDim, c.EmbeddingDim) }, head, generator);
+                return new T5Model(c with { LayerCount = layers, DecoderLayerCount = sizes.DecoderLayerCount ?? sizes.LayerCount ?? c.DecoderLayerCount, HeadCount = heads, EmbeddingDim = width, HeadDim = keepsHeads ? c.HeadDim : width / heads, FeedForwardDim = Scaled(c.FeedForwardDim, c.EmbeddingDim) }, head, generator);
             case BartModel { Config: var c }:
                 (layers, heads, width) = Of(c.LayerCount, c.HeadCount, c.EmbeddingDim);
                 return new BartModel(c with

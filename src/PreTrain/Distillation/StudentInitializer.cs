@@ -109,6 +109,13 @@ public static partial class StudentInitializer
         }
     }
 
+    /// <summary>The number of a model's layers; of one with a decoder the encoder's and the decoder's.</summary>
+    internal static int[] LayerCounts(ITransformerModel model)
+    {
+        JsonObject config = model.ToConfigJson();
+        return [.. new[] { s_layerCounts, s_decoderLayerCounts }.Select(keys => keys.FirstOrDefault(config.ContainsKey)).OfType<string>().Select(key => config[key]!.GetValue<int>())];
+    }
+
     /// <summary>Where a row of the teacher comes to lie in the student: nowhere, or at one place; what is beside the layers stays where it is.</summary>
     private static IEnumerable<WeightRow> Places(WeightRow[] rows, WeightRow row, int[] kept)
     {

@@ -1,6 +1,6 @@
 namespace PreTrain.Distillation;
 
-/// <summary>The sizes of a student in which it differs from its teacher; null for the teacher's.</summary>
+/// <summary>The sizes of a student in which it differs from its teacher; null for the teacher's. Where heads or width are given, a head is as wide as the residual stream by the number of heads.</summary>
 public sealed record StudentSizes
 {
     /// <summary>Layers; of a model with a decoder, those of the encoder.</summary>

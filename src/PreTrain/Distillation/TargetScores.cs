@@ -18,6 +18,9 @@ internal sealed record TargetScores(Tensor Scores, ModelOutput? Output)
     internal static TargetScores Of(ITransformerModel model, ModelInput input, Tensor targets, Tensor places)
     {
         bool layers = input.WantHiddenStates || input.WantAttentions || input.WantValues, isClassifier = model.Head == ModelHead.SequenceClassification;
+        // Targets that are no classes of the tokens, such as the places of an answer, would be taken for such.
+        if (!isClassifier && (model is ISequenceToSequenceModel ? input.DecoderIds : input.Ids)!.size(1) is var rows && targets.size(1) != rows)
+            throw new ArgumentException($"A {model.ModelType} model with the head {model.Head} gives {rows} rows of scores for each sequence, and the batch has {targets.size(1)} targets; they must be as many.", nameof(model));
         if (!layers && !isClassifier && model is IMaskedLanguageModel masked and not ICausalLanguageModel) return new(masked.Scores(input, targets), null);
         ModelOutput output = model.Forward(input);
         Tensor logits = output.Logits;

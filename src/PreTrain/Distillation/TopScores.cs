@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace PreTrain.Distillation;
 
-/// <summary>The highest scores of some positions, as bytes: logarithms of probabilities in half precision, their classes, and the logarithm of what the others come to together.</summary>
+/// <summary>
+/// The highest scores of some positions, as bytes: logarithms of probabilities in half precision, their classes, and what the others come to together at a temperature T, log Σ exp(l/T) over the
+/// logarithms l of their probabilities.
+/// </summary>
 internal static class TopScores
 {
     /// <summary>The bytes of so many positions.</summary>
@@ -13,14 +16,15 @@ internal static class TopScores
     /// <summary>Scores as bytes, position by position: K classes, K logarithms, the rest's.</summary>
     /// <param name="scores">(M, V).</param>
     /// <param name="kept">K, at most V.</param>
-    internal static byte[] Write(Tensor scores, int kept)
+    /// <param name="temperature">T.</param>
+    internal static byte[] Write(Tensor scores, int kept, double temperature)
     {
         using DisposeScope scope = NewDisposeScope();
         int classes = (int)scores.size(1), positions = (int)scores.size(0), width = IndexBytes(classes);
         Tensor logs = nn.functional.log_softmax(DistillationLosses.Precise(scores.detach()), -1);
         var (values, indices) = logs.topk(kept, -1);   // (M, K)
         Tensor rest = kept == classes ? full([positions, 1], double.NegativeInfinity, dtype: logs.dtype, device: logs.device)
-            : logs.scatter(-1, indices, full_like(values, double.NegativeInfinity)).logsumexp(-1, keepdim: true);   // (M, 1)
+            : (logs.scatter(-1, indices, full_like(values, double.NegativeInfinity)) / temperature).logsumexp(-1, keepdim: true);   // (M, 1)
         float[] numbers = cat([values, rest], -1).to(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();   // (M, K + 1)
         long[] found = indices.cpu().contiguous().data<long>().ToArray();
         byte[] bytes = new byte[ByteCount(positions, classes, kept)];
@@ -37,9 +41,12 @@ internal static class TopScores
         return bytes;
     }
 
-    /// <summary>The logarithms of probabilities that <see cref="Write"/> kept; what the others come to is spread over them evenly, which says least about them.</summary>
+    /// <summary>
+    /// Scores whose softmax at the temperature gives the classes that <see cref="Write"/> kept, and the others together, the probabilities that they had at that temperature. What the others come to is
+    /// spread over them evenly, which says least about them.
+    /// </summary>
     /// <returns>M × V numbers.</returns>
-    internal static float[] Read(ReadOnlySpan<byte> bytes, int positions, int classes, int kept)
+    internal static float[] Read(ReadOnlySpan<byte> bytes, int positions, int classes, int kept, double temperature)
     {
         int width = IndexBytes(classes), each = kept * (width + 2) + 2;
         float[] logs = new float[positions * classes];
@@ -47,7 +54,7 @@ internal static class TopScores
         {
             ReadOnlySpan<byte> own = bytes.Slice(position * each, each), values = own[(kept * width)..];
             Span<float> row = logs.AsSpan(position * classes, classes);
-            row.Fill((float)((double)BitConverter.ToHalf(values[(2 * kept)..]) - Math.Log(Math.Max(1, classes - kept))));
+            row.Fill((float)(temperature * ((double)BitConverter.ToHalf(values[(2 * kept)..]) - Math.Log(Math.Max(1, classes - kept)))));
             for (int k = 0; k < kept; k++)
             {
                 int index = width == 2 ? BitConverter.ToUInt16(own[(2 * k)..]) : BitConverter.ToInt32(own[(4 * k)..]);

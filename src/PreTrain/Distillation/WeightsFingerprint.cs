@@ -9,8 +9,12 @@ namespace PreTrain.Distillation;
 /// <summary>Tells models apart by their weights.</summary>
 internal static class WeightsFingerprint
 {
+    private const long PieceBytes = 1 << 24;
+
     /// <summary>The SHA-256 of all names and values.</summary>
-    internal static string Of(ITransformerModel model)
+    /// <param name="model">The model, a module of torch.</param>
+    /// <param name="pieceBytes">How many bytes are read at once, since a span has no room for all of a large table.</param>
+    internal static string Of(ITransformerModel model, long pieceBytes = PieceBytes)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
@@ -18,7 +22,14 @@ internal static class WeightsFingerprint
         foreach (var (name, value) in ((nn.Module)model).state_dict().OrderBy(p => p.Key, StringComparer.Ordinal))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(name));
-            hash.AppendData(value.cpu().contiguous().bytes);
+            using DisposeScope copies = NewDisposeScope();
+            Tensor flat = value.contiguous().view(-1);
+            long length = flat.numel(), piece = Math.Max(1, pieceBytes / flat.element_size());
+            for (long start = 0; start < length; start += piece)
+            {
+                using DisposeScope one = NewDisposeScope();
+                hash.AppendData(flat.narrow(0, start, Math.Min(piece, length - start)).cpu().bytes);
+            }
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }

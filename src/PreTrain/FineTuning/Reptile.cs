@@ -53,7 +53,7 @@ public sealed class Reptile : ITrainingCallback, IDisposable
     }
 
     /// <inheritdoc/>
-    public void OnStep(TrainingRun run, TrainingStep step)
+    public void OnUpdate(TrainingRun run)
     {
         if (run.Step % InnerSteps != 0) return;
         FlatParameters flat = run.Parameters;

@@ -36,6 +36,9 @@ public sealed record ModelInput
     /// <summary>Whether the hidden states of every layer are wanted.</summary>
     public bool WantHiddenStates { get; init; }
 
+    /// <summary>Whether the last of the hidden states is wanted before the norm behind the last layer, where a model has one.</summary>
+    internal bool WantsStream { get; init; }
+
     /// <summary>Whether the attention weights of every layer are wanted.</summary>
     public bool WantAttentions { get; init; }
 

@@ -13,6 +13,9 @@ public sealed class LayerTrace(bool wantHiddenStates, bool wantAttentions, bool 
     /// <summary>Whether attention has to show its weights or values.</summary>
     public bool WantsAttentions => wantAttentions || wantValues;
 
+    /// <summary>Whether what the last layer gives is shown as it is added up, and not behind the norm that follows.</summary>
+    internal bool WantsStream { get; init; }
+
     /// <summary>What was shown, the embeddings first; null if it was not wanted.</summary>
     public IReadOnlyList<Tensor>? HiddenStates => _hiddenStates;
 

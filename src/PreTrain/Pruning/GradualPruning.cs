@@ -43,9 +43,9 @@ public sealed class GradualPruning : ITrainingCallback, IDisposable
     }
 
     /// <inheritdoc/>
-    public void OnStep(TrainingRun run, TrainingStep step)
+    public void OnUpdate(TrainingRun run)
     {
-        _masks.OnStep(run, step);
+        _masks.OnUpdate(run);
         Prune(run);
     }
 

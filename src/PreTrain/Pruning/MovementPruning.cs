@@ -51,7 +51,7 @@ public sealed class MovementPruning : IPretrainedModel, ITrainingCallback, IDisp
     }
 
     /// <inheritdoc/>
-    public void OnStep(TrainingRun run, TrainingStep step) => Choose(run);
+    public void OnUpdate(TrainingRun run) => Choose(run);
 
     /// <inheritdoc/>
     public void OnFault(TrainingRun run, TrainingFault fault) => Choose(run);

@@ -38,9 +38,7 @@ public static partial class Pruner
     private static void PruneByMagnitude(List<(string Name, Projection Map)> maps, PruningOptions options)
     {
         List<Tensor> masks = PruningMasks.OfMagnitudes([.. maps.Select(m => m.Map.weight)], options);
-        string[] emptied = [.. maps.Where((_, i) => masks[i].all().item<bool>()).Select(m => $"'{m.Name}'")];
-        if (emptied.Length > 0)
-            throw new ArgumentException(FormattableString.Invariant($"{nameof(PruningOptions.Sparsity)} ({options.Sparsity}) would leave no weight of {string.Join(", ", emptied)}; take a lower one, or {nameof(PruningScope)}.{nameof(PruningScope.Map)}."));
+        PruningMasks.RequireWeights([.. maps.Select(m => m.Name)], masks, options);
         for (int i = 0; i < maps.Count; i++) maps[i].Map.weight.masked_fill_(masks[i], 0);
     }
 
@@ -80,7 +78,9 @@ public static partial class Pruner
         }
     }
 
-    private static void RequireTokens(string name, long inputs, long tokens, PruningOptions options)
+    /// <summary>Requires that a map sees enough of the calibration.</summary>
+    /// <exception cref="ArgumentException">It does not.</exception>
+    internal static void RequireTokens(string name, long inputs, long tokens, PruningOptions options)
     {
         if (tokens < options.MinimumTokens)
             throw new ArgumentException($"The linear map '{name}' sees {tokens} tokens of the calibration; there must be at least {nameof(PruningOptions.MinimumTokens)} ({options.MinimumTokens}). Give more data.");

@@ -63,6 +63,18 @@ internal static class PruningMasks
         return masks;
     }
 
+    /// <summary>Requires that every map keeps a weight, which is not known before they are compared over the whole model.</summary>
+    /// <param name="names">The maps' names.</param>
+    /// <param name="masks">Which of their weights are to be zero.</param>
+    /// <param name="options">How they were chosen.</param>
+    /// <exception cref="ArgumentException">Names each map that would be empty.</exception>
+    internal static void RequireWeights(IReadOnlyList<string> names, IReadOnlyList<Tensor> masks, PruningOptions options)
+    {
+        string[] emptied = [.. names.Where((_, i) => masks[i].all().item<bool>()).Select(name => $"'{name}'")];
+        if (emptied.Length > 0)
+            throw new ArgumentException(FormattableString.Invariant($"{nameof(PruningOptions.Sparsity)} ({options.Sparsity}) would leave no weight of {string.Join(", ", emptied)}; take a lower one, or {nameof(PruningScope)}.{nameof(PruningScope.Map)}."));
+    }
+
     /// <summary>Requires that every map, or every output where outputs are compared, keeps a weight, and that a pattern fits.</summary>
     /// <exception cref="ArgumentException">Names each map in which that is not so.</exception>
     internal static void Require(IReadOnlyList<(string Name, Projection Map)> maps, PruningOptions options)

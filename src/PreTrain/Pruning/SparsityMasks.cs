@@ -32,7 +32,7 @@ public sealed class SparsityMasks : ITrainingCallback, IDisposable
     public void OnStart(TrainingRun run) => Refresh(run);
 
     /// <inheritdoc/>
-    public void OnStep(TrainingRun run, TrainingStep step) => Apply(run);
+    public void OnUpdate(TrainingRun run) => Apply(run);
 
     /// <inheritdoc/>
     public void OnFault(TrainingRun run, TrainingFault fault) => Refresh(run);
@@ -49,10 +49,12 @@ public sealed class SparsityMasks : ITrainingCallback, IDisposable
     }
 
     /// <summary>Sets weights of the smallest magnitude to zero, those that are zero already included.</summary>
+    /// <exception cref="ArgumentException">Maps would lose all weights; all are named.</exception>
     internal void Prune(TrainingRun run, PruningOptions options)
     {
-        (Projection Map, Tensor Master)[] trained = [.. Trained(run)];
+        (string Name, Projection Map, Tensor Master)[] trained = [.. Trained(run)];
         List<Tensor> gone = PruningMasks.OfMagnitudes([.. trained.Select(t => t.Master)], options);
+        PruningMasks.RequireWeights([.. trained.Select(t => t.Name)], gone, options);
         for (int i = 0; i < trained.Length; i++) MaskOf(trained[i].Map).logical_and_(gone[i].logical_not());
         Apply(run);
     }
@@ -60,12 +62,12 @@ public sealed class SparsityMasks : ITrainingCallback, IDisposable
     /// <summary>Where the weights that a run has loaded are not zero.</summary>
     private void Refresh(TrainingRun run)
     {
-        foreach (var (map, master) in Trained(run)) MaskOf(map).copy_(master.ne(0));
+        foreach (var (_, map, master) in Trained(run)) MaskOf(map).copy_(master.ne(0));
     }
 
     private void Apply(TrainingRun run)
     {
-        foreach (var (map, master) in Trained(run))
+        foreach (var (_, map, master) in Trained(run))
         {
             Tensor mask = MaskOf(map);
             master.mul_(mask);
@@ -75,11 +77,11 @@ public sealed class SparsityMasks : ITrainingCallback, IDisposable
         }
     }
 
-    private IEnumerable<(Projection Map, Tensor Master)> Trained(TrainingRun run)
+    private IEnumerable<(string Name, Projection Map, Tensor Master)> Trained(TrainingRun run)
     {
-        foreach (var (_, map) in _maps)
+        foreach (var (name, map) in _maps)
         {
-            if (run.Parameters.Find(map.weight, run.Parameters.Master) is { } master) yield return (map, master);
+            if (run.Parameters.Find(map.weight, run.Parameters.Master) is { } master) yield return (name, map, master);
         }
     }
 

@@ -27,19 +27,10 @@ public static class StructuredPruner
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
-        options.Validate();
+        Require(model, options);
         IReadOnlyList<PruningSite> sites = PruningSite.Of(model);
         IReadOnlyList<LayerNames> stacks = LayerNames.Of(model);
-        LinearMaps.SelectPlain(model, LinearMaps.OfBlocks);
         int[] removed = [options.RemovedLayers, options.RemovedDecoderLayers];
-        for (int i = 0; i < stacks.Count; i++)
-        {
-            if (removed[i] >= stacks[i].Count) throw new ArgumentException($"{(i == 0 ? nameof(options.RemovedLayers) : nameof(options.RemovedDecoderLayers))} ({removed[i]}) must be below the number of layers ({stacks[i].Count}), so that one is left.");
-        }
-        if (stacks.Count == 1 && options.RemovedDecoderLayers > 0) throw new ArgumentException($"{nameof(options.RemovedDecoderLayers)} ({options.RemovedDecoderLayers}) must be 0: the {model.ModelType} model has no decoder beside its layers.");
-        RequirePart(nameof(options.HeadSparsity), options.HeadSparsity, sites.First(site => site.IsAttention).Units, model is LlamaModel ? "heads with keys and values of their own" : "heads");
-        RequirePart(nameof(options.NeuronSparsity), options.NeuronSparsity, sites.First(site => !site.IsAttention).Units, "neurons");
-
         UnitScores scores = UnitScores.Of(model, sites, stacks, options.Importance, calibration, loss);
         var layers = stacks.Select((stack, i) => (stack.Prefix, Kept: Highest(scores.Layers[stack.Prefix], stack.Count - removed[i]))).ToDictionary(s => s.Prefix, s => s.Kept);
         var units = new Dictionary<string, int[]>();
@@ -75,6 +66,36 @@ public static class StructuredPruner
 
         Dictionary<string, IReadOnlyList<int>> Of(bool isAttention) =>
             sites.Where(site => site.IsAttention == isAttention && units.ContainsKey(site.Output)).ToDictionary(site => site.Output, site => (IReadOnlyList<int>)units[site.Output]);
+    }
+
+    /// <summary>A model of the sizes that pruning leaves, all of whose weights are zero.</summary>
+    /// <exception cref="ArgumentException">What <see cref="Prune"/> throws before it reads the calibration.</exception>
+    internal static ITransformerModel OfSizes(ITransformerModel model, StructuredPruningOptions options)
+    {
+        Require(model, options);
+        IReadOnlyList<PruningSite> sites = PruningSite.Of(model);
+        int[] removed = [options.RemovedLayers, options.RemovedDecoderLayers];
+        ITransformerModel small = Smaller(model, [.. LayerNames.Of(model).Select((stack, i) => stack.Count - removed[i])],
+            Kept(sites.First(site => site.IsAttention).Units, options.HeadSparsity), Kept(sites.First(site => !site.IsAttention).Units, options.NeuronSparsity));
+        using IDisposable mode = no_grad();
+        foreach (Tensor parameter in LinearMaps.ModuleOf(small).parameters()) parameter.zero_();
+        return small;
+    }
+
+    private static void Require(ITransformerModel model, StructuredPruningOptions options)
+    {
+        options.Validate();
+        IReadOnlyList<PruningSite> sites = PruningSite.Of(model);
+        IReadOnlyList<LayerNames> stacks = LayerNames.Of(model);
+        LinearMaps.SelectPlain(model, LinearMaps.OfBlocks);
+        int[] removed = [options.RemovedLayers, options.RemovedDecoderLayers];
+        for (int i = 0; i < stacks.Count; i++)
+        {
+            if (removed[i] >= stacks[i].Count) throw new ArgumentException($"{(i == 0 ? nameof(options.RemovedLayers) : nameof(options.RemovedDecoderLayers))} ({removed[i]}) must be below the number of layers ({stacks[i].Count}), so that one is left.");
+        }
+        if (stacks.Count == 1 && options.RemovedDecoderLayers > 0) throw new ArgumentException($"{nameof(options.RemovedDecoderLayers)} ({options.RemovedDecoderLayers}) must be 0: the {model.ModelType} model has no decoder beside its layers.");
+        RequirePart(nameof(options.HeadSparsity), options.HeadSparsity, sites.First(site => site.IsAttention).Units, model is LlamaModel ? "heads with keys and values of their own" : "heads");
+        RequirePart(nameof(options.NeuronSparsity), options.NeuronSparsity, sites.First(site => !site.IsAttention).Units, "neurons");
     }
 
     private static int Kept(int units, double sparsity) => units - (int)PruningMasks.Count(units, sparsity);

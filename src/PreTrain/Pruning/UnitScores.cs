@@ -83,7 +83,7 @@ internal sealed class UnitScores
         InputStatistics[] statistics = [.. _sites.Select(site => new InputStatistics(_maps[site.Output], wantsProducts: false))];
         try
         {
-            Calibration.Run(model, [.. _sites.Select((site, i) => (_maps[site.Output], (Action<Tensor>)statistics[i].Add))], calibration.Select(input => input with { WantHiddenStates = true }), output =>
+            Calibration.Run(model, [.. _sites.Select((site, i) => (_maps[site.Output], (Action<Tensor>)statistics[i].Add))], calibration.Select(input => input with { WantHiddenStates = true, WantsStream = true }), output =>
             {
                 foreach (LayerNames stack in _stacks)
                 {

@@ -12,7 +12,13 @@ public interface ITrainingCallback
     {
     }
 
-    /// <summary>After every update, before the step's checkpoint is written.</summary>
+    /// <summary>After every update, before any callback's <see cref="OnStep"/> and before the step is evaluated: the place to change weights.</summary>
+    /// <param name="run">The training.</param>
+    void OnUpdate(TrainingRun run)
+    {
+    }
+
+    /// <summary>After every update, before the step's checkpoint is written. It may have been evaluated already.</summary>
     /// <param name="run">The training.</param>
     /// <param name="step">The step.</param>
     void OnStep(TrainingRun run, TrainingStep step)

@@ -219,6 +219,7 @@ public sealed class TrainingRun : IDisposable
         _progress.Complete(targets, loss);
         _weights.Momentum?.Update(Step, Options.Steps);
         _weights.Average?.Update(Step);
+        Call(callback => callback.OnUpdate(this));
         var step = new TrainingStep
         {
             Step = Step,

@@ -68,6 +68,43 @@ public class CompressCommandTests
     }
 
     [Fact]
+    public void Compress_RefusedOverwrite_LeavesTokensAndStages()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        const string Recipe = """{ "samples": 16, "stages": [{ "stage": "prune", "sparsity": 0.5 }] }""";
+        string[] options = Options(folder, Recipe);
+        Assert.Equal(0, ToolRunner.Run(options).ExitCode);
+        string before = File.ReadAllText(folder["out/tokens/corpus.json"]);
+
+        string shortText = folder.Write("short.txt", "The.");
+        ToolResult tooShort = ToolRunner.Run(["compress", "--model", folder["model"], "--recipe", folder["r.json"], "--data", shortText, "--output", folder["out"], "--overwrite", "--device", "cpu"]);
+        ToolResult within = ToolRunner.Run([.. Options(folder, Recipe, "out/1-prune"), "--overwrite"]);
+        ToolResult again = ToolRunner.Run(options);
+
+        Assert.NotEqual(0, tooShort.ExitCode);
+        Assert.Equal(2, within.ExitCode);
+        Assert.Contains("and Overwrite would delete it", within.Error);
+        Assert.Equal(before, File.ReadAllText(folder["out/tokens/corpus.json"]));
+        Assert.True(again.ExitCode == 0, again.Error);
+        Assert.Contains("Stage 1, prune, is finished already.", again.Error);
+    }
+
+    [Fact]
+    public void Compress_CorrectedRecipe_KeepsTheStagesBefore()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        Assert.Equal(0, ToolRunner.Run(Options(folder, """{ "samples": 16, "stages": [{ "stage": "prune", "sparsity": 0.5 }, { "stage": "prune", "sparsity": 0.6 }] }""")).ExitCode);
+
+        ToolResult corrected = ToolRunner.Run([.. Options(folder, """{ "samples": 16, "stages": [{ "stage": "prune", "sparsity": 0.5 }, { "stage": "prune", "sparsity": 0.7 }] }"""), "--overwrite"]);
+
+        Assert.True(corrected.ExitCode == 0, corrected.Error);
+        Assert.Contains("Stage 1, prune, is finished already.", corrected.Error);
+        Assert.Contains("Stage 2 of 2: prune.", corrected.Error);
+    }
+
+    [Fact]
     public void Compress_OtherThingsInTheFolder_AreLeftAlone()
     {
         using var folder = new TemporaryFolder();

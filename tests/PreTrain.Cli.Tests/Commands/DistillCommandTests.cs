@@ -110,6 +110,7 @@ public class DistillCommandTests
         Said("has another tokenizer than --teacher", "--teacher", folder["gpt"], folder["bert"], "--layers", "1");
         Said("looks into the layers of one teacher, and --teacher names 2", "--teacher", folder["gpt"], folder["gpt"], "--layers", "1", "--cosine-weight", "1");
         Said("which --cache (c) does not keep", "--teacher", folder["gpt"], "--layers", "1", "--hidden-weight", "1", "--cache", "c");
+        Said("--layer-map belongs to --hidden-weight and --attention-weight", "--teacher", folder["gpt"], "--layers", "1", "--cosine-weight", "1", "--layer-map", "0");
         Said("--cache-top-k belongs to --cache", "--teacher", folder["gpt"], "--layers", "1", "--cache-top-k", "3");
         Said("takes layers of a bert, and --teacher holds a gpt2", "--teacher", folder["gpt"], "--student", "distilbert");
         Said("keeps the teacher's width and heads", "--teacher", folder["bert"], "--student", "distilbert", "--hidden", "12");

@@ -4,6 +4,8 @@ using PreTrain.Models.Bert;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.Llama;
 using PreTrain.Pruning;
+using PreTrain.Tokenization;
+using TorchSharp;
 
 namespace PreTrain.Cli.Tests.Commands;
 
@@ -100,6 +102,31 @@ public class PruneCommandTests
         Assert.Equal(parts + 2, text.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
         Assert.Equal(before, File.ReadAllBytes(folder["model/model.safetensors"]));
         Assert.Equal(2, Directory.GetFileSystemEntries(folder.Path).Length);
+    }
+
+    [Fact]
+    public void Prune_Scan_CountsEveryTokenAlike()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string text = TinyModel.Text(14);
+        using GptModel model = GptModel.FromPretrained(folder["model"]);
+        ((torch.nn.Module)model).eval();
+        var options = new EncodingOptions { Truncation = new TruncationOptions { MaxLength = TinyModel.ContextLength }, Padding = PaddingOptions.None };
+        TokenEncoding first = TextTokenizer.Load(folder["model"]).Tokenize(text, options: options);
+        long[][] windows = [.. new[] { first }.Concat(first.Overflow).Select(window => Array.ConvertAll(window.Ids.ToArray(), id => (long)id))];
+        double sum = 0;
+        foreach (long[] ids in windows)
+        {
+            using IDisposable mode = torch.no_grad();
+            sum += model.Loss(torch.tensor(ids, [1, ids.Length]), torch.tensor([.. ids.Skip(1), -100L], [1, ids.Length]), 1).item<float>();
+        }
+        double expected = sum / windows.Sum(ids => ids.Length - 1);
+        Assert.True(windows.Length % 8 is > 0 and < 7, $"{windows.Length}");   // the last batch is smaller
+
+        JsonElement json = ToolRunner.Run("prune", "--model", folder["model"], "--scan", "--data", folder.Write("text.txt", text), "--sparsities", "0.5", "--json").Json();
+
+        Assert.Equal(expected, json.GetProperty("loss").GetDouble(), 1e-5);
     }
 
     [Fact]

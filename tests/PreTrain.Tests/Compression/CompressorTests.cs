@@ -135,6 +135,71 @@ public sealed class CompressorTests : IDisposable
     }
 
     [Fact]
+    public void Run_CorrectedRecipe_KeepsTheStagesBeforeTheFirstThatDiffers()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        PruneStage half = new() { Weights = new() { Sparsity = 0.5 } }, more = new() { Weights = new() { Sparsity = 0.7 } }, most = new() { Weights = new() { Sparsity = 0.8 } };
+        CompressionRecipe one = Recipe() with { Stages = [half] }, two = Recipe() with { Stages = [half, more, new QuantizeStage()] }, three = Recipe() with { Stages = [half, most, new QuantizeStage()] };
+
+        CompressionResult first = Run(one, data), longer = Run(two, data);   // nothing would be lost
+        string refused = Assert.Throws<ArgumentException>(() => Run(three, data)).Message;
+        CompressionResult again = Run(two, data), corrected = Run(three, data, overwrite: true), other = Run(three with { Samples = 16 }, data, overwrite: true);
+
+        Assert.Contains("holds the stages of something else: recipe.stages", refused);
+        Assert.Equal(first.Steps, longer.Steps.Take(2));
+        Assert.Equal(longer.Steps, again.Steps);
+        Assert.Equal(longer.Steps.Take(2), corrected.Steps.Take(2));
+        Assert.Equal([0.5, 0.8, 0.8], corrected.Steps.Skip(1).Select(step => Math.Round(step.Sparsity, 2)));
+        Assert.NotEqual(corrected.Steps[0].Seconds, other.Steps[0].Seconds);
+    }
+
+    [Fact]
+    public void Run_ZerosOutsideTheBlocks_StayInTrainingAndAreCounted()
+    {
+        var data = Save("bert");
+        using TokenStore _ = data.Tokens;
+
+        CompressionResult result = Run(Recipe() with { Stages = [new PruneStage { Weights = new() { Sparsity = 0.5, Targets = ["prediction.*"] } }, new DistillStage { Steps = 3, BatchSize = 4, LearningRate = 5e-3 }] }, data);
+
+        SparsityReport[] reports = [.. result.Steps.Skip(1).Select(step =>
+        {
+            using ITransformerModel model = AutoModel.FromPretrained(step.ModelFolder);
+            return SparsityReport.Of(model, ["prediction.*"]);
+        })];
+        Assert.Equal([0.5, 0.5], reports.Select(report => report.Sparsity));
+        Assert.Equal(0, result.Steps[0].Sparsity);
+        Assert.True(result.Steps[1].Sparsity is > 0.01 and < 0.1);   // a map of 32 × 32 beside those of two blocks
+        Assert.Equal(result.Steps[1].Sparsity, result.Steps[2].Sparsity);
+    }
+
+    [Fact]
+    public void Run_LeftoversOfAKilledWriter_AreNoHindrance()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        _folder.Write("out/.tokens.partial/tokens.bin", "half");
+        _folder.Write("out/.tokens.partial.lock", "");
+
+        Assert.Equal(2, Run(Recipe() with { Stages = [new PruneStage { Weights = new() }] }, data).Steps.Count);
+
+        Assert.Equal(["0-original", "1-prune", "compression.json", "report.html"], Directory.GetFileSystemEntries(_folder.File("out")).Select(entry => Path.GetFileName(entry)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Check_ModelWithinOutput_IsNotOverwritten()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        CompressionRecipe recipe = Recipe() with { Stages = [new PruneStage { Weights = new() }] };
+        string small = Run(recipe, data).Steps[1].ModelFolder;
+        CompressionOptions options = new() { Output = _folder.File("out"), Overwrite = true };
+        Assert.Contains("and Overwrite would delete it", Assert.Throws<ArgumentException>(() => Compressor.Check(small, recipe, options)).Message);
+        Assert.Contains("and Overwrite would delete it", Assert.Throws<ArgumentException>(() => Compressor.Check(small, recipe, data.Tokens, data.Tokenizer, options)).Message);
+        Compressor.Check(_folder.File("model"), recipe, data.Tokens, data.Tokenizer, options);
+    }
+
+    [Fact]
     public void Run_InterruptedTraining_GoesOnToTheSameModels()
     {
         var data = Save("gpt");
@@ -178,10 +243,16 @@ public sealed class CompressorTests : IDisposable
         using TokenStore _ = data.Tokens;
         Refused("must be divisible", Recipe() with { Stages = [new PruneStage { Weights = new() { Pattern = new SparsityPattern(2, 5) } }] });
         Refused("fits no linear map", Recipe() with { Stages = [new PruneStage { Weights = new() { Targets = ["nowhere"] } }] });
-        Refused("takes 2 layers out of 2; at least one must be left", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedLayers = 1 } }, new PruneStage { Units = new() { RemovedLayers = 1 } }] });
-        Refused("takes 1 layers out of a decoder, and a gpt2 has none", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedDecoderLayers = 1 } }] });
+        Refused("Stage 2 (prune): RemovedLayers (1) must be below the number of layers (1), so that one is left", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedLayers = 1 } }, new PruneStage { Units = new() { RemovedLayers = 1 } }] });
+        Refused("Stage 1 (prune): RemovedDecoderLayers (1) must be 0: the gpt2 model has no decoder beside its layers", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedDecoderLayers = 1 } }] });
         Refused("must be divisible by GroupSize (64)", Recipe() with { Stages = [new QuantizeStage { Quantization = new() { Scheme = PreTrain.Modules.Quantized.QuantizationScheme.Int4Weights } }] });
         Refused("ContextLength (9) is not for a gpt2 model", Recipe() with { ContextLength = 9 });
+        PruneStage neurons = new() { Units = new() { NeuronSparsity = 0.05 } };   // 61 of 64 are left
+        Refused("Stage 2 (prune): HeadSparsity (0.2) would take out none of 2 heads", Recipe() with { Stages = [new PruneStage { Units = new() { HeadSparsity = 0.5 } }, new PruneStage { Units = new() { HeadSparsity = 0.2 } }] });
+        Refused("'blocks.0.feed_forward_output' (61) must be divisible by the group of Pattern (2:4)", Recipe() with { Stages = [neurons, new PruneStage { Weights = new() { Pattern = new SparsityPattern(2, 4) } }] });
+        Refused("Stage 2 (quantize): The inputs of the linear map 'blocks.0.feed_forward_output' (61) must be divisible by GroupSize (32)", Recipe() with { Stages = [neurons, new QuantizeStage { Quantization = new() { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32 } }] });
+        Refused("Stage 2 (distill): LayerMap names 2 layers; it must name one for each of the 1 layers of the student", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedLayers = 1 } }, new DistillStage { Teaching = new() { HiddenWeight = 1, LayerMap = [0, 1] } }] });
+        Refused("Stage 2 (prune): The linear map 'blocks.0.qkv' sees 32 tokens of the calibration; there must be at least MinimumTokens (128)", Recipe() with { Samples = 2, Stages = [neurons, new PruneStage { Weights = new() { Method = PruningMethod.Wanda } }] });
         Refused("comes after quantize", Recipe() with { Stages = [new QuantizeStage(), new QuantizeStage()] });
         Assert.False(Directory.Exists(_folder.File("out")));
 

@@ -294,6 +294,76 @@ public sealed class DistillationTests : IDisposable
         Assert.Contains("Temperature (0) must be positive. Alpha (1.5) must be from 0 to 1. CosineWeight (-1) must be a number from 0.", message);
     }
 
+    [Theory]
+    [InlineData(ModelHead.QuestionAnswering)]
+    [InlineData(ModelHead.NextSentence)]
+    [InlineData(ModelHead.None)]
+    public void Open_HeadThatPredictsNeitherTokensNorClasses_IsRefused(ModelHead head)
+    {
+        using BertModel student = new(s_bert, head), teacher = new(s_bert, head);
+        var objective = new Distillation<nn.Module>(teacher, new Plain<nn.Module>(), new() { HiddenWeight = 1 });
+        Assert.Contains($"The student has the head {head}; what is learned from a teacher are tokens and the classes", Assert.Throws<ArgumentException>(() => objective.Open(new(1), student, 3)).Message);
+    }
+
+    [Fact]
+    public void Loss_TargetsThatAreNoneOfTheRows_IsRefused()
+    {
+        using nn.Module bert = Create("bert"), gpt = Create("gpt");
+        Batch batch = Tokens() with { Targets = [1, 2, 0, 3, 2, 4], ValidTargets = 6 };   // where answers begin and end
+        foreach (DistillationOptions options in new DistillationOptions[] { new(), new() { HiddenWeight = 1 } })
+            Assert.Contains("gives 7 rows of scores for each sequence, and the batch has 2 targets", Assert.Throws<ArgumentException>(() => Loss(bert, bert, options, batch, 6)).Message);
+        Assert.Contains("A gpt2 model with the head CausalLanguageModel gives 7 rows", Assert.Throws<ArgumentException>(() => Loss(gpt, gpt, new(), batch, 6)).Message);
+    }
+
+    [Fact]
+    public void Loss_LastLayersAlone_NeedsNoPairsOfLayers()
+    {
+        using nn.Module deep = Create("bert", layers: 3), teacher = Create("bert", 4);
+        Assert.True(Loss(deep, teacher, new() { CosineWeight = 1, RelationWeight = 1, ValueRelationWeight = 1 }, Tokens(), 19) > 0);
+        Assert.Contains("A student of 3 layers cannot follow a teacher of 2 by itself", Assert.Throws<ArgumentException>(() => Loss(deep, teacher, new() { AttentionWeight = 1 }, Tokens(), 19)).Message);
+        string message = Assert.Throws<ArgumentException>(new DistillationOptions { CosineWeight = 1, RelationWeight = 1, LayerMap = [0, 1] }.Validate).Message;
+        Assert.Contains("LayerMap (0, 1) belongs to HiddenWeight and AttentionWeight, which are both 0; leave it out.", message);
+    }
+
+    [Fact]
+    public void Loss_ClassifierWithADecoder_IsThatOfBothStacks()
+    {
+        var config = new BartConfig { VocabSize = VocabSize, ContextLength = 13, LayerCount = 2, HeadCount = 3, EmbeddingDim = 15, FeedForwardDim = 23, Dropout = 0, AttentionDropout = 0, InitializerRange = 0.3, LabelCount = 4 };
+        using var generator = new Generator(3);
+        using BartModel student = new(config, ModelHead.SequenceClassification, generator), teacher = new(config, ModelHead.SequenceClassification, generator);
+        Batch batch = Tokens() with { Targets = [0, 3, 1], ValidTargets = 3 };
+        for (int row = 0; row < 3; row++) batch.Inputs[row * 7 + 3] = config.EndId!.Value;
+
+        double plain = Loss(student, teacher, new() { Alpha = 0 }, batch, 5), hidden = Loss(student, teacher, new() { Alpha = 0, HiddenWeight = 0.7 }, batch, 5), attention = Loss(student, teacher, new() { Alpha = 0, AttentionWeight = 1.3 }, batch, 5);
+
+        ModelInput input = BatchTensors.Of(batch, CPU).Input with { WantHiddenStates = true, WantAttentions = true };
+        ModelOutput own = student.Forward(input), theirs = teacher.Forward(input);
+        double each = 3 / (batch.AttentionMask!.Sum() * 5.0);
+        Tensor present = tensor(batch.AttentionMask!, [3, 7]);   // (B, T)
+        double Of(IReadOnlyList<Tensor> a, IReadOnlyList<Tensor> b, Func<Tensor, Tensor, Tensor> perToken) => a.Zip(b, (x, y) => (perToken(x, y) * present).sum().item<float>()).Sum() * each;
+        Tensor Errors(Tensor a, Tensor b) => (a - b).pow(2).mean([-1]);
+        Tensor Turns(Tensor a, Tensor b) => (a - b).pow(2).sum([-1]).mean([1]) / present.sum([1], keepdim: true);
+        double expectedHidden = 0.7 * (Of(own.HiddenStates!, theirs.HiddenStates!, Errors) + Of(own.EncoderHiddenStates!, theirs.EncoderHiddenStates!, Errors));
+        double expectedAttention = 1.3 * (Of(own.Attentions!, theirs.Attentions!, Turns) + Of(own.EncoderAttentions!, theirs.EncoderAttentions!, Turns));
+        Assert.True(expectedHidden > 0.1 && expectedAttention > 1e-4);
+        Assert.Equal(expectedHidden, hidden - plain, 1e-4 * expectedHidden);
+        Assert.Equal(expectedAttention, attention - plain, 1e-2 * expectedAttention);
+    }
+
+    [Fact]
+    public void Run_ResumedWithAnotherTeacher_IsRefused()
+    {
+        using GptModel teacher = Tiny.Model(Tiny.Even), other = Tiny.Model(Tiny.Even, 4);
+        void Train(GptModel of, int steps)
+        {
+            using GptModel student = Tiny.Model(Tiny.Even with { LayerCount = 1 }, 5);
+            new Trainer(Tiny.Options(_folder.File("run"), steps) with { Resume = steps > 2 }).Run(student, new Distillation<ICausalLanguageModel>(of, new RowsObjective()), TestContext.Current.CancellationToken);
+        }
+        Train(teacher, 2);
+        Assert.Contains("teachers", Assert.Throws<ArgumentException>(() => Train(other, 4)).Message);
+        Train(teacher, 4);
+    }
+
     [Fact]
     public void Run_StudentOfATrainedTeacher_ComesNearerToItThanWithout()
     {

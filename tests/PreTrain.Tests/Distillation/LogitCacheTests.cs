@@ -31,8 +31,8 @@ public sealed class LogitCacheTests : IDisposable
 
     private static JsonObject Data(string sha256 = "ab", string tokenizer = "cd") => new() { ["objective"] = "plain", ["sha256"] = sha256, ["tokenizer"] = tokenizer };
 
-    private LogitCache Open(nn.Module teacher, int topK, string folder = "cache", JsonObject? data = null) =>
-        LogitCache.Open(_folder.File(folder), (ITransformerModel)teacher, data ?? Data(), new() { TopK = topK });
+    private LogitCache Open(nn.Module teacher, int topK, string folder = "cache", JsonObject? data = null, double temperature = 1.7) =>
+        LogitCache.Open(_folder.File(folder), (ITransformerModel)teacher, data ?? Data(), new() { TopK = topK, Temperature = temperature });
 
     private static double Loss(nn.Module student, nn.Module teacher, LogitCache? cache, Batch batch) =>
         new Distillation<nn.Module>([new((ITransformerModel)teacher) { Cache = cache }], new DistillationTests.Plain<nn.Module>(), s_soft).Loss(student, batch, 19).item<float>();
@@ -63,29 +63,48 @@ public sealed class LogitCacheTests : IDisposable
     {
         Tensor scores = Normal([5, VocabSize], 7, 3);
 
-        float[] read = TopScores.Read(TopScores.Write(scores, VocabSize), 5, VocabSize, VocabSize);
+        float[] read = TopScores.Read(TopScores.Write(scores, VocabSize, 2), 5, VocabSize, VocabSize, 2);
 
         float[] expected = [.. DistillationLosses.Logs(scores, 1).data<float>().ToArray().Select(log => (float)(Half)log)];
         Assert.Equal(expected, read);
     }
 
-    [Fact]
-    public void Read_SomeScoresKept_SpreadsTheRestEvenly()
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(7)]
+    public void Read_SomeScoresKept_SpreadsTheRestEvenly(double temperature)
     {
         const int Kept = 4;
         Tensor scores = Normal([5, VocabSize], 7, 3);
 
-        float[] read = TopScores.Read(TopScores.Write(scores, Kept), 5, VocabSize, Kept);
+        float[] read = TopScores.Read(TopScores.Write(scores, Kept, temperature), 5, VocabSize, Kept, temperature);
 
-        double[] logs = Doubles(DistillationLosses.Logs(scores, 1));
+        read = DistillationLosses.Logs(tensor(read, [5, VocabSize]), temperature).data<float>().ToArray();
+        double[] logs = Doubles(DistillationLosses.Logs(scores, temperature));
         for (int row = 0; row < 5; row++)
         {
             double[] own = logs[(row * VocabSize)..((row + 1) * VocabSize)], got = [.. read[(row * VocabSize)..((row + 1) * VocabSize)].Select(x => (double)x)];
             int[] best = [.. Enumerable.Range(0, VocabSize).OrderByDescending(v => own[v]).Take(Kept)];
             double rest = Math.Log(Enumerable.Range(0, VocabSize).Except(best).Sum(v => Math.Exp(own[v])) / (VocabSize - Kept));
-            for (int v = 0; v < VocabSize; v++) Assert.Equal(best.Contains(v) ? own[v] : rest, got[v], 0.005);
+            for (int v = 0; v < VocabSize; v++) Assert.Equal(best.Contains(v) ? own[v] : rest, got[v], 0.02);
             Assert.Equal(1, got.Sum(Math.Exp), 0.002);
         }
+    }
+
+    [Fact]
+    public void Loss_FewScoresKeptAtATemperature_IsNearlyThatOfTheTeacherItself()
+    {
+        // A teacher that is sure: at T = 1 three classes have nearly all, at T = 2 much less.
+        using nn.Module teacher = DistillationTests.Create("gpt", 4), student = DistillationTests.Create("gpt");
+        using (no_grad()) ((GptModel)teacher).final_norm.weight.mul_(4);
+        Batch batch = DistillationTests.Tokens();
+        DistillationOptions options = new() { Alpha = 0, Temperature = 2 };
+        double Of(LogitCache? cache) => new Distillation<nn.Module>([new((ITransformerModel)teacher) { Cache = cache }], new DistillationTests.Plain<nn.Module>(), options).Loss(student, batch, 19).item<float>();
+        using LogitCache cache = Open(teacher, 12, temperature: 2);
+
+        Assert.Equal(Of(null), Of(cache), 0.02 * Of(null));
     }
 
     [Fact]
@@ -139,7 +158,7 @@ public sealed class LogitCacheTests : IDisposable
         (long Misses, byte[] Weights) Train(string output)
         {
             using GptModel student = Tiny.Model(config with { LayerCount = 1 }, 5);
-            using LogitCache cache = Open(teacher, 11, data: new RowsObjective().Describe());
+            using LogitCache cache = Open(teacher, 11, data: new RowsObjective().Describe(), temperature: 2);
             var objective = new Distillation<ICausalLanguageModel>([new(teacher) { Cache = cache }], new RowsObjective());
             new Trainer(Tiny.Options(_folder.File(output), 6)).Run(student, objective, TestContext.Current.CancellationToken);
             return (cache.Misses, File.ReadAllBytes(Path.Combine(_folder.File(output), "model", "model.safetensors")));
@@ -185,6 +204,8 @@ public sealed class LogitCacheTests : IDisposable
         Assert.Contains("data.sha256", Refused(() => Open(teacher, 9, data: Data(sha256: "xy"))));
         Assert.Contains("data.tokenizer", Refused(() => Open(teacher, 9, data: Data(tokenizer: "xy"))));
         Assert.Contains("topK (cache: 9, now: 10)", Refused(() => Open(teacher, 10)));
+        Assert.Contains("temperature (cache: 1.7, now: 2)", Refused(() => Open(teacher, 9, temperature: 2)));
+        Assert.Contains("Temperature (0) must be positive.", Refused(() => Open(teacher, 9, temperature: 0)));
         Assert.Contains("TopK (0) must be at least 1.", Refused(() => Open(teacher, 0)));
         Open(teacher, 9).Dispose();
     }
@@ -238,6 +259,7 @@ public sealed class LogitCacheTests : IDisposable
         using LogitCache cache = Open(teacher, 9);
         Teacher kept = new((ITransformerModel)teacher) { Cache = cache };
         Assert.Contains("A cache holds no hidden states", Assert.Throws<ArgumentException>(() => new Distillation<nn.Module>([kept], new DistillationTests.Plain<nn.Module>(), new() { HiddenWeight = 1 })).Message);
-        Assert.Contains("a cache of its own", Assert.Throws<ArgumentException>(() => new Distillation<nn.Module>([kept, kept], new DistillationTests.Plain<nn.Module>())).Message);
+        Assert.Contains("a cache of its own", Assert.Throws<ArgumentException>(() => new Distillation<nn.Module>([kept, kept], new DistillationTests.Plain<nn.Module>(), s_soft)).Message);
+        Assert.Contains("A cache was made for the temperature 1.7, and Temperature is 2; they must be the same.", Assert.Throws<ArgumentException>(() => new Distillation<nn.Module>([kept], new DistillationTests.Plain<nn.Module>())).Message);
     }
 }

@@ -181,6 +181,27 @@ public sealed class StudentInitializerTests : IDisposable
         Assert.Equal(Doubles(Logits(student)), Doubles(Logits(loaded)));
     }
 
+    [Theory]
+    [InlineData("bert")]
+    [InlineData("gpt")]
+    [InlineData("llama")]
+    [InlineData("t5")]
+    public void Create_LayersAlone_KeepsTheWidthOfTheHeads(string family)
+    {
+        using ITransformerModel teacher = family switch
+        {
+            "bert" => new BertModel(s_bert with { HeadWidth = 8 }),
+            "gpt" => new GptModel(new GptConfig { VocabSize = 31, ContextLength = 13, LayerCount = 3, HeadCount = 3, EmbeddingDim = 15, HeadWidth = 8, FeedForwardDim = 23 }),
+            "llama" => new LlamaModel(new LlamaConfig { VocabSize = 31, ContextLength = 13, LayerCount = 3, HeadCount = 3, EmbeddingDim = 20, HeadWidth = 8, FeedForwardDim = 23 }),
+            _ => new T5Model(new T5Config { VocabSize = 31, LayerCount = 3, HeadCount = 3, EmbeddingDim = 15, HeadDim = 8, FeedForwardDim = 23 }),
+        };
+
+        using ITransformerModel same = StudentInitializer.Create(teacher, new() { LayerCount = 2 }), other = StudentInitializer.Create(teacher, new() { LayerCount = 2, HeadCount = 5 });
+
+        long Inputs(ITransformerModel model) => ((nn.Module)model).state_dict().First(p => p.Key.EndsWith("blocks.0.attention_output.weight", StringComparison.Ordinal)).Value.size(1);
+        Assert.Equal((24, 24, family == "llama" ? 20 : 15), (Inputs(teacher), Inputs(same), Inputs(other)));
+    }
+
     [Fact]
     public void Create_SizesThatDoNotFit_SaysWhatIsWrong()
     {

@@ -101,6 +101,17 @@ public sealed class FewShotTests : IDisposable
     }
 
     [Fact]
+    public void Run_WithReptile_EvaluatesTheWeightsThatStay()
+    {
+        using GptModel meta = Tiny.Model(Tiny.Even);
+        double[] evaluated = [];
+        Run(meta, "meta", Precision.Float32, 6, new Tiny.AfterEvaluation(_ => evaluated = Values()), new Reptile(3, rate: 0.5));
+        Assert.Equal(Values(), evaluated);
+
+        double[] Values() => [.. meta.parameters().SelectMany(p => Doubles(p))];
+    }
+
+    [Fact]
     public void Run_WithReptileCrashedWithinATask_EndsAsTheUninterrupted()
     {
         using GptModel a = Tiny.Model(Tiny.Even), b = Tiny.Model(Tiny.Even), c = Tiny.Model(Tiny.Even);

@@ -78,6 +78,27 @@ public sealed class GradualPruningTests : IDisposable
     }
 
     [Fact]
+    public void Run_Evaluations_MeasureTheSparsityOfTheirStep()
+    {
+        var schedule = new SparsitySchedule { FinalSparsity = 0.9, EndStep = 12, Every = 3 };
+        using GptModel model = Tiny.Model(Tiny.Even);
+        using var pruning = new GradualPruning(model, schedule);
+        var seen = new List<double>();
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"]) with { EvaluateEvery = 1, Callbacks = [new Tiny.AfterEvaluation(_ => seen.Add(SparsityReport.Of(model).Sparsity)), pruning] });
+        Assert.Equal(Enumerable.Range(1, 12).Select(schedule.At), seen, (a, b) => Math.Abs(a - b) < 0.01);
+    }
+
+    [Fact]
+    public void Run_MapThatWouldLoseAllWeights_IsNamed()
+    {
+        using GptModel model = Tiny.Model(Tiny.Even);
+        using (TorchSharp.torch.no_grad()) model.blocks[0].qkv.weight.mul_(1e-4);
+        using var pruning = new GradualPruning(model, new SparsitySchedule { InitialSparsity = 0.4, FinalSparsity = 0.5, EndStep = 12 }, new PruningOptions { Scope = PruningScope.Model });
+        string message = Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"]) with { Callbacks = [pruning] })).Message;
+        Assert.Equal("Sparsity (0.4) would leave no weight of 'blocks.0.qkv'; take a lower one, or PruningScope.Map.", message);
+    }
+
+    [Fact]
     public void Constructor_WhatATrainingCannotDo_IsRefused()
     {
         using GptModel model = Tiny.Model(Tiny.Even);

@@ -45,6 +45,19 @@ public sealed class MovementPruningTests : IDisposable
         AssertClose(Doubles(plain.weight.grad! * map.weight), Doubles(transform.scores.grad!), 7, 1e-6, "dS");
     }
 
+    [Fact]
+    public void Run_Evaluations_MeasureTheSparsityOfTheirStep()
+    {
+        var schedule = new SparsitySchedule { FinalSparsity = 0.6, EndStep = 12, Every = 3 };
+        using GptModel model = Tiny.Model(Tiny.Even);
+        using var pruning = new MovementPruning(model, schedule);
+        MovementProjection[] maps = [.. model.modules().OfType<MovementProjection>()];
+        var seen = new List<double>();
+        TrainingOptions options = Tiny.Options(folder["run"]) with { EvaluateEvery = 1, Weights = pruning, Callbacks = [pruning, new Tiny.AfterEvaluation(_ => seen.Add(maps.Average(map => map.mask.eq(0).to(ScalarType.Float64).mean().item<double>())))] };
+        Tiny.Train(model, new RowsObjective(), options);
+        Assert.Equal(Enumerable.Range(1, 12).Select(schedule.At), seen, (a, b) => Math.Abs(a - b) < 0.01);
+    }
+
     [Theory]
     [InlineData(Precision.Float32)]
     [InlineData(Precision.BFloat16)]

@@ -29,12 +29,13 @@ public sealed class SparsityMasksTests : IDisposable
         SparsityReport report = Pruner.Prune(model, new PruningOptions { Sparsity = 0.6 });
         Dictionary<string, bool[]> zeros = Zeros(model);
         Dictionary<string, byte[]> before = model.state_dict().ToDictionary(p => p.Key, p => Bytes(p.Value));
-        var seen = new List<long>();
+        List<long> seen = [], evaluated = [];
         using (var masks = new SparsityMasks(model))
         {
-            TrainingOptions options = Options(name, precision, folder["run"]) with { Callbacks = [masks, new Tiny.AfterStep((_, _) => seen.Add(SparsityReport.Of(model).Zeros))] };
+            TrainingOptions options = Options(name, precision, folder["run"]) with { Callbacks = [masks, new Tiny.AfterStep((_, _) => seen.Add(SparsityReport.Of(model).Zeros)), new Tiny.AfterEvaluation(_ => evaluated.Add(SparsityReport.Of(model).Zeros))] };
             Tiny.Train(model, new RowsObjective(), options);
         }
+        Assert.Equal(Enumerable.Repeat(report.Zeros, 3), evaluated);   // what is measured is as sparse as what is saved
         Assert.Equal(Enumerable.Repeat(report.Zeros, 12), seen);
         Dictionary<string, bool[]> after = Zeros(model);
         Assert.All(zeros, pair => Assert.Equal(pair.Value, after[pair.Key]));

@@ -126,6 +126,28 @@ public sealed class StructuredPrunerTests : IDisposable
     }
 
     [Theory]
+    [InlineData("gpt2")]
+    [InlineData("llama")]
+    [InlineData("t5")]
+    public void Prune_LastLayerThatChangesNothing_GoesByItsActivations(string family)
+    {
+        using ITransformerModel model = Create(family, layers: 4);
+        using var generator = new Generator(7);
+        using (no_grad())
+        {
+            foreach (var (name, parameter) in ((nn.Module)model).named_parameters())
+            {
+                if (name.Contains("blocks.3.", StringComparison.Ordinal) && (name.Contains("output.", StringComparison.Ordinal) || name.Contains("down.", StringComparison.Ordinal))) parameter.zero_();
+                // The norm behind the last layer is not the layer's.
+                if (name is "final_norm.weight" or "encoder_norm.weight" or "decoder_norm.weight") parameter.normal_(0, 1, generator);
+            }
+        }
+        using StructuredPruningResult result = StructuredPruner.Prune(model, new() { Importance = UnitImportance.Activation, RemovedLayers = 1, RemovedDecoderLayers = family == "t5" ? 1 : 0 }, [Input(model, 1)]);
+        Assert.All(result.Layers.Values, kept => Assert.Equal([0, 1, 2], kept));
+        AssertClose(Doubles(Logits(model, Input(model, 2))), Doubles(Logits(result.Model, Input(model, 2))), 41, 2e-5, "logits");
+    }
+
+    [Theory]
     [InlineData("bert")]
     [InlineData("t5")]
     public void Prune_Layers_IsTheStudentWithTheSameLayers(string family)

@@ -216,7 +216,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues) { WantsStream = input.WantsStream };
         var (rows, sequences) = Hidden(input, trace);
         Tensor logits = Head switch
         {
@@ -311,7 +311,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
             Tensor before = x!, normedBefore = normed;
             GptBlock block = blocks[layer];
             Norm next = NormAfter(layer);
-            bool last = IsLast(layer);
+            bool last = IsLast(layer) && !trace.WantsStream;
             if (RecomputeActivations && !trace.WantsAttentions)
             {
                 List<Tensor> after = Recomputation.ApplyAll(inputs =>

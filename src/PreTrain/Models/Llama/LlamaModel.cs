@@ -135,7 +135,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
+        var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues) { WantsStream = input.WantsStream };
         var (rows, sequences) = Decode(input, trace);
         Tensor logits = Head switch
         {
@@ -225,10 +225,10 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
             x = RecomputeActivations && !trace.WantsAttentions
                 ? Recomputation.Apply(inputs => block.Forward(inputs[0], inputs[1], _rotary, sequences, mask, trace), x, positions)
                 : block.Forward(x, positions, _rotary, sequences, mask, trace);
-            if (layer + 1 < blocks.Count) trace.Hidden(x, sequences);
+            if (layer + 1 < blocks.Count || trace.WantsStream) trace.Hidden(x, sequences);
         }
         x = final_norm.forward(x);
-        trace.Hidden(x, sequences);   // as transformers does, the last one normalized
+        if (!trace.WantsStream) trace.Hidden(x, sequences);   // as transformers does, the last one normalized
         return (x, sequences);
     }
 

@@ -134,7 +134,7 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
     public ModelOutput Forward(ModelInput input)
     {
         using DisposeScope scope = NewDisposeScope();
-        LayerTrace read = new(input.WantHiddenStates, input.WantAttentions, input.WantValues), written = new(input.WantHiddenStates, input.WantAttentions, input.WantValues);
+        LayerTrace read = Trace(), written = Trace();
         if (Head == ModelHead.None)
         {
             var (states, sources) = Encode(InputRules.Ids(input, ModelType, VocabSize, ContextLength, knowsTypes: false), input, read);
@@ -152,6 +152,8 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
             EncoderAttentions = read.Attentions,
             EncoderValues = read.Values,
         });
+
+        LayerTrace Trace() => new(input.WantHiddenStates, input.WantAttentions, input.WantValues) { WantsStream = input.WantsStream };
     }
 
     /// <inheritdoc/>
@@ -220,10 +222,10 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
             if (!RecomputeActivations || trace.WantsAttentions) x = block.Forward(x, bias, sequences, source, sources, trace);
             else if (source is null) x = Recomputation.Apply(given => block.Forward(given[0], given[1], sequences, null, null, trace), x, bias);
             else x = Recomputation.Apply(given => block.Forward(given[0], given[1], sequences, given[2], sources, trace), x, bias, source);
-            if (layer + 1 < blocks.Count) trace.Hidden(x, sequences);
+            if (layer + 1 < blocks.Count || trace.WantsStream) trace.Hidden(x, sequences);
         }
         x = Drop(norm.forward(x));
-        trace.Hidden(x, sequences);   // as transformers does, the last one normalized
+        if (!trace.WantsStream) trace.Hidden(x, sequences);   // as transformers does, the last one normalized
         return x;
     }
 
