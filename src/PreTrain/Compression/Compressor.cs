@@ -153,6 +153,8 @@ public sealed class Compressor
             var clock = Stopwatch.StartNew();
             if (!Make(stage, steps[^1].ModelFolder, folder, original)) return Result(steps, interrupted: true);
             string made = StageFolder.ModelOf(folder);
+            CheckpointConverter.CopyCompanions(_model, made);
+            _tokenizer.Save(made);
             using (ITransformerModel model = Load(made, original.Head)) steps.Add(Measured(folder, clock, _data.Measure(stage.Name, made, model, steps[^1], _options.TimingRounds)));
             WritePage(steps);
         }
@@ -211,11 +213,7 @@ public sealed class Compressor
         return !new Trainer(options).Run(student, goal, _cancellation).Interrupted;
     }
 
-    private void Save(ITransformerModel model, string folder) => AtomicFolder.Write(folder, beside =>
-    {
-        model.SavePretrained(beside);
-        _tokenizer.Save(beside);
-    });
+    private static void Save(ITransformerModel model, string folder) => AtomicFolder.Write(folder, beside => model.SavePretrained(beside));
 
     private static CompressionStep Measured(string folder, Stopwatch clock, CompressionStep step)
     {

@@ -14,6 +14,8 @@ internal sealed class FrozenBase : IDisposable
 
     private readonly List<Parameter> _frozen = [], _thawed = [];
     private readonly Dictionary<string, Parameter> _trained = [];
+    private readonly List<(string Name, Tensor Value)> _rest = [];
+    private string? _fingerprint;
 
     /// <summary>Freezes.</summary>
     /// <param name="model">The model; adapters that it has already are frozen too.</param>
@@ -37,8 +39,10 @@ internal sealed class FrozenBase : IDisposable
                 if (parameter.requires_grad || !s_freezes.TryGetValue(parameter, out _)) continue;
                 parameter.requires_grad = true;   // an adapter made before has frozen it
                 _thawed.Add(parameter);
+                continue;
             }
-            else if (parameter.requires_grad || s_freezes.TryGetValue(parameter, out _))
+            _rest.Add((path, parameter));
+            if (parameter.requires_grad || s_freezes.TryGetValue(parameter, out _))
             {
                 s_freezes.GetOrCreateValue(parameter).Value++;
                 parameter.requires_grad = false;
@@ -51,6 +55,9 @@ internal sealed class FrozenBase : IDisposable
 
     /// <summary>The parameters that are trained as a whole, by name.</summary>
     internal IReadOnlyDictionary<string, Parameter> Trained => _trained;
+
+    /// <summary>What tells the model from others of its architecture, by all that is not trained as a whole, when it is first asked for.</summary>
+    internal string Fingerprint => _fingerprint ??= WeightsFingerprint.Of(_rest);
 
     /// <summary>Lets the parameters be trained again.</summary>
     public void Dispose()

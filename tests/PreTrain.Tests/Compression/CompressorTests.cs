@@ -46,6 +46,7 @@ public sealed class CompressorTests : IDisposable
         };
         model.SavePretrained(_folder.File("model"));
         tokenizer.Save(_folder.File("model"));
+        File.WriteAllText(Path.Combine(_folder.File("model"), "chat_template.jinja"), "{{ messages }}");
         return (tokenizer, TokenStore.Build([s_text], tokenizer, _folder.File("tokens"), new() { Overwrite = true }, TestContext.Current.CancellationToken));
     }
 
@@ -95,6 +96,7 @@ public sealed class CompressorTests : IDisposable
         IObjective<ITransformerModel> objective = AutoObjective.Create(loaded, data.Tokens, data.Tokenizer, new() { ContextLength = context });
         Assert.Equal(objective.Evaluate(loaded, 8, 2)!.Loss, taught.Loss, 1e-6);
         Assert.Equal(TextTokenizer.Load(quantized.ModelFolder).Fingerprint, data.Tokenizer.Fingerprint);
+        Assert.All(result.Steps.Skip(1), step => Assert.Equal("{{ messages }}", File.ReadAllText(Path.Combine(step.ModelFolder, "chat_template.jinja"))));
     }
 
     [Fact]

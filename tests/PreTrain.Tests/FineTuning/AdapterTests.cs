@@ -192,6 +192,25 @@ public sealed class AdapterTests : IDisposable
         Assert.Throws<InvalidOperationException>(adapter.Merge);
     }
 
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void ToConfigJson_OtherBaseOfTheSameShape_IsAnother(AdapterKind kind)
+    {
+        using BertModel model = Bert(), same = Bert(), other = Bert();
+        using (no_grad())
+        {
+            same.classifier!.bias!.add_(1);   // trained as a whole
+            other.encoder.blocks[0].query.weight[0, 0] += 1e-3f;
+        }
+        string Json(BertModel on)
+        {
+            using IAdapter adapter = Adapt(kind, on, 5);
+            return adapter.ToConfigJson().ToJsonString();
+        }
+        Assert.Equal(Json(model), Json(same));
+        Assert.NotEqual(Json(model), Json(other));
+    }
+
     [Fact]
     public void Constructor_HeadThatPredictsTokens_FreezesAllOfIt()
     {

@@ -1,10 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
-using PreTrain.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace PreTrain.Distillation;
+namespace PreTrain.Models;
 
 /// <summary>Tells models apart by their weights.</summary>
 internal static class WeightsFingerprint
@@ -17,9 +16,15 @@ internal static class WeightsFingerprint
     internal static string Of(ITransformerModel model, long pieceBytes = PieceBytes)
     {
         using DisposeScope scope = NewDisposeScope();
+        return Of(((nn.Module)model).state_dict().Select(p => (p.Key, p.Value)), pieceBytes);
+    }
+
+    /// <summary>The same of some of a model's values.</summary>
+    internal static string Of(IEnumerable<(string Name, Tensor Value)> values, long pieceBytes = PieceBytes)
+    {
         using IDisposable mode = no_grad();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var (name, value) in ((nn.Module)model).state_dict().OrderBy(p => p.Key, StringComparer.Ordinal))
+        foreach (var (name, value) in values.OrderBy(p => p.Name, StringComparer.Ordinal))
         {
             hash.AppendData(Encoding.UTF8.GetBytes(name));
             using DisposeScope copies = NewDisposeScope();

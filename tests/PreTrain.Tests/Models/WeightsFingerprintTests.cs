@@ -1,13 +1,12 @@
 using System.Security.Cryptography;
 using System.Text;
-using PreTrain.Distillation;
 using PreTrain.Models;
 using PreTrain.Models.Bert;
 using TorchSharp;
 using static PreTrain.Tests.Modules.Values;
 using static TorchSharp.torch;
 
-namespace PreTrain.Tests.Distillation;
+namespace PreTrain.Tests.Models;
 
 public sealed class WeightsFingerprintTests
 {
