@@ -66,7 +66,10 @@ public static partial class Pruner
         try
         {
             Calibration.Run(model, [.. maps.Select((m, i) => (m.Map, (Action<Tensor>)statistics[i].Add))], calibration);
-            for (int i = 0; i < maps.Length; i++) RequireTokens(maps[i].Name, maps[i].Map.weight.size(1), statistics[i].Rows, options);
+            for (int i = 0; i < maps.Length; i++)
+            {
+                if (FaultOf(maps[i].Name, maps[i].Map.weight.size(1), statistics[i].Rows, options) is { } fault) throw new ArgumentException(fault, nameof(calibration));
+            }
             for (int i = 0; i < maps.Length; i++)
             {
                 Projection map = maps[i].Map;
@@ -80,12 +83,14 @@ public static partial class Pruner
         }
     }
 
-    private static void RequireTokens(string name, long inputs, long tokens, PruningOptions options)
+    /// <summary>What of a map is wrong that saw too few tokens; null if nothing is.</summary>
+    private static string? FaultOf(string name, long inputs, long tokens, PruningOptions options)
     {
         if (tokens < options.MinimumTokens)
-            throw new ArgumentException($"The linear map '{name}' sees {tokens} tokens of the calibration; there must be at least {nameof(PruningOptions.MinimumTokens)} ({options.MinimumTokens}). Give more data.");
+            return $"The linear map '{name}' sees {tokens} tokens of the calibration; there must be at least {nameof(PruningOptions.MinimumTokens)} ({options.MinimumTokens}). Give more data.";
         if (options.Method == PruningMethod.SparseGpt && tokens < inputs)
-            throw new ArgumentException($"The linear map '{name}' has {inputs} inputs and sees {tokens} tokens of the calibration; SparseGpt needs at least as many tokens as inputs. Give more data.");
+            return $"The linear map '{name}' has {inputs} inputs and sees {tokens} tokens of the calibration; SparseGpt needs at least as many tokens as inputs. Give more data.";
+        return null;
     }
 
     [GeneratedRegex(@"^(.*[._])?blocks\.\d+\.", RegexOptions.CultureInvariant)]
