@@ -10,6 +10,8 @@ namespace PreTrain.Cli;
 /// <summary>The command tree, and what all commands have in common: parsing, faults, exit codes.</summary>
 internal static class Tool
 {
+    private const string Name = "pretrain";
+
     /// <summary>Runs one call of the tool.</summary>
     /// <param name="arguments">The command line without the program's name.</param>
     /// <param name="output">Receives the result.</param>
@@ -26,6 +28,7 @@ internal static class Tool
         void Add(Command parent, Command command, Action<ParseResult, Session> action)
         {
             command.SetAction(parsed => run = session => action(parsed, session));
+            RefuseOptionsAsValues(command);
             parent.Subcommands.Add(command);
         }
 
@@ -75,7 +78,10 @@ internal static class Tool
             error.WriteLine($"Try '{CommandPath(parsed.CommandResult)} --help'.");
             return ExitCode.Usage;
         }
-        int code = parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        using var help = new StringWriter();
+        int code = parsed.Invoke(new InvocationConfiguration { Output = help, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        // Help calls the tool by its file's name.
+        output.Write(help.ToString().Replace($"{Environment.NewLine}  {RootCommand.ExecutableName} ", $"{Environment.NewLine}  {Name} ", StringComparison.Ordinal));
         if (run is null) return code;   // help and version
 
         var session = new Session(parsed, options, arguments, output, error, cancellation);
@@ -87,15 +93,29 @@ internal static class Tool
         catch (Exception fault)
         {
             (code, string message) = Faults.Explain(fault);
+            if ((fault.InnerException ?? fault) is ArgumentException || fault is ArgumentException) message = OptionNames.Translate(message, parsed.CommandResult.Command);
             error.WriteLine(code == ExitCode.Interrupted ? message : $"error: {message}");
             if (session.Verbose) error.WriteLine(fault);
             return code;
         }
     }
 
+    /// <summary>An option that takes several values takes what follows it, and would take the next option where its value was forgotten.</summary>
+    private static void RefuseOptionsAsValues(Command command)
+    {
+        foreach (Option<string[]> option in command.Options.OfType<Option<string[]>>().Where(option => option.AllowMultipleArgumentsPerToken && option.HelpName != "TEXT"))
+        {
+            option.Validators.Add(result =>
+            {
+                if (result.Tokens.FirstOrDefault(token => token.Value.StartsWith("--", StringComparison.Ordinal)) is { } taken)
+                    result.AddError($"{option.Name} ({taken.Value}) must be followed by its values, which do not begin with --.");
+            });
+        }
+    }
+
     private static string CommandPath(CommandResult command)
     {
-        string name = command.Parent is null ? "pretrain" : command.Command.Name;
+        string name = command.Parent is null ? Name : command.Command.Name;
         return command.Parent is CommandResult parent ? $"{CommandPath(parent)} {name}" : name;
     }
 }

@@ -10,6 +10,8 @@ public class ToolTests
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         foreach (string command in new[] { "info", "gpt", "generate", "evaluate", "logits", "--json", "--seed", "--device", "--threads", "--quiet", "--verbose" })
             Assert.Contains(command, result.Output);
+        Assert.Contains("Usage:\n  pretrain [command] [options]", result.Output.ReplaceLineEndings("\n"));
+        Assert.Contains("Usage:\n  pretrain finetune chat [options]", ToolRunner.Run("finetune", "chat", "--help").Output.ReplaceLineEndings("\n"));
     }
 
     [Fact]

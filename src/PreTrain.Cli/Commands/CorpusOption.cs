@@ -27,6 +27,22 @@ internal static class CorpusOption
     public static TextCorpus Open(string[] data, bool replaceInvalid = false) =>
         IsSdkDocs(data) ? new SdkDocumentation() : TextCorpus.FromFiles(new CorpusFileOptions { ReplaceInvalid = replaceInvalid }, data);
 
+    /// <summary>Computes something from what a model reads of the corpus.</summary>
+    /// <param name="data">What <c>--data</c> says.</param>
+    /// <param name="compute">What is computed.</param>
+    /// <exception cref="CorpusException">The corpus is too small for it.</exception>
+    public static T Calibrate<T>(string[] data, Func<T> compute)
+    {
+        try
+        {
+            return compute();
+        }
+        catch (ArgumentException fault) when (fault.ParamName == "calibration" && data.Length > 0)
+        {
+            throw new CorpusException($"--data ({string.Join(' ', data)}): {Faults.WithoutParameter(fault)}", data[0], fault);
+        }
+    }
+
     /// <summary>Whether the documentation is asked for, and not files.</summary>
     /// <exception cref="UsageException">Both are.</exception>
     public static bool IsSdkDocs(string[] data)

@@ -59,7 +59,9 @@ internal sealed class EmbeddingChoice
     }
 
     /// <summary>Pairs of texts with how alike they are.</summary>
-    public LabelledTexts Scored(ParseResult parsed)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="largest">The largest that a number may be, below 0 as above it; null for any.</param>
+    public LabelledTexts Scored(ParseResult parsed, double? largest = null)
     {
         Refuse(parsed, "cosine", _negative);
         string[] data = parsed.GetRequiredValue(_data);
@@ -70,6 +72,7 @@ internal sealed class EmbeddingChoice
             TextField = parsed.GetValue(_anchor) ?? s_defaults.AnchorField,
             PairField = parsed.GetValue(_positive) ?? s_defaults.PositiveField,
             LabelField = parsed.GetValue(_score) ?? "score",
+            LargestValue = largest,
         }, data);
     }
 

@@ -38,6 +38,8 @@ internal sealed class EvaluateSeq2SeqCommand
     private void Run(ParseResult parsed, Session session)
     {
         string folder = parsed.GetRequiredValue(_model)!;
+        string? file = parsed.GetValue(_predictions);
+        if (file is not null) OutputPath.RequireFile(_predictions.Name, file);
         TextPairs pairs = _pairs.Read(parsed);
         if (parsed.GetValue(_fraction) is > 0 and var fraction) pairs = pairs.Split(fraction).Validation ?? throw new UsageException($"{_fraction.Name} ({fraction}) of {pairs.Count} pairs is none.");
         if (parsed.GetValue(_limit) is { } limit && limit < pairs.Count) pairs = new([.. pairs.Examples.Take(limit)]);
@@ -61,8 +63,8 @@ internal sealed class EvaluateSeq2SeqCommand
         {
             throw new NotFiniteException(e.Message);
         }
-        if (parsed.GetValue(_predictions) is { } file) Write(file, pairs, scores);
-        Report(session, pairs, scores);
+        Report(session, pairs, scores);   // first: the file may fail, and what was measured is not to be lost
+        if (file is not null) Write(file, pairs, scores);
     }
 
     private static void Write(string file, TextPairs pairs, WritingScores scores) => AtomicFile.WriteAllText(file, string.Concat(pairs.Examples.Zip(scores.Predictions).Select(pair =>

@@ -32,7 +32,7 @@ internal static class ExportGgufCommand
         session.Start();
         ExportCommand.Prepare(output, overwrites);
         using DisposeScope scope = NewDisposeScope();
-        using ITransformerModel model = ExportCommand.Load(session, folder, "GGUF", GgufExporter.ModelTypes, ModelHead.CausalLanguageModel);
+        using ITransformerModel model = ExportCommand.Load(session, folder, "GGUF", GgufExporter.ModelTypes, ModelHead.CausalLanguageModel, canDropHead: false);
         TextTokenizer? tokenizer = hasTokenizer ? ModelFolder.LoadTokenizer(folder, model) : null;
         if (hasTokenizer) options = options with { ChatTemplate = ChatTemplate.ReadSource(ModelFolder.Resolve(folder)) };
         GgufExportResult result = GgufExporter.Export(model, tokenizer, output, options);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using PreTrain.Cli.Hosting;
+using PreTrain.Data;
 using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Objectives;
@@ -97,7 +98,7 @@ internal sealed class FinetuneCommand
             IReadOnlyDictionary<string, double>? metrics = validationFraction == 0 ? null : data.Measure(parsed, model, training.Tokenizer!, parsed.GetValue(_context), validationFraction, training.BatchSize);
             _adapter.Finish(parsed, adapter, training, result, reload, (whole, parts) => whole.SavePretrained(parts));
             return metrics;
-        });
+        }, data.HeadOptions.Task != ClassificationTask.Regression);
     }
 
     private IEnumerable<(Option, JsonNode?)> Effective(ParseResult parsed, Session session, TrainingOptions training, double validationFraction) =>

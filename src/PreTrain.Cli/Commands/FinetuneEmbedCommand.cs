@@ -81,10 +81,10 @@ internal sealed class FinetuneEmbedCommand
             }
             else
             {
-                LabelledTexts pairs = _texts.Scored(parsed);
+                LabelledTexts pairs = _texts.Scored(parsed, largest: 1);   // as cosines are
                 session.Log($"A {model.ModelType} model, {pairs.Count} pairs.");
                 var objective = new SimilarityTuning(pairs, tokenizer, fraction);
-                RunChoice.Train(session, training, reports, options => new Trainer(options).Run(encoder, objective, session.Cancellation), finish);
+                RunChoice.Train(session, training, reports, options => new Trainer(options).Run(encoder, objective, session.Cancellation), finish, hasPerplexity: false);
             }
         });
     }

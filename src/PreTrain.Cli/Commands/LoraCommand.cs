@@ -22,12 +22,13 @@ internal static class LoraCommand
         Option<string[]> weights = Several("--weights", "NUMBER", "What each low-rank update counts, in the order of --adapter. The default is 1.");
         Option<string?> output = Options.Text("--output", "DIR", "The folder for the merged model.", required: true);
         Option<ModelHead?> head = HeadOption.Create();
-        var command = new Command("merge", "Brings adapters into the weights of the model that they were trained on, and writes an ordinary model.") { model, adapters, weights, output, head };
+        Option<bool> overwrite = ExportCommand.OverwriteOption();
+        var command = new Command("merge", "Brings adapters into the weights of the model that they were trained on, and writes an ordinary model.") { model, adapters, weights, output, head, overwrite };
         add(lora, command, (parsed, session) =>
         {
             string[] folders = parsed.GetRequiredValue(adapters);
             double[] counts = WeightsOf(parsed.GetValue(weights) ?? [], folders.Length);
-            Run(session, parsed.GetRequiredValue(model)!, [.. folders.Select((folder, i) => (Resolve(folder), counts[i]))], parsed.GetRequiredValue(output)!, parsed.GetValue(head));
+            Run(session, parsed.GetRequiredValue(model)!, [.. folders.Select((folder, i) => (Resolve(folder), counts[i]))], parsed.GetRequiredValue(output)!, parsed.GetValue(head), parsed.GetValue(overwrite));
         });
     }
 
@@ -50,11 +51,27 @@ internal static class LoraCommand
         return !File.Exists(Path.Combine(folder, "adapter_config.json")) && Directory.Exists(inner) ? inner : folder;
     }
 
-    private static void Run(Session session, string folder, (string Folder, double Weight)[] adapters, string output, ModelHead? head)
+    /// <summary>Requires that no adapter is added twice: named twice, or in the model's weights already.</summary>
+    private static void RequireOnce(string folder, string source, string[] adapters)
+    {
+        string model = Whole(source);
+        var seen = new HashSet<string>();
+        foreach (string adapter in adapters)
+        {
+            if (!seen.Add(Whole(adapter))) throw new UsageException($"--adapter names {adapter} twice; name it once, with what it counts in --weights.");
+            if (Path.GetFileName(Whole(adapter)) == "model" && Path.GetDirectoryName(Whole(adapter)) is { } run && model == Path.Combine(run, ModelFolder.Merged))
+                throw new UsageException($"--model ({folder}) has the adapter {adapter} in its weights already; name the model that the adapter was trained on.");
+        }
+    }
+
+    private static string Whole(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+
+    private static void Run(Session session, string folder, (string Folder, double Weight)[] adapters, string output, ModelHead? head, bool overwrites)
     {
         ModelFolder.RequireWhole(folder);
         string source = ModelFolder.Resolve(folder);
-        PruneCommand.RequireOutput(source, output);
+        RequireOnce(folder, source, [.. adapters.Select(adapter => adapter.Folder)]);
+        PruneCommand.RequireOutput(source, output, overwrites);
         Device device = session.Start();
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, device, head);

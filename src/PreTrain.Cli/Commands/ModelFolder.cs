@@ -28,7 +28,10 @@ internal static class ModelFolder
             throw new CheckpointException(folder, "the folder does not exist; --model takes a folder with config.json and model.safetensors, or the output of a run.");
         if (File.Exists(Path.Combine(folder, "config.json"))) return folder;
         string[] inner = HoldsAdapter(folder) ? [Merged, Base, Trained] : [Merged, Trained];
-        return inner.Select(name => Path.Combine(folder, name)).FirstOrDefault(Directory.Exists) ?? folder;
+        string? found = inner.Select(name => Path.Combine(folder, name)).FirstOrDefault(Directory.Exists);
+        if (Directory.Exists(Path.Combine(folder, "checkpoints")) && (found is null || (HoldsAdapter(folder) && Path.GetFileName(found) == Trained)))
+            throw new CheckpointException(folder, "the run in it is not finished, and has no whole model yet; go on with it by the command that began it, with --resume.");
+        return found ?? folder;
     }
 
     /// <summary>Whether a folder is the output of a run that trained an adapter.</summary>
@@ -61,12 +64,24 @@ internal static class ModelFolder
     public static ITransformerModel LoadModel(Session session, string folder, torch.Device device, ModelHead? head = null, HeadOptions? options = null)
     {
         using torch.Generator generator = new RandomStreams(session.Seed).CreateGenerator("init");
-        ITransformerModel model = AutoModel.FromPretrained(Resolve(folder), head, generator, options);
+        ITransformerModel model = Load(folder, head, generator, options);
         var module = (torch.nn.Module)model;
         module.to(device);
         if (AdapterOf(folder) is { } adapter) Beside(model, folder, adapter, head);
         module.eval();
         return model;
+    }
+
+    private static ITransformerModel Load(string folder, ModelHead? head, torch.Generator generator, HeadOptions? options)
+    {
+        try
+        {
+            return AutoModel.FromPretrained(Resolve(folder), head, generator, options);
+        }
+        catch (ArgumentException fault) when (fault.ParamName == "head")
+        {
+            throw new UsageException($"The model in '{folder}' is not for this: {Faults.WithoutParameter(fault)}");
+        }
     }
 
     /// <summary>Opens an adapter, which is the model's from here on, and goes with it.</summary>

@@ -38,6 +38,8 @@ internal sealed class PruneCommand
     private readonly Option<string[]> _data = CorpusOption.Create(required: false);
     private readonly Option<int?> _samples = Options.Positive("--samples", $"The texts of --data that are read, or pieces of them as long as the context. The default is {DefaultSamples}.");
 
+    private readonly Option<bool> _overwrite = ExportCommand.OverwriteOption();
+
     private readonly SensitivityChoice _scan = new();
 
     public static void AddTo(Command root, Action<Command, Command, Action<ParseResult, Session>> add)
@@ -46,7 +48,7 @@ internal sealed class PruneCommand
         var command = new Command("prune", "Makes a model smaller (--heads, --neurons, --layers), and sparse (--method, --sparsity, --pattern).")
         {
             options._model, options._output, options._method, options._sparsity, options._pattern, options._scope, options._targets, options._heads, options._neurons, options._layers, options._decoderLayers,
-            options._importance, options._data, options._samples,
+            options._importance, options._data, options._samples, options._overwrite,
         };
         foreach (Option option in options._scan.All) command.Options.Add(option);
         add(root, command, options.Run);
@@ -57,7 +59,7 @@ internal sealed class PruneCommand
     private void Run(ParseResult parsed, Session session)
     {
         string folder = parsed.GetRequiredValue(_model)!;
-        if (_scan.IsWanted(parsed, [_output, _method, _sparsity, _pattern, _scope, _heads, _neurons, _layers, _decoderLayers, _importance]))
+        if (_scan.IsWanted(parsed, [_output, _method, _sparsity, _pattern, _scope, _heads, _neurons, _layers, _decoderLayers, _importance, _overwrite]))
         {
             if (parsed.GetValue(_data) is not { Length: > 0 } text) throw new UsageException("--scan needs --data: the text on which the model's loss is measured.");
             _scan.Run(parsed, session, folder, CorpusOption.Open(text), parsed.GetValue(_samples) ?? DefaultSamples, parsed.GetValue(_targets) is { Length: > 0 } maps ? maps : null);
@@ -73,17 +75,17 @@ internal sealed class PruneCommand
         if (!needsData && data.Length > 0) throw new UsageException("--data is of no effect with magnitude; leave it out, or choose another --method or --importance.");
         ModelFolder.RequireWhole(folder);
         string source = ModelFolder.Resolve(folder);
-        RequireOutput(source, output);
+        RequireOutput(source, output, parsed.GetValue(_overwrite));
 
         Device device = session.Start();
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel loaded = ModelFolder.LoadModel(session, folder, device);
         CalibrationText? texts = needsData ? new CalibrationText(session, folder, loaded, CorpusOption.Open(data), parsed.GetValue(_samples) ?? DefaultSamples) : null;
         long before = Count(loaded);
-        using StructuredPruningResult? smaller = structure is null ? null : StructuredPruner.Prune(loaded, structure, texts?.Inputs, input => texts!.Loss(input));
+        using StructuredPruningResult? smaller = structure is null ? null : CorpusOption.Calibrate(data, () => StructuredPruner.Prune(loaded, structure, texts?.Inputs, input => texts!.Loss(input)));
         session.Cancellation.ThrowIfCancellationRequested();
         ITransformerModel model = smaller?.Model ?? loaded;
-        SparsityReport report = weights is null ? SparsityReport.Of(model) : Pruner.Prune(model, weights, texts?.Inputs);
+        SparsityReport report = weights is null ? SparsityReport.Of(model) : CorpusOption.Calibrate(data, () => Pruner.Prune(model, weights, texts?.Inputs));
         session.Cancellation.ThrowIfCancellationRequested();
         AtomicFolder.Write(output, beside =>
         {
@@ -132,13 +134,17 @@ internal sealed class PruneCommand
         return parsed.GetValue(_importance) is null ? null : throw new UsageException("--importance is of no effect without --heads, --neurons, --layers or --decoder-layers.");
     }
 
-    /// <summary>Nothing but a model is replaced, and not the one that is read.</summary>
-    internal static void RequireOutput(string source, string output)
+    /// <summary>Nothing but a model is replaced, on request, and not the one that is read. The folder above is made.</summary>
+    internal static void RequireOutput(string source, string output, bool overwrites)
     {
-        if (Path.GetFullPath(source).TrimEnd(Path.DirectorySeparatorChar) == Path.GetFullPath(output).TrimEnd(Path.DirectorySeparatorChar))
+        string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(output)) + Path.DirectorySeparatorChar;
+        if ((Path.GetFullPath(source) + Path.DirectorySeparatorChar).StartsWith(target, StringComparison.Ordinal))
             throw new UsageException($"--output ({output}) must be another folder than that of the model.");
         if (File.Exists(output) || (Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any() && !(File.Exists(Path.Combine(output, "config.json")) && CheckpointTensors.Exists(output))))
             throw new UsageException($"--output ({output}) exists and is not the folder of a model; take another one.");
+        if (!overwrites && Directory.Exists(output) && Directory.EnumerateFileSystemEntries(output).Any())
+            throw new UsageException($"--output ({output}) is there already; give --overwrite to replace it, or another name.");
+        OutputPath.MakeParent(output);
     }
 
     private static long Count(ITransformerModel model) => ((nn.Module)model).parameters().Sum(p => p.numel());

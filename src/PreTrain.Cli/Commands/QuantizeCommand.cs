@@ -24,8 +24,9 @@ internal static class QuantizeCommand
         Option<string?> output = Options.Text("--output", "DIR", "The folder to write: config.json with quantization_config, model.safetensors and the tokenizer.", required: true);
         Option<string[]> data = CorpusOption.Create(required: false);
         Option<int?> samples = Options.Positive("--samples", $"Windows of the model's context, at most {CalibrationWindows.LongestWindow} tokens, that are read from --data. The default is {DefaultSamples}.");
+        Option<bool> overwrite = ExportCommand.OverwriteOption();
         var choice = new QuantizeChoice();
-        var command = new Command("quantize", "Writes a model whose linear maps have weights of few bits. It is loaded as any model, and cannot be trained.") { model, output, data, samples };
+        var command = new Command("quantize", "Writes a model whose linear maps have weights of few bits. It is loaded as any model, and cannot be trained.") { model, output, data, samples, overwrite };
         foreach (Option option in choice.All) command.Add(option);
         add(root, command, (parsed, session) =>
         {
@@ -35,21 +36,22 @@ internal static class QuantizeCommand
             if (!choice.NeedsData && (hasData || parsed.GetValue(samples) is not null)) throw new UsageException("--data and --samples go with --method gptq, awq, smoothquant or static, and with --budget.");
             string folder = parsed.GetRequiredValue(model)!, target = parsed.GetRequiredValue(output)!;
             ModelFolder.RequireWhole(folder);
-            PruneCommand.RequireOutput(ModelFolder.Resolve(folder), target);
-            Run(session, folder, target, choice, hasData ? CorpusOption.Open(parsed.GetRequiredValue(data)) : null, parsed.GetValue(samples) ?? DefaultSamples);
+            PruneCommand.RequireOutput(ModelFolder.Resolve(folder), target, parsed.GetValue(overwrite));
+            Run(session, folder, target, choice, hasData ? parsed.GetRequiredValue(data) : [], parsed.GetValue(samples) ?? DefaultSamples);
         });
     }
 
     private static string Reader(QuantizeChoice choice) => choice.BudgetOrNull is not null ? "--budget" : choice.Method == "rtn" ? "--scheme int8-static" : $"--method {choice.Method}";
 
-    private static void Run(Session session, string folder, string target, QuantizeChoice choice, TextCorpus? corpus, int samples)
+    private static void Run(Session session, string folder, string target, QuantizeChoice choice, string[] data, int samples)
     {
+        TextCorpus? corpus = data.Length == 0 ? null : CorpusOption.Open(data);
         session.Start();
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, CPU);
         CalibrationWindows? windows = corpus is null ? null : new CalibrationWindows(session, folder, model, corpus, samples);
         MixedPrecisionPlan? plan = choice.BudgetOrNull is { } budget ? Plan(session, folder, model, choice, windows!, budget) : null;
-        QuantizationResult result = plan is null ? choice.Stage.Apply(model, windows?.Inputs ?? []) : Quantizer.Quantize(model, choice.Stage.Quantization, plan);
+        QuantizationResult result = plan is null ? CorpusOption.Calibrate(data, () => choice.Stage.Apply(model, windows?.Inputs ?? [])) : Quantizer.Quantize(model, choice.Stage.Quantization, plan);
         if (result.Smoothed.Count > 0) session.Detail($"smoothed: {string.Join(", ", result.Smoothed)}");
         AtomicFolder.Write(target, beside =>
         {
@@ -62,13 +64,14 @@ internal static class QuantizeCommand
             json.WriteNumber("maps", result.Maps.Count);
             json.WriteNumber("bytesBefore", result.BytesBefore);
             json.WriteNumber("bytesAfter", result.BytesAfter);
+            json.WriteNumber("tiedHeadBytes", result.TiedHeadBytes);
             json.WriteNumber("fileBytes", new FileInfo(Path.Combine(target, "model.safetensors")).Length);
             if (plan is not null) Write(json, plan);
         }, text =>
         {
             if (plan is not null) Write(text, plan);
             string part = result.BytesBefore == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" ({100.0 * result.BytesAfter / result.BytesBefore:F1} %)");
-            text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{target}\n{result.Maps.Count} linear maps, {result.BytesBefore:N0} bytes before and {result.BytesAfter:N0} now{part}"));
+            text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{target}\n{result.Maps.Count} linear maps, {result.BytesBefore:N0} bytes before and {result.BytesAfter:N0} now{part}{(result.TiedHeadBytes == 0 ? "" : $"; a copy of the tied head of {result.TiedHeadBytes:N0} bytes")}"));
         });
     }
 

@@ -136,12 +136,12 @@ internal sealed class RunChoice
     }
 
     /// <summary>Trains with a display and reports, does what is left to do, and tells the result.</summary>
-    public static void Train(Session session, TrainingOptions training, RunReports reports, Func<TrainingOptions, TrainingResult> train, Action<TrainingResult> finish) =>
+    public static void Train(Session session, TrainingOptions training, RunReports reports, Func<TrainingOptions, TrainingResult> train, Action<TrainingResult> finish, bool hasPerplexity = true) =>
         Train(session, training, reports, train, result =>
         {
             finish(result);
             return null;
-        });
+        }, hasPerplexity);
 
     /// <summary>Trains with a display and reports, and tells the result.</summary>
     /// <param name="session">The call of the tool.</param>
@@ -149,8 +149,9 @@ internal sealed class RunChoice
     /// <param name="reports">What is written about the run.</param>
     /// <param name="train">Trains.</param>
     /// <param name="measure">Further measures of what was trained, by name; null for none.</param>
+    /// <param name="hasPerplexity">Whether the loss is a cross entropy, which has a perplexity.</param>
     public static void Train(Session session, TrainingOptions training, RunReports reports, Func<TrainingOptions, TrainingResult> train,
-        Func<TrainingResult, IReadOnlyDictionary<string, double>?>? measure = null)
+        Func<TrainingResult, IReadOnlyDictionary<string, double>?>? measure = null, bool hasPerplexity = true)
     {
         TrainingResult result = TrainingDisplay.Run(session, training with { Callbacks = [.. reports.Start(), AdapterChoice.Former(training.Output)] }, options =>
         {
@@ -166,7 +167,7 @@ internal sealed class RunChoice
         });
         if (result.Interrupted)
             throw new InterruptedException($"Interrupted after step {result.Steps}; the state is saved in '{Path.Combine(result.Output, "checkpoints")}'. Go on with: {ResumeCommand(session)}");
-        RunResult.Write(session, result, reports.Efficiency.Current, measure?.Invoke(result));
+        RunResult.Write(session, result, reports.Efficiency.Current, measure?.Invoke(result), hasPerplexity);
     }
 
     private static bool HoldsRun(string output) =>

@@ -8,14 +8,14 @@ namespace PreTrain.Cli.Commands;
 /// <summary>What a pre-training came to, as the tool tells it.</summary>
 internal static class RunResult
 {
-    /// <summary>Writes it as JSON or as text.</summary>
-    public static void Write(Session session, TrainingResult result, Efficiency? efficiency, IReadOnlyDictionary<string, double>? metrics) => session.Result(json =>
+    /// <summary>Writes it as JSON or as text; the perplexity where the loss is a cross entropy, which has one.</summary>
+    public static void Write(Session session, TrainingResult result, Efficiency? efficiency, IReadOnlyDictionary<string, double>? metrics, bool hasPerplexity = true) => session.Result(json =>
     {
         json.WriteNumber("steps", result.Steps);
         json.WriteNumber("tokens", result.Tokens);
         json.WriteFinite("trainLoss", result.TrainLoss);
         json.WriteFinite("validationLoss", result.ValidationLoss);
-        json.WriteFinite("validationPerplexity", result.Validation?.Perplexity);
+        json.WriteFinite("validationPerplexity", hasPerplexity ? result.Validation?.Perplexity : null);
         json.WriteFinite("validationAccuracy", result.Validation?.Accuracy);
         if (result.BestValidationLoss is not null) json.WriteFinite("bestValidationLoss", result.BestValidationLoss);
         json.WriteNumber("modelStep", result.ModelStep);
@@ -36,7 +36,7 @@ internal static class RunResult
         text.WriteLine($"tokens             {result.Tokens}");
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"train loss         {result.TrainLoss:F4}"));
         text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"validation loss    {(result.ValidationLoss is { } loss ? loss.ToString("F4", CultureInfo.InvariantCulture) : "nothing is held out")}"));
-        if (result.Validation is { } validation)
+        if (hasPerplexity && result.Validation is { } validation)
             text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"perplexity         {validation.Perplexity:F2}{(validation.Accuracy is { } accuracy ? $", accuracy {accuracy:P2}" : "")}"));
         if (result.ModelStep != result.Steps) text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"best step          {result.ModelStep}, validation loss {result.BestValidationLoss:F4}"));
         if (result.Faults > 0) text.WriteLine(string.Create(CultureInfo.InvariantCulture, $"faults             {result.Faults}, see faults.jsonl"));

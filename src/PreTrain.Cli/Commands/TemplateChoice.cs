@@ -10,6 +10,8 @@ internal sealed class TemplateChoice
 {
     private static readonly (string Word, string Source)[] s_known = [("chatml", ChatTemplate.ChatMl), ("zephyr", ChatTemplate.Zephyr), ("plain", ChatTemplate.Plain)];
 
+    private static readonly string[] s_chatMlTokens = ["<|im_start|>", "<|im_end|>"];
+
     private readonly string _usual;
 
     /// <param name="usual">The word of the template for a model that has none.</param>
@@ -28,6 +30,8 @@ internal sealed class TemplateChoice
         if (asked is null && ChatTemplate.FromFolder(ModelFolder.Resolve(folder), tokenizer) is { } own) return own;
         asked ??= _usual;
         if (s_known.FirstOrDefault(known => known.Word.Equals(asked, StringComparison.OrdinalIgnoreCase)).Source is not { } source) return ChatTemplate.FromFile(asked, tokenizer);
+        if (source == ChatTemplate.ChatMl && s_chatMlTokens.Where(token => tokenizer.TokenToId(token) is null).ToArray() is { Length: > 0 } missing)
+            throw new UsageException($"{Option.Name} ({asked}) marks what each side says with {string.Join(" and ", s_chatMlTokens)}, and the tokenizer in '{folder}' lacks {string.Join(" and ", missing)}. Take zephyr, or a model whose tokenizer has them.");
         if (source != ChatTemplate.ChatMl && tokenizer.SpecialTokens.EndOfText is null)
             throw new UsageException($"{Option.Name} ({asked}) ends answers with the token that ends a text, and the tokenizer in '{folder}' has none. Name a template that ends them otherwise.");
         return new ChatTemplate(source, tokenizer);

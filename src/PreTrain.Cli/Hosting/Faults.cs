@@ -36,7 +36,8 @@ internal static class Faults
     /// <summary>ENOSPC and EDQUOT, or Windows' ERROR_DISK_FULL.</summary>
     private static bool IsDiskFull(IOException fault) => fault.HResult is 28 or 122 or unchecked((int)0x80070070);
 
-    private static string WithoutParameter(ArgumentException fault)
+    /// <summary>The message without the name of the parameter, which is one of a program.</summary>
+    public static string WithoutParameter(ArgumentException fault)
     {
         string suffix = $" (Parameter '{fault.ParamName}')";
         int at = fault.ParamName is null ? -1 : fault.Message.IndexOf(suffix, StringComparison.Ordinal);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using PreTrain.Data;
 using PreTrain.Models;
@@ -45,8 +46,8 @@ public sealed record CompressionRecipe
 
     /// <summary>Reads a recipe from a file.</summary>
     /// <param name="file">A JSON file.</param>
-    /// <exception cref="CorpusException">There is no such file, or it cannot be read.</exception>
-    /// <exception cref="ArgumentException">As for <see cref="Parse"/>, with the file's name before it.</exception>
+    /// <exception cref="CorpusException">There is no such file, it cannot be read, or it is no JSON.</exception>
+    /// <exception cref="ArgumentException">As for <see cref="Parse"/> otherwise, with the file's name before it.</exception>
     public static CompressionRecipe Load(string file)
     {
         ArgumentException.ThrowIfNullOrEmpty(file);
@@ -62,6 +63,11 @@ public sealed record CompressionRecipe
         try
         {
             return Parse(text);
+        }
+        catch (ArgumentException e) when (e.InnerException is JsonException broken)
+        {
+            string what = string.IsNullOrWhiteSpace(text) ? "is empty" : $"is no JSON from line {broken.LineNumber + 1}, byte {broken.BytePositionInLine + 1} on: it is cut off or damaged";
+            throw new CorpusException($"The recipe '{file}' {what}. It takes an object with a list of stages.", file, e);
         }
         catch (ArgumentException e)
         {

@@ -35,6 +35,10 @@ public sealed record LabelledTextOptions
     /// <value>The default is null.</value>
     public LabelSet? Labels { get; init; }
 
+    /// <summary>The largest number that a label of <see cref="ClassificationTask.Regression"/> may be, below 0 as above it; null for any.</summary>
+    /// <value>The default is null.</value>
+    public double? LargestValue { get; init; }
+
     /// <summary>Checks all values.</summary>
     /// <exception cref="ArgumentException">Some are out of range; the message lists all of them.</exception>
     public void Validate()
@@ -42,11 +46,12 @@ public sealed record LabelledTextOptions
         var faults = new List<string>();
         if (!Enum.IsDefined(Task)) faults.Add($"Task ({(int)Task}) must be SingleLabel, MultiLabel or Regression.");
         if (Format is not (CorpusFormat.Auto or CorpusFormat.JsonLines or CorpusFormat.Csv)) faults.Add($"Format ({Format}) must be Auto, JsonLines or Csv; other files hold no labels.");
-        string[] fields = [TextField, LabelField, .. PairField is null ? Array.Empty<string>() : [PairField]];
+        string[] fields = [TextField, .. PairField is null ? Array.Empty<string>() : [PairField], LabelField];
         if (fields.Any(string.IsNullOrEmpty)) faults.Add("TextField, PairField and LabelField must not be empty.");
         else if (fields.Distinct().Count() < fields.Length) faults.Add($"TextField, PairField and LabelField ({string.Join(", ", fields)}) must be different.");
         if (Separator is '"' or '\r' or '\n') faults.Add($"Separator (U+{(int)Separator:X4}) must be neither a quote nor the end of a line.");
         if (Task == ClassificationTask.Regression && Labels is not null) faults.Add("Labels are names of classes, and Task (Regression) has numbers.");
+        if (LargestValue is { } largest && !(largest > 0 && double.IsFinite(largest))) faults.Add(FormattableString.Invariant($"LargestValue ({largest}) must be positive and finite."));
         if (faults.Count > 0) throw new ArgumentException(string.Join(Environment.NewLine, faults));
     }
 }

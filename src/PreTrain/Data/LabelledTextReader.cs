@@ -81,6 +81,8 @@ internal static class LabelledTextReader
         if (example.Labels.Distinct().Count() < example.Labels.Length) return (null, $"its {options.LabelField} names a label twice ({string.Join(", ", example.Labels)})");
         if (options.Labels is { } known && example.Labels.FirstOrDefault(name => known.Find(name) is null) is { } strange)
             return (null, $"its {options.LabelField} ('{strange}') is not one of {string.Join(", ", known.Names)}");
+        if (options.LargestValue is { } largest && Math.Abs(example.Value) > largest)
+            return (null, FormattableString.Invariant($"its {options.LabelField} ({example.Value}) must be from {-largest} to {largest}. Divide the numbers by the largest"));
         return (example, null);
     }
 

@@ -21,7 +21,7 @@ internal sealed class SourceFile : IDisposable
         }
         catch (FileNotFoundException e)
         {
-            throw Gone(e);
+            throw new CorpusException($"The file '{path}' does not exist, or not any more. Check its name, and do not change a corpus while it is read.", path, e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

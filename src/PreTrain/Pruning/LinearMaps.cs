@@ -27,6 +27,7 @@ internal static class LinearMaps
     internal static List<(string Name, Projection Map)> SelectPlain(ITransformerModel model, IReadOnlyList<string> targets)
     {
         List<(string Name, Projection Map)> maps = Select(model, targets);
+        MapFaults.RequireWhole(maps);
         var faults = new List<string>();
         using DisposeScope scope = NewDisposeScope();
         foreach (var (name, map) in maps)
@@ -34,6 +35,6 @@ internal static class LinearMaps
             if (map.Transform is not null) faults.Add($"The linear map '{name}' computes with a {map.Transform.GetType().Name} already; merge or remove it first, or leave the map out of Targets.");
             else if (!map.weight.isfinite().all().item<bool>()) faults.Add($"The weight of the linear map '{name}' has values that are not finite.");
         }
-        return faults.Count == 0 ? maps : throw new ArgumentException(string.Join(" ", faults));
+        return faults.Count == 0 ? maps : throw new ArgumentException(MapFaults.Join(faults));
     }
 }

@@ -64,7 +64,7 @@ public static partial class Pruner
         try
         {
             Calibration.Run(model, [.. maps.Select((m, i) => (m.Map, (Action<Tensor>)statistics[i].Add))], calibration);
-            for (int i = 0; i < maps.Length; i++) RequireTokens(maps[i].Name, maps[i].Map.weight.size(1), statistics[i].Rows, options);
+            for (int i = 0; i < maps.Length; i++) RequireTokens(maps[i].Name, maps[i].Map.weight.size(1), statistics[i].Rows, options, nameof(calibration));
             for (int i = 0; i < maps.Length; i++)
             {
                 Projection map = maps[i].Map;
@@ -80,12 +80,12 @@ public static partial class Pruner
 
     /// <summary>Requires that a map sees enough of the calibration.</summary>
     /// <exception cref="ArgumentException">It does not.</exception>
-    internal static void RequireTokens(string name, long inputs, long tokens, PruningOptions options)
+    internal static void RequireTokens(string name, long inputs, long tokens, PruningOptions options, string? argument = null)
     {
         if (tokens < options.MinimumTokens)
-            throw new ArgumentException($"The linear map '{name}' sees {tokens} tokens of the calibration; there must be at least {nameof(PruningOptions.MinimumTokens)} ({options.MinimumTokens}). Give more data.");
+            throw new ArgumentException($"The linear map '{name}' sees {tokens} tokens of the calibration; there must be at least {nameof(PruningOptions.MinimumTokens)} ({options.MinimumTokens}). Give more data.", argument);
         if (options.Method == PruningMethod.SparseGpt && tokens < inputs)
-            throw new ArgumentException($"The linear map '{name}' has {inputs} inputs and sees {tokens} tokens of the calibration; SparseGpt needs at least as many tokens as inputs. Give more data.");
+            throw new ArgumentException($"The linear map '{name}' has {inputs} inputs and sees {tokens} tokens of the calibration; SparseGpt needs at least as many tokens as inputs. Give more data.", argument);
     }
 
     [GeneratedRegex(@"^(.*[._])?blocks\.\d+\.", RegexOptions.CultureInvariant)]

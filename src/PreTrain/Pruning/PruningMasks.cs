@@ -1,4 +1,5 @@
 // O outputs, I inputs
+using PreTrain.Models;
 using PreTrain.Modules;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -92,6 +93,6 @@ internal static class PruningMasks
                 faults.Add(FormattableString.Invariant($"{nameof(PruningOptions.Sparsity)} ({options.Sparsity}) would leave none of {compared} weights of the linear map '{name}'; take a lower one."));
             }
         }
-        if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
+        if (faults.Count > 0) throw new ArgumentException(MapFaults.Join(faults));
     }
 }

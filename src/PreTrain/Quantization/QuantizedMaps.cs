@@ -49,7 +49,7 @@ internal sealed class QuantizedMaps
         })], calibration);
         string[] faults = [.. All.Select((m, i) => (m.Name, Rows: rows[i], Least: leastRows(m.Map))).Where(m => m.Rows < m.Least)
             .Select(m => $"The linear map '{m.Name}' saw {m.Rows} rows, fewer than {m.Least}.")];
-        if (faults.Length > 0) throw new ArgumentException($"The calibration data are too small. {string.Join(" ", faults)} Give more or longer texts, or name such maps in {nameof(QuantizationOptions.Skip)}.", nameof(calibration));
+        if (faults.Length > 0) throw new ArgumentException($"The calibration data are too small. {MapFaults.Join(faults)} Give more or longer texts, or name such maps in {nameof(QuantizationOptions.Skip)}.", nameof(calibration));
     }
 
     /// <summary>Quantizes all, and then replaces all.</summary>
@@ -86,13 +86,16 @@ internal sealed class QuantizedMaps
     {
         using DisposeScope scope = NewDisposeScope();
         TiedHead head = module.modules().OfType<TiedHead>().SingleOrDefault()
-            ?? throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} is set, and the model has no head that is its token embedding and scores each next token; leave it false.");
+            ?? throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} is set, and the model has no head that is its token embedding and scores each next token; do not set it.");
         if (head.Quantized is not null) throw new ArgumentException("The tied head is quantized already.");
         if (head.Embedding.isfinite().all().item<bool>() is false) throw new ArgumentException("The token embedding has values that are not finite.");
         if (options.Format.GroupSize is > 0 and var group && head.Embedding.size(1) % group != 0)
-            throw new ArgumentException($"The width of the token embedding ({head.Embedding.size(1)}) must be divisible by {nameof(QuantizationOptions.GroupSize)} ({group}); take a smaller group.");
+            throw new ArgumentException($"The width of the token embedding ({head.Embedding.size(1)}) must be divisible by {GroupOf(options)}; {(options.Format.IsNormalFloat ? "take another scheme" : "take a smaller group")}.");
         return head;
     }
+
+    /// <summary>What the inputs of a map are cut into; that of 4-bit normal floats is no option.</summary>
+    private static string GroupOf(QuantizationOptions options) => options.Format.IsNormalFloat ? $"{options.Format.GroupSize}, the group of 4-bit normal floats" : $"{nameof(QuantizationOptions.GroupSize)} ({options.Format.GroupSize})";
 
     private static List<(string Name, Projection Map)> Select(nn.Module module, QuantizationOptions options)
     {
@@ -100,6 +103,7 @@ internal sealed class QuantizedMaps
         List<(string Name, Projection Map)> all = [.. module.named_modules().Where(m => m.module is Projection).Select(m => (m.name, (Projection)m.module))];
         skipped.RequireAll(nameof(QuantizationOptions.Skip), "linear map", all.Select(m => m.Name));
         all.RemoveAll(m => skipped.Fits(m.Name));
+        MapFaults.RequireWhole(all);
         var faults = new List<string>();
         foreach (var (name, map) in all)
         {
@@ -107,9 +111,9 @@ internal sealed class QuantizedMaps
             if (map.Transform is not null) faults.Add($"The linear map '{name}' computes with a {map.Transform.GetType().Name} already; merge or remove it, or name the map in {nameof(QuantizationOptions.Skip)}.");
             else if (map.weight.isfinite().all().item<bool>() is false) faults.Add($"The weight of the linear map '{name}' has values that are not finite.");
             else if (options.Format.GroupSize is > 0 and var group && map.weight.size(1) % group != 0)
-                faults.Add($"The inputs of the linear map '{name}' ({map.weight.size(1)}) must be divisible by {nameof(QuantizationOptions.GroupSize)} ({group}); take a smaller group, or name the map in {nameof(QuantizationOptions.Skip)}.");
+                faults.Add($"The inputs of the linear map '{name}' ({map.weight.size(1)}) must be divisible by {GroupOf(options)}; {(options.Format.IsNormalFloat ? "" : "take a smaller group, or ")}name the map in {nameof(QuantizationOptions.Skip)}.");
         }
-        if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
+        if (faults.Count > 0) throw new ArgumentException(MapFaults.Join(faults));
         return all;
     }
 }

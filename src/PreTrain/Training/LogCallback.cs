@@ -35,7 +35,7 @@ internal sealed class LogCallback(ILogger log) : ITrainingCallback
 
     public void OnEnd(TrainingRun run, TrainingResult result)
     {
-        if (result.Interrupted) log.LogWarning("Interrupted after step {Step} of {Steps}; set Resume to go on.", result.Steps, run.Options.Steps);
+        if (result.Interrupted) log.LogWarning("Interrupted after step {Step} of {Steps}; a run that resumes goes on there.", result.Steps, run.Options.Steps);
         else if (result.StoppedEarly) log.LogInformation("Stopped at step {Step} of {Steps}, since the validation loss no longer falls; the model, of step {ModelStep}, is in {Folder}.", result.Steps, run.Options.Steps, result.ModelStep, result.ModelFolder);
         else log.LogInformation("Done after {Seconds:F1} s; the model is in {Folder}.", result.Seconds, result.ModelFolder);
     }

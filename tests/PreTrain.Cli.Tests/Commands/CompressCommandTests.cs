@@ -54,14 +54,15 @@ public class CompressCommandTests
         Said("sparsty is not known", """{"stages":[{"stage":"prune","sparsty":0.5}]}""");
         Said("comes after quantize", """{"stages":[{"stage":"quantize"},{"stage":"prune","sparsity":0.5}]}""");
         Said("must be divisible by the group of Pattern (2:4)", """{"stages":[{"stage":"prune","pattern":"2:4"}]}""");
-        Said("is no JSON", "{");
+        Said("is no JSON from line 1, byte 2 on", "{", code: 3);
+        Said("is empty. It takes an object with a list of stages.", "", code: 3);
         TinyModel.SaveBert(folder["classifier"], ModelHead.SequenceClassification);
         Said("A bert model with the head SequenceClassification predicts no tokens", Recipe, "classifier");
 
-        void Said(string message, string recipe, string model = "model")
+        void Said(string message, string recipe, string model = "model", int code = 2)
         {
             ToolResult result = ToolRunner.Run(Options(folder, recipe, model));
-            Assert.Equal((2, ""), (result.ExitCode, result.Output));
+            Assert.Equal((code, ""), (result.ExitCode, result.Output));
             Assert.Contains(message, result.Error, StringComparison.Ordinal);
             Assert.False(Directory.Exists(folder["out"]));
         }

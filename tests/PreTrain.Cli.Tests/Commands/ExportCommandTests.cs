@@ -54,7 +54,8 @@ public class ExportCommandTests
     [Theory]
     [InlineData(ModelHead.MaskedLanguageModel, null, "logits")]
     [InlineData(ModelHead.QuestionAnswering, null, "start_logits,end_logits")]
-    [InlineData(ModelHead.MaskedLanguageModel, "classify", "logits")]
+    [InlineData(ModelHead.SequenceClassification, "classify", "logits")]
+    [InlineData(ModelHead.SequenceClassification, "none", "last_hidden_state,pooler_output")]
     public void Onnx_Bert_HasItsOutputs(ModelHead head, string? asked, string outputs)
     {
         using var folder = new TemporaryFolder();
@@ -97,6 +98,35 @@ public class ExportCommandTests
         Assert.Equal(code, result.ExitCode);
         Assert.Contains(message, result.Error);
         Assert.False(File.Exists(folder["a.out"]));
+    }
+
+    [Fact]
+    public void Export_HeadThatTheFolderLacks_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.SaveBert(folder["bert"]);
+        TinyModel.SaveLlama(folder["llama"], ModelHead.SequenceClassification);
+
+        ToolResult random = Export("onnx", "bert", "--head", "classify"), dropped = Export("gguf", "llama"), bare = Export("onnx", "bert", "--head", "none");
+
+        Assert.Equal((3, ""), (random.ExitCode, random.Output));
+        Assert.Contains("it is missing, so that the model has no trained head. Fine-tune it first", random.Error);
+        Assert.Equal((2, ""), (dropped.ExitCode, dropped.Output));
+        Assert.Contains("holds a llama with the head SequenceClassification, which GGUF has no place for", dropped.Error);
+        Assert.Equal(0, bare.ExitCode);
+        Assert.StartsWith("warning: The folder lacks pooler.dense.", bare.Error);
+
+        ToolResult Export(string format, string model, params string[] more) => ToolRunner.Run(["export", format, "--model", folder[model], "--output", folder[$"{model}-{more.Length}.out"], .. more]);
+    }
+
+    [Fact]
+    public void Export_OutputBelowAFile_EndsWith2()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        ToolResult result = ToolRunner.Run("export", "gguf", "--model", folder["model"], "--output", Path.Combine(folder.Write("text.txt", "text"), "x"));
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains($"cannot be in '{folder["text.txt"]}', which is a file; take another folder.", result.Error);
     }
 
     [Fact]

@@ -61,7 +61,7 @@ public class FillMaskCommandTests
         Assert.Equal((2, "error: --text must hold the tokenizer's mask token, [MASK].\n"), (none.ExitCode, none.Error));
         Assert.Equal((2, "error: --text must hold the tokenizer's mask token, [MASK].\n"), (other.ExitCode, other.Error));
         Assert.Equal(2, causal.ExitCode);
-        Assert.StartsWith("error: A GptModel has no head MaskedLanguageModel; it has", causal.Error);
+        Assert.StartsWith($"error: The model in '{folder["gpt"]}' is not for this: A GptModel has no head MaskedLanguageModel; it has", causal.Error);
         Assert.Equal(3, bare.ExitCode);
         Assert.Contains("is missing", bare.Error);
         Assert.Equal(3, gone.ExitCode);

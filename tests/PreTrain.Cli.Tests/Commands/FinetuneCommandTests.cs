@@ -77,6 +77,7 @@ public sealed class FinetuneCommandTests : IDisposable
     [InlineData("finetune qa --model bert --data a.json --output run --labels a", "--labels is of no effect with questions")]
     [InlineData("finetune classify --model bert --data sdk-docs --output run --task multi", "--task must be single with --data sdk-docs")]
     [InlineData("finetune tokens --model bert --data a.conll --output bert/config.json", "is a file; it must be a folder")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --adapter lora --lora-targets --json", "--lora-targets (--json) must be followed by its values, which do not begin with --.")]
     public void Tool_OptionsThatDoNotFit_AreRefused(string command, string message)
     {
         ToolResult result = ToolRunner.Run([.. command.Split(' ').Select(word => word is "bert" or "run" or "bert/config.json" ? folder[word] : word)]);
@@ -99,6 +100,45 @@ public sealed class FinetuneCommandTests : IDisposable
         Assert.Contains(place, result.Error);
         Assert.Contains(message, result.Error);
         Assert.False(Directory.Exists(folder["run"]));
+    }
+
+    [Theory]
+    [InlineData("classify", "--lora-targets nowhere", "--lora-targets: the pattern 'nowhere' fits no linear map")]
+    [InlineData("classify", "--adapter prefix --adapter-size 29", "--adapter-size (29) must be below the model's context (29 tokens).")]
+    [InlineData("classify", "--text-field label", "--text-field, --pair-field and --label-field (label, label) must be different.")]
+    [InlineData("qa", "--context 7", "--context (7) must be at least 8.")]
+    public void Finetune_WhatTheLibraryRefuses_IsSaidWithTheNamesOfOptions(string task, string options, string message)
+    {
+        string[] adapter = options.StartsWith("--lora", StringComparison.Ordinal) ? ["--adapter", "lora"] : [];
+        ToolResult result = Finetune(task, TinyTasks.Write(folder, task), "run", [.. adapter, .. options.Split(' ')]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains(message, result.Error);
+    }
+
+    [Fact]
+    public void Finetune_HeadThatTheFamilyLacks_NamesTheFolder()
+    {
+        TinyModel.Save(folder["gpt"]);
+        ToolResult result = ToolRunner.Run("finetune", "tokens", "--model", folder["gpt"], "--data", TinyTasks.Write(folder, "tokens"), "--output", folder["run"]);
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains($"The model in '{folder["gpt"]}' is not for this: A GptModel has no head TokenClassification; it has", result.Error);
+    }
+
+    [Fact]
+    public void Finetune_SynonymsThatAreNotThere_SaysSo()
+    {
+        ToolResult result = Finetune("classify", TinyTasks.Write(folder, "classify"), "run", "--augment", "0.5", "--synonyms", folder["none.txt"]);
+        Assert.Equal(3, result.ExitCode);
+        Assert.Contains($"The file '{folder["none.txt"]}' does not exist, or not any more. Check its name", result.Error);
+    }
+
+    [Fact]
+    public void Finetune_Numbers_HaveNoPerplexity()
+    {
+        string data = folder.Write("numbers.csv", "text,label\n" + string.Concat(Enumerable.Range(0, 20).Select(i => $"The method {i}.,{i}\n")));
+        JsonElement json = Finetune("classify", data, "run", "--task", "number", "--json").Json();
+        Assert.Equal(JsonValueKind.Null, json.GetProperty("validationPerplexity").ValueKind);
+        Assert.Equal(JsonValueKind.Number, json.GetProperty("validationLoss").ValueKind);
     }
 
     [Fact]

@@ -28,6 +28,7 @@ public class FinetuneEmbedCommandTests
         string data = folder[loss == "simcse" ? "texts.txt" : "pairs.csv"];
         ToolResult tuned = ToolRunner.Run(["finetune", "embed", "--model", folder[model], "--data", data, "--output", folder["run"], "--loss", loss, "--pooling", pooling, "--context", "20", .. more.Split(' ', StringSplitOptions.RemoveEmptyEntries), .. s_small, "--json"]);
         Assert.Equal(3, tuned.Json().GetProperty("steps").GetInt32());
+        Assert.Equal(loss == "cosine" ? JsonValueKind.Null : JsonValueKind.Number, tuned.Json().GetProperty("validationPerplexity").ValueKind);
         SentenceEncoderOptions options = SentenceEncoderOptions.FromFolder(folder["run/model"])!;
         Assert.Equal((20, pooling == "cls" ? "first" : pooling), (options.MaxLength, options.Pooling.ToString().ToLowerInvariant()));
 
@@ -71,8 +72,11 @@ public class FinetuneEmbedCommandTests
         Said(2, "--temperature and --symmetric do not go with --loss cosine", "--loss", "cosine", "--temperature", "1");
         Said(2, "--score-field does not go with contrastive", "--score-field", "score");
         Said(2, "--anchor-field does not go with simcse", "--loss", "simcse", "--anchor-field", "anchor");
-        Said(2, "MaxLength (99) must be at least 2 and at most the model's context (29)", "--context", "99");
+        Said(2, "--context (99) must be at least 2 and at most the model's context (29)", "--context", "99");
         Said(3, "'other' is not among them", "--anchor-field", "other");
+        Said(2, "--anchor-field, --positive-field and --score-field (anchor, positive, anchor) must be different.", "--loss", "cosine", "--score-field", "anchor");
+        folder.Write("pairs.csv", "anchor,positive,score\na,b,0.5\nc,d,5\n");
+        Said(3, $"Line 3 of the file '{folder["pairs.csv"]}' is broken: its score (5) must be from -1 to 1.", "--loss", "cosine");
 
         void Said(int code, string message, params string[] options)
         {

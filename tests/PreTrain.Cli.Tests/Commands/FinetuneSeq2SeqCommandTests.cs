@@ -34,6 +34,13 @@ public class FinetuneSeq2SeqCommandTests
         Assert.Equal(4, measured.Json().GetProperty("pairs").GetInt32());
         string[] lines = File.ReadAllLines(folder["p.jsonl"]);
         Assert.Equal(4, lines.Length);
+        foreach (var (file, message) in new[] { ("none/p.jsonl", "there is no folder '"), ("run", "is a folder; it must be a file.") })
+        {
+            ToolResult refused = ToolRunner.Run(["evaluate", "seq2seq", "--model", folder["run"], .. Data(folder), "--predictions", folder[file]]);
+            Assert.Equal((2, ""), (refused.ExitCode, refused.Output));
+            Assert.Contains($"--predictions ({folder[file]})", refused.Error);
+            Assert.Contains(message, refused.Error);
+        }
         Assert.All(lines, line => Assert.Equal(JsonDocument.Parse(line).RootElement.GetProperty("source").GetString()!.Split(' ')[1], JsonDocument.Parse(line).RootElement.GetProperty("target").GetString()));
     }
 
@@ -75,7 +82,7 @@ public class FinetuneSeq2SeqCommandTests
         Prepare(folder);
         Said(2, "--template is for models that go on from a text", "t5", [.. Data(folder), "--template", "plain"]);
         Said(2, "--max-source and --max-target go together for a gpt2 model", "gpt", [.. Data(folder), "--max-source", "5"]);
-        Said(2, "MaxTargetLength (1) must be at least 2", "t5", [.. Data(folder), "--max-target", "1"]);
+        Said(2, "--max-target (1) must be at least 2", "t5", [.. Data(folder), "--max-target", "1"]);
         Said(2, "--source-field is for files", "t5", ["--data", "sdk-docs", "--source-field", "x"]);
         Said(3, "'source' is not among them", "t5", ["--data", folder["pairs.tsv"]]);
 

@@ -48,7 +48,7 @@ public class LoraCommandTests
         {
             using (var prompt = new PromptTuning(model, new() { Length = 2 })) prompt.SavePretrained(folder["prompt"]);
             using (var factors = new Ia3Adapter(model)) factors.SavePretrained(folder["ia3"]);
-            using (var biases = new BitFit(model)) biases.SavePretrained(folder["bias"]);
+            using (var biases = new BitFit(model)) foreach (string name in new[] { "bias", "bias2" }) biases.SavePretrained(folder[name]);
             using (var dora = new LoraAdapter(model, new LoraOptions { Rank = 2, IsWeightDecomposed = true })) dora.SavePretrained(folder["dora"]);
         }
         Said(2, "--weights has 2 numbers, and there are 1 adapters; give one for each.", "--adapter", folder["a"], "--weights", "1", "2");
@@ -57,7 +57,8 @@ public class LoraCommandTests
         Said(2, "must be 1: only low-rank updates can be weighed.", "--adapter", folder["ia3"], "--weights", "0.5");
         Said(2, "must be 1 where it has lengths of its own", "--adapter", folder["dora"], "--weights", "0.5");
         Said(2, "has lengths of its own (DoRA), which are those of its model; merge it alone.", "--adapter", folder["a"], folder["dora"]);
-        Said(2, "as a whole, and a model can have one; merge them into two models.", "--adapter", folder["bias"], folder["bias"]);
+        Said(2, "as a whole, and a model can have one; merge them into two models.", "--adapter", folder["bias"], folder["bias2"]);
+        Said(2, $"--adapter names {folder["a"]} twice; name it once, with what it counts in --weights.", "--adapter", folder["a"], folder["a"]);
         Said(3, "the folder does not exist; --adapter takes a folder", "--adapter", folder["nowhere"]);
         Said(3, "missing; the folder of an adapter holds adapter_config.json", "--adapter", folder["llama"]);
         ToolResult other = ToolRunner.Run("lora", "merge", "--model", folder["llama"], "--adapter", folder["a"], "--output", folder["merged"]);
@@ -74,6 +75,44 @@ public class LoraCommandTests
             ToolResult result = ToolRunner.Run(["lora", "merge", "--model", folder["model"], "--output", folder["merged"], .. options]);
             Assert.Equal((code, ""), (result.ExitCode, result.Output));
             Assert.Contains(message, result.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Merge_AdapterThatIsInTheModel_IsRefused()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        SaveAdapter(folder["model"], folder["run/model"], 5);
+        Assert.Equal(0, Merge("model", "run", "run/merged").ExitCode);
+
+        foreach (var (model, adapter) in new[] { ("run", "run"), ("run/merged", "run/model") })
+        {
+            ToolResult result = Merge(model, adapter, "twice");
+            Assert.Equal((2, ""), (result.ExitCode, result.Output));
+            Assert.Contains($"--model ({folder[model]}) has the adapter {folder["run/model"]} in its weights already; name the model that the adapter was trained on.", result.Error);
+        }
+        ToolResult there = Merge("model", "run", "run/merged");
+        Assert.Equal(2, there.ExitCode);
+        Assert.Contains("is there already; give --overwrite to replace it", there.Error);
+        Assert.Equal(0, Merge("model", "run", "run/merged", "--overwrite").ExitCode);
+
+        ToolResult Merge(string model, string adapter, string output, params string[] more) => ToolRunner.Run(["lora", "merge", "--model", folder[model], "--adapter", folder[adapter], "--output", folder[output], .. more]);
+    }
+
+    [Fact]
+    public void Tool_RunThatIsNotFinished_SaysHowToGoOn()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        SaveAdapter(folder["model"], folder["run/model"], 5);
+        folder.Write("run/checkpoints/step-1/state.json", "{}");
+        folder.Write("other/checkpoints/step-1/state.json", "{}");
+        foreach (string run in new[] { "run", "other" })
+        {
+            ToolResult result = ToolRunner.Run("generate", "--model", folder[run], "--prompt", "The");
+            Assert.Equal(3, result.ExitCode);
+            Assert.Contains("the run in it is not finished, and has no whole model yet; go on with it by the command that began it, with --resume.", result.Error);
         }
     }
 

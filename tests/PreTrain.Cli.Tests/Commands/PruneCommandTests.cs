@@ -72,7 +72,10 @@ public class PruneCommandTests
         Assert.Equal("", result.Error);
         Assert.Contains("blocks.1.up         18 x 24      50.00 % zero", result.Output);
         Assert.Contains("in 4 maps are zero (50.00 %)", result.Output);
-        Assert.Equal(0, ToolRunner.Run("prune", "--model", folder["model"], "--output", folder["pruned"], "--sparsity", "0.1").ExitCode);   // a model may be replaced
+        Assert.Equal(0, ToolRunner.Run("prune", "--model", folder["model"], "--output", folder["pruned"], "--sparsity", "0.1", "--overwrite").ExitCode);   // a model may be replaced
+        ToolResult again = ToolRunner.Run("prune", "--model", folder["model"], "--output", folder["pruned"], "--sparsity", "0.1");
+        Assert.Equal(2, again.ExitCode);
+        Assert.Contains("is there already; give --overwrite to replace it", again.Error);
     }
 
     [Theory]
@@ -145,11 +148,15 @@ public class PruneCommandTests
         Refused("(15) must be divisible by the group of Pattern (2:4)", "--pattern", "2:4");
         Refused("--data must be given", "--method", "wanda");
         Refused("--data is of no effect with magnitude", "--method", "magnitude", "--data", data);
-        Refused("RemovedLayers (2) must be below the number of layers (2)", "--layers", "2");
+        Refused("--layers (2) must be below the number of layers (2)", "--layers", "2");
         Refused("--importance is of no effect", "--importance", "taylor");
         Refused("--targets and --scope are of no effect", "--layers", "1", "--scope", "map");
-        Refused("'nowhere' fits no linear map", "--sparsity", "0.5", "--targets", "nowhere");
-        Refused("must be at least MinimumTokens (128)", "--method", "wanda", "--data", data);
+        Refused("--targets: the pattern 'nowhere' fits no linear map", "--sparsity", "0.5", "--targets", "nowhere");
+        ToolResult small = ToolRunner.Run("prune", "--model", folder["model"], "--output", folder["pruned"], "--method", "wanda", "--data", data);
+        Assert.Equal((3, ""), (small.ExitCode, small.Output));
+        Assert.StartsWith($"error: --data ({data}): The linear map 'blocks.0.", small.Error, StringComparison.Ordinal);
+        Assert.Contains("must be at least MinimumTokens (128)", small.Error, StringComparison.Ordinal);
+        Refused("--targets (--method) must be followed by its values", "--targets", "--method", "wanda");
         Refused("--by-layer is of no effect without --scan", "--by-layer", "--layers", "1");
         Refused("--scan and --output exclude each other", "--scan", "--data", data);
         Said("--scan needs --data", "--model", folder["model"], "--scan");

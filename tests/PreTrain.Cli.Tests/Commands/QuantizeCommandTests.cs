@@ -14,9 +14,10 @@ public class QuantizeCommandTests
 
         ToolResult result = ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["small"], "--scheme", scheme, "--tied-head", "--json");
 
-        Assert.Equal(["output", "maps", "bytesBefore", "bytesAfter", "fileBytes"], result.Keys());
+        Assert.Equal(["output", "maps", "bytesBefore", "bytesAfter", "tiedHeadBytes", "fileBytes"], result.Keys());
         JsonElement json = result.Json();
         Assert.Equal(8, json.GetProperty("maps").GetInt32());
+        Assert.InRange(json.GetProperty("tiedHeadBytes").GetInt64(), 283 * 15, 283 * 60);   // codes of a byte, and scales
         Assert.Equal(new FileInfo(Path.Combine(folder["small"], "model.safetensors")).Length, json.GetProperty("fileBytes").GetInt64());
         Assert.True(json.GetProperty("fileBytes").GetInt64() < new FileInfo(Path.Combine(folder["model"], "model.safetensors")).Length);
         double[] before = Logits(folder["model"]), after = Logits(folder["small"]);
@@ -90,14 +91,14 @@ public class QuantizeCommandTests
         ToolResult refused = ToolRunner.Run("quantize", "--model", folder["model"], "--data", data, "--output", folder["small"], "--group-size", "32", "--budget", "50%");
 
         Assert.Equal(2, refused.ExitCode);
-        Assert.Contains("must be divisible by GroupSize (32)", refused.Error);
+        Assert.Contains("must be divisible by --group-size (32)", refused.Error);
     }
 
     [Theory]
     [InlineData("awq", "int8-weights")]
     [InlineData("static", "int8-static")]
     [InlineData("smoothquant", "int8")]
-    public void Quantize_FewDataForAnyMethod_EndsWith2(string method, string scheme)
+    public void Quantize_FewDataForAnyMethod_EndsWith3(string method, string scheme)
     {
         using var folder = new TemporaryFolder();
         TinyModel.Save(folder["model"]);
@@ -105,8 +106,8 @@ public class QuantizeCommandTests
 
         ToolResult result = ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["small"], "--method", method, "--scheme", scheme, "--data", data);
 
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains("The calibration data are too small.", result.Error);
+        Assert.Equal(3, result.ExitCode);
+        Assert.StartsWith($"error: --data ({data}): The calibration data are too small. The linear map 'blocks.0.", result.Error);
     }
 
     [Theory]
@@ -115,21 +116,22 @@ public class QuantizeCommandTests
     [InlineData(new[] { "--budget", "50%", "--scheme", "int4", "--data", "x" }, "leave out --scheme")]
     [InlineData(new[] { "--method", "static" }, "--scheme int8-static needs --data")]
     [InlineData(new[] { "--method", "nf4", "--scheme", "int8" }, "--method nf4 goes with no other --scheme.")]
-    [InlineData(new[] { "--method", "nf4" }, "must be divisible by GroupSize (64)")]
+    [InlineData(new[] { "--method", "nf4" }, "must be divisible by 64, the group of 4-bit normal floats; name the map in --skip.")]
     [InlineData(new[] { "--method", "smoothquant", "--scheme", "int4" }, "goes with --scheme int8 or int8-static")]
     [InlineData(new[] { "--method", "gptq", "--scheme", "int8-static" }, "--method gptq does not go with --scheme int8-static")]
-    [InlineData(new[] { "--granularity", "group" }, "must be divisible by GroupSize (64)")]
-    [InlineData(new[] { "--granularity", "group", "--group-size", "48" }, "GroupSize (48) must be 32, 64 or 128")]
+    [InlineData(new[] { "--granularity", "group" }, "must be divisible by --group-size (64)")]
+    [InlineData(new[] { "--granularity", "group", "--group-size", "48" }, "--group-size (48) must be 32, 64 or 128")]
     [InlineData(new[] { "--calibration-method", "mse" }, "go with --scheme int8-static")]
     [InlineData(new[] { "--percentile", "99" }, "--percentile goes with --calibration-method percentile.")]
     [InlineData(new[] { "--alpha", "0.3" }, "--alpha goes with --method smoothquant.")]
     [InlineData(new[] { "--wide-scales" }, "--wide-scales goes with --scheme nf4.")]
     [InlineData(new[] { "--samples", "5" }, "--data and --samples go with")]
-    [InlineData(new[] { "--scheme", "int4" }, "must be divisible by GroupSize (64)")]
+    [InlineData(new[] { "--scheme", "int4" }, "must be divisible by --group-size (64)")]
     [InlineData(new[] { "--scheme", "int3" }, "--scheme (int3) must be int8, int8-static, int8-weights, int4 or nf4.")]
     [InlineData(new[] { "--group-size", "32" }, "--group-size goes with --scheme int4 or --granularity group.")]
     [InlineData(new[] { "--method", "gptq" }, "--method gptq needs --data")]
-    [InlineData(new[] { "--skip", "nowhere*" }, "the pattern 'nowhere*' fits no linear map")]
+    [InlineData(new[] { "--skip", "nowhere*" }, "--skip: the pattern 'nowhere*' fits no linear map")]
+    [InlineData(new[] { "--skip", "--json" }, "--skip (--json) must be followed by its values, which do not begin with --.")]
     public void Quantize_WrongOptions_EndsWith2(string[] options, string message)
     {
         using var folder = new TemporaryFolder();
@@ -143,7 +145,7 @@ public class QuantizeCommandTests
     }
 
     [Fact]
-    public void Quantize_FewData_EndsWith2()
+    public void Quantize_FewData_EndsWith3()
     {
         using var folder = new TemporaryFolder();
         TinyModel.Save(folder["model"]);
@@ -151,8 +153,8 @@ public class QuantizeCommandTests
 
         ToolResult result = ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["small"], "--method", "gptq", "--data", data);
 
-        Assert.Equal(2, result.ExitCode);
-        Assert.Contains("The calibration data are too small.", result.Error);
+        Assert.Equal(3, result.ExitCode);
+        Assert.StartsWith($"error: --data ({data}): The calibration data are too small. The linear map 'blocks.0.", result.Error);
     }
 
     [Fact]
@@ -161,6 +163,42 @@ public class QuantizeCommandTests
         using var folder = new TemporaryFolder();
         TinyModel.Save(folder["model"]);
         Assert.Contains("must be another folder", ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["model"]).Error);
+    }
+
+    [Fact]
+    public void Quantize_OutputThatIsThere_IsReplacedOnRequest()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        TinyModel.SaveLlama(folder["runs/other"]);
+        byte[] other = File.ReadAllBytes(folder["runs/other/model.safetensors"]);
+
+        ToolResult refused = Quantize("runs/other");
+        Assert.Equal((2, ""), (refused.ExitCode, refused.Output));
+        Assert.Contains($"--output ({folder["runs/other"]}) is there already; give --overwrite to replace it, or another name.", refused.Error);
+        Assert.Equal(other, File.ReadAllBytes(folder["runs/other/model.safetensors"]));
+        Assert.Contains("must be another folder", ToolRunner.Run("quantize", "--model", folder["runs/other"], "--output", folder["runs"], "--overwrite").Error);
+        ToolResult below = Quantize("model/config.json/x");
+        Assert.Equal(2, below.ExitCode);
+        Assert.Contains($"cannot be in '{folder["model/config.json"]}', which is a file", below.Error);
+        Assert.Equal(0, Quantize("runs/other", "--overwrite").ExitCode);
+        Assert.NotEqual(other, File.ReadAllBytes(folder["runs/other/model.safetensors"]));
+        Assert.Equal(0, Quantize("new/folders/small").ExitCode);   // those above are made
+
+        ToolResult Quantize(string output, params string[] more) => ToolRunner.Run(["quantize", "--model", folder["model"], "--output", folder[output], .. more]);
+    }
+
+    [Fact]
+    public void Quantize_WhatIsQuantized_SaysWhereToStart()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        ToolRunner.Run("quantize", "--model", folder["model"], "--output", folder["small"]);
+        foreach (string command in new[] { "quantize", "prune --sparsity 0.5" })
+        {
+            ToolResult result = ToolRunner.Run([.. command.Split(' '), "--model", folder["small"], "--output", folder["smaller"]]);
+            Assert.Equal((2, "error: 8 of 8 linear maps of the model are quantized already; start from the model that it was made from.\n"), (result.ExitCode, result.Error));
+        }
     }
 
     private static double[] Logits(string model) =>

@@ -25,6 +25,7 @@ public class FineTuningWaysTests
         using (GptModel model = GptModel.FromPretrained(folder["runs/sdk/model"]))
         using (var other = new LoraAdapter(model, new LoraOptions { Rank = 2 })) other.SavePretrained(folder["runs/other"]);
 
+        Directory.Delete(folder["runs/merged"], recursive: true);   // what the program wrote
         IReadOnlyList<(string Command, ToolResult Result)> runs = DocumentedCommands.Run(Page, folder.Path);
 
         Assert.Equal(3, runs.Count);

@@ -146,6 +146,12 @@ public class CompressionRecipeTests
     public void Load_File_NamesItInItsFaults()
     {
         using var folder = new TemporaryFolder();
+        foreach (var (text, message) in new[] { (" ", "is empty"), ("{\n\"stages\": [", "is no JSON from line 2, byte 12 on: it is cut off or damaged") })
+        {
+            string broken = folder.File("broken.json");
+            File.WriteAllText(broken, text);
+            Assert.Contains($"The recipe '{broken}' {message}", Assert.Throws<CorpusException>(() => CompressionRecipe.Load(broken)).Message);
+        }
         Assert.Contains("cannot be read", Assert.Throws<CorpusException>(() => CompressionRecipe.Load(folder.File("nowhere.json"))).Message);
         string file = folder.Write("r.json", "{}");
         Assert.Contains($"'{file}': The recipe: stages", Assert.Throws<ArgumentException>(() => CompressionRecipe.Load(file)).Message);

@@ -71,6 +71,20 @@ public sealed class LabelledTextsTests : IDisposable
     }
 
     [Fact]
+    public void FromFiles_NumberBeyondTheLargest_NamesFileAndLine()
+    {
+        string file = folder.Write("a.csv", "text,label\np,-1\nq,5\n");
+        LabelledTextOptions options = new() { Task = ClassificationTask.Regression, LargestValue = 1 };
+
+        var e = Assert.Throws<CorpusException>(() => LabelledTexts.FromFiles(options, file));
+
+        Assert.Equal((file, 3), (e.File, e.Line));
+        Assert.Contains("its label (5) must be from -1 to 1. Divide the numbers by the largest", e.Message);
+        Assert.Equal(2, LabelledTexts.FromFiles(options with { LargestValue = 5 }, file).Count);
+        Assert.Contains("LargestValue (0) must be positive and finite.", Assert.Throws<ArgumentException>((options with { LargestValue = 0 }).Validate).Message);
+    }
+
+    [Fact]
     public void FromFiles_WhatCannotBeLearned_IsRefused()
     {
         Assert.Contains("one label only, 'x'", Assert.Throws<CorpusException>(() => LabelledTexts.FromFiles(new(), folder.Write("a.csv", "text,label\np,x\nq,x\n"))).Message);

@@ -143,7 +143,7 @@ public sealed class TextCorpusTests : IDisposable
 
         var e = Assert.Throws<CorpusException>(() => corpus.Count());
 
-        Assert.StartsWith($"The file '{path}' does not exist any more.", e.Message);
+        Assert.StartsWith($"The file '{path}' does not exist, or not any more.", e.Message);
     }
 
     [Fact]

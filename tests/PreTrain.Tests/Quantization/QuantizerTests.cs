@@ -144,7 +144,7 @@ public sealed class QuantizerTests : IDisposable
     public void Quantize_NoTiedHead_IsRefused()
     {
         using BertModel model = Bert();
-        Assert.Contains("leave it false", Assert.Throws<ArgumentException>(() => Quantizer.Quantize(model, new QuantizationOptions { HasQuantizedTiedHead = true })).Message, StringComparison.Ordinal);
+        Assert.Contains("do not set it", Assert.Throws<ArgumentException>(() => Quantizer.Quantize(model, new QuantizationOptions { HasQuantizedTiedHead = true })).Message, StringComparison.Ordinal);
         Assert.All(model.modules().OfType<Projection>(), map => Assert.Null(map.Transform));
     }
 
@@ -168,7 +168,11 @@ public sealed class QuantizerTests : IDisposable
         Tensor before = Logits(model);
         string message = Assert.Throws<ArgumentException>(() => Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.Int4Weights, GroupSize = 64 })).Message;
         Assert.Contains("blocks.0.", message, StringComparison.Ordinal);
-        Assert.Contains("(96) must be divisible by GroupSize (64)", message, StringComparison.Ordinal);
+        Assert.Contains("(96) must be divisible by GroupSize (64); take a smaller group, or name the map in Skip.", message, StringComparison.Ordinal);
+        Assert.Equal(3, message.Split("The inputs of the linear map").Length - 1);   // of many, and how many more
+        Assert.EndsWith(" more.", message, StringComparison.Ordinal);
+        string normal = Assert.Throws<ArgumentException>(() => Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.NormalFloat4 })).Message;
+        Assert.Contains("(96) must be divisible by 64, the group of 4-bit normal floats; name the map in Skip.", normal, StringComparison.Ordinal);
         Assert.Equal(Bytes(before), Bytes(Logits(model)));
     }
 
@@ -177,7 +181,7 @@ public sealed class QuantizerTests : IDisposable
     {
         using BertModel model = Bert();
         Quantizer.Quantize(model, new QuantizationOptions());
-        Assert.Contains("computes with a QuantizedProjection already", Assert.Throws<ArgumentException>(() => Quantizer.Quantize(model, new QuantizationOptions())).Message, StringComparison.Ordinal);
+        Assert.Contains("linear maps of the model are quantized already; start from the model that it was made from.", Assert.Throws<ArgumentException>(() => Quantizer.Quantize(model, new QuantizationOptions())).Message, StringComparison.Ordinal);
         using BertModel adapted = Bert();
         using var adapter = new LoraAdapter(adapted, new LoraOptions());
         Assert.Contains("LowRankTransform", Assert.Throws<ArgumentException>(() => Quantizer.Quantize(adapted, new QuantizationOptions())).Message, StringComparison.Ordinal);
