@@ -6,6 +6,7 @@ using PreTrain.Data;
 using PreTrain.Data.Masking;
 using PreTrain.Distillation;
 using PreTrain.Models;
+using PreTrain.Modules.Quantized;
 using PreTrain.Objectives;
 using PreTrain.Reports;
 using PreTrain.Tokenization;
@@ -82,17 +83,24 @@ internal sealed class DistillCommand
         using ITransformerModel student = _student.Create(parsed, session, teachers[0], device);
         string objective = AutoObjective.NameFor(teachers[0]);
         if (objective == "causal-lm" && parsed.GetValue(_context) is not null) throw new UsageException($"{_context.Name} is not for the objective causal-lm, whose rows are as long as the model's context.");
+        if (((torch.nn.Module)student).modules().OfType<QuantizedProjection>().Any()) throw new UsageException($"--teacher ({folders[0]}) is quantized, and so is a student that is made from its layers; take the model that it was made from.");
         ModelShape shape = ModelShape.Of(student);
         TrainingOptions training = _run.Training(parsed, session, shape.Width);
         var packing = _text.Packing(parsed, Family(objective == "sequence-to-sequence" ? "t5" : "gpt"), objective);
         JsonObject configuration = RunConfiguration.Describe(parsed, Effective(parsed, session, objective, teaching, training));
         if (_run.Prints(parsed, session, configuration)) return;
         foreach (string folder in folders) TunedModel.CheckFolders(folder, training);
+        // What the text is too short for is told before its tokens are kept.
+        void Check(IObjective<ITransformerModel> inner)
+        {
+            using IBatchSource source = inner.Open(new(training.Seed), student, training.BatchSize);
+        }
+
         RunChoice.Interruptible(session, () =>
         {
-            using RunTokens tokens = stores is null ? Tokens(parsed, session, training, tokenizer) : RunTokens.OfStores(session, stores);
+            using RunTokens tokens = stores is null ? Tokens(parsed, session, training, tokenizer, store => Check(Inner(parsed, student, store, tokenizer, packing([store])))) : RunTokens.OfStores(session, stores);
             if (tokens.Tokenizer.Fingerprint != tokenizer.Fingerprint) throw new UsageException($"--tokens ({stores![0]}) was made by another tokenizer than that of --teacher ({folders[0]}). Prepare the text with the teacher's: pretrain data prepare --tokenizer {folders[0]}.");
-            IObjective<ITransformerModel> inner = Inner(parsed, student, tokens, packing(tokens.Stores));
+            IObjective<ITransformerModel> inner = Inner(parsed, student, tokens.Store, tokens.Tokenizer, packing(tokens.Stores));
             Teacher[] taught = [.. teachers.Select((model, i) => new Teacher(model) { Weight = weights?[i] ?? 1 })];
             if (_teaching.Cache(parsed) is var (folder, kept)) taught = [.. taught.Select((teacher, i) => teacher with { Cache = LogitCache.Open(Path.Combine(folder, $"teacher-{i + 1}"), teacher.Model, inner.Describe(), kept) })];
             try
@@ -134,7 +142,7 @@ internal sealed class DistillCommand
 
     private double Fraction(ParseResult parsed) => parsed.GetValue(_validationFraction) ?? DefaultValidationFraction;
 
-    private IObjective<ITransformerModel> Inner(ParseResult parsed, ITransformerModel student, RunTokens tokens, PackedText? text)
+    private IObjective<ITransformerModel> Inner(ParseResult parsed, ITransformerModel student, TokenStore store, TextTokenizer tokenizer, PackedText? text)
     {
         var options = new AutoObjectiveOptions
         {
@@ -143,15 +151,15 @@ internal sealed class DistillCommand
             Masking = parsed.GetValue(_maskRate) is { } rate ? new MaskingOptions { Rate = rate } : null,
             MeanSpanLength = parsed.GetValue(_meanSpan) ?? 3,
         };
-        return text is null ? AutoObjective.Create(student, tokens.Store, tokens.Tokenizer, options) : AutoObjective.Create(student, text, tokens.Tokenizer, options);
+        return text is null ? AutoObjective.Create(student, store, tokenizer, options) : AutoObjective.Create(student, text, tokenizer, options);
     }
 
-    private RunTokens Tokens(ParseResult parsed, Session session, TrainingOptions training, TextTokenizer tokenizer)
+    private RunTokens Tokens(ParseResult parsed, Session session, TrainingOptions training, TextTokenizer tokenizer, Action<TokenStore> check)
     {
         TextCorpus corpus = CorpusOption.Open(parsed.GetRequiredValue(_data));
         return training.Resume && RunTokens.Exist(training.Output)
             ? RunTokens.Open(session, training.Output, corpus, tokenizer, null)
-            : RunTokens.Build(session, training.Output, corpus, tokenizer, tokenizer.VocabSize, (_, _, _, _) => tokenizer, _ => { });
+            : RunTokens.Build(session, training.Output, corpus, tokenizer, tokenizer.VocabSize, (_, _, _, _) => tokenizer, check);
     }
 
     /// <summary>A teacher with the head that predicts tokens.</summary>

@@ -10,7 +10,7 @@ namespace PreTrain.Training;
 internal sealed class RunFolder
 {
     internal const string ModelName = "model", CheckpointsName = "checkpoints", MetricsName = "metrics.jsonl", TimingsName = "timings.jsonl", FaultsName = "faults.jsonl";
-    private const string FormerName = ".former";   // the run that is overwritten, until the new one has done a step
+    private const string FormerName = ".former", DeletedName = ".deleted";   // the run that is overwritten, until the new one has done a step, and what is left of it then
     private const string NotFinitePrefix = "not-finite-step-", SpikePrefix = "spike-step-";
 
     /// <summary>What callbacks write, and what belongs to one run.</summary>
@@ -53,7 +53,7 @@ internal sealed class RunFolder
     {
         Directory.CreateDirectory(Path);
         AtomicFolder.Recover(Path);
-        if (Directory.Exists(Former)) Undo();   // a run was killed before its first step
+        Recover();
         if (overwrite)
         {
             Directory.CreateDirectory(Former);
@@ -62,21 +62,35 @@ internal sealed class RunFolder
         Directory.CreateDirectory(Checkpoints);
     }
 
+    /// <summary>Puts a former run back whose successor was killed before its first step.</summary>
+    internal void Recover()
+    {
+        DeleteIfThere(Combine(DeletedName));
+        if (Directory.Exists(Former)) Undo();
+    }
+
     /// <summary>The new run has begun: what it overwrites is deleted.</summary>
     internal void Keep()
     {
-        if (Directory.Exists(Former)) Directory.Delete(Former, recursive: true);
+        if (!Directory.Exists(Former)) return;
+        Directory.Move(Former, Combine(DeletedName));   // what is half deleted is not put back
+        DeleteIfThere(Combine(DeletedName));
     }
 
     /// <summary>The new run did not begin: the folder is what it was before, as far as runs are concerned.</summary>
     internal void Undo()
     {
-        foreach (string inner in new[] { Model, Checkpoints })
-            if (Directory.Exists(inner)) Directory.Delete(inner, recursive: true);
+        DeleteIfThere(Model);
+        DeleteIfThere(Checkpoints);
         foreach (string file in FilesOf(Path)) File.Delete(file);
         if (!Directory.Exists(Former)) return;
         Move(Former, Path);
         Directory.Delete(Former, recursive: true);
+    }
+
+    private static void DeleteIfThere(string folder)
+    {
+        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
     }
 
     private static void Move(string from, string to)

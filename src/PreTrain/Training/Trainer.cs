@@ -67,6 +67,7 @@ public sealed class Trainer
 
         // Everything that can be refused is refused before the folder is touched.
         RunFolder folder = RunFolder.Check(_options);
+        if (_options.Resume) folder.Recover();
         var checkpoints = new CheckpointStore(folder.Checkpoints, _log);
         var start = _options.Resume ? FindStart(checkpoints, folder, identity, goal.ProcessCount) : null;
         using IBatchSource source = goal.Open(streams, model, _options.BatchSize, start?.State.Data);

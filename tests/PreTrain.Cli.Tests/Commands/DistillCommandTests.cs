@@ -54,6 +54,30 @@ public class DistillCommandTests
     }
 
     [Fact]
+    public void Distill_TextThatIsTooShort_KeepsNothingOfIt()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["gpt"]);
+        string[] options = ["distill", "--teacher", folder["gpt"], "--layers", "1", "--output", folder["run"], .. s_short];
+        ToolResult refused = ToolRunner.Run([.. options, "--data", folder.Write("short.txt", "Too short.")]);
+        Assert.Equal(3, refused.ExitCode);
+        Assert.False(Directory.Exists(folder["run"]), refused.Error);
+        Assert.Equal(0, ToolRunner.Run([.. options, "--data", Text(folder)]).ExitCode);
+    }
+
+    [Fact]
+    public void Distill_QuantizedTeacher_IsNamedBeforeATextIsRead()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["gpt"]);
+        Assert.Equal(0, ToolRunner.Run("quantize", "--model", folder["gpt"], "--output", folder["int8"]).ExitCode);
+        ToolResult refused = ToolRunner.Run(["distill", "--teacher", folder["int8"], "--layers", "1", "--output", folder["run"], "--data", Text(folder), .. s_short]);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("is quantized, and so is a student that is made from its layers; take the model that it was made from.", refused.Error);
+        Assert.False(Directory.Exists(folder["run"]));
+    }
+
+    [Fact]
     public void Distill_DistilBertOfABert_TakesItsLayersAndTerms()
     {
         using var folder = new TemporaryFolder();

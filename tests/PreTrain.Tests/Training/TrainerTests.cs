@@ -319,6 +319,24 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Run_ResumingAfterAnOverwritingOneThatWasKilledBeforeItsFirstStep_GoesOnWithTheFormer()
+    {
+        using (var former = Tiny.Model(Tiny.Even)) Tiny.Train(former, new RowsObjective(), Tiny.Options(folder["run"], 6) with { CheckpointEvery = 4 });
+        Directory.CreateDirectory(folder["run/.former"]);
+        foreach (string name in new[] { "model", "checkpoints", "metrics.jsonl", "timings.jsonl" }) Directory.Move(folder[$"run/{name}"], folder[$"run/.former/{name}"]);
+        Directory.CreateDirectory(folder["run/checkpoints"]);
+        Directory.CreateDirectory(folder["run/.deleted/model"]);
+        string[] before = File.ReadAllLines(folder["run/.former/metrics.jsonl"]);
+
+        using var model = Tiny.Model(Tiny.Even);
+        TrainingResult result = Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 6) with { CheckpointEvery = 4, Resume = true });
+
+        Assert.Equal(6, result.Steps);
+        Assert.Equal(before, Tiny.Metrics(folder["run"]));
+        Assert.Empty(Directory.GetDirectories(folder["run"], ".*"));
+    }
+
+    [Fact]
     public void Run_OverwritingAfterOneThatWasKilledBeforeItsFirstStep_StartsAnew()
     {
         using (var former = Tiny.Model(Tiny.Even)) Tiny.Train(former, new RowsObjective(), Tiny.Options(folder["run"], 6));
@@ -328,7 +346,7 @@ public sealed class TrainerTests : IDisposable
         using var model = Tiny.Model(Tiny.Even);
         Assert.Contains("already holds a run", Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 2))).Message);
         Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 2) with { Overwrite = true });
-        Assert.False(Directory.Exists(folder["run/.former"]));
+        Assert.Empty(Directory.GetDirectories(folder["run"], ".*"));
         Assert.Equal(["step-000002"], Directory.EnumerateDirectories(folder["run/checkpoints"]).Select(Path.GetFileName));
     }
 
