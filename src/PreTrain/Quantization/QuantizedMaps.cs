@@ -24,6 +24,7 @@ internal sealed class QuantizedMaps
         (Model, _options, Module) = (model, options, model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model)));
         All = Select(Module, options);
         _head = options.HasQuantizedTiedHead ? SelectHead(Module, options) : null;
+        if (All.Count == 0 && _head is null) throw new ArgumentException($"{nameof(options.Skip)} ({string.Join(", ", options.Skip)}) leaves no linear map to quantize.");
     }
 
     internal ITransformerModel Model { get; }

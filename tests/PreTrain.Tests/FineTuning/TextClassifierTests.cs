@@ -92,6 +92,14 @@ public sealed class TextClassifierTests
     }
 
     [Fact]
+    public void New_RowsOfSpecialTokensAlone_AreRefused()
+    {
+        using BertModel model = Model(ClassificationTask.SingleLabel);
+        Assert.StartsWith("ContextLength (2) leaves no room for a text beside the 2 special tokens of a row; it must be larger.", Assert.Throws<ArgumentException>(() => new TextClassifier(model, MaskingFixture.WordPiece, contextLength: 2)).Message);
+        _ = new TextClassifier(model, MaskingFixture.WordPiece, contextLength: 3);
+    }
+
+    [Fact]
     public void Predict_TextWithoutTokens_IsNamed()
     {
         TextTokenizer tokenizer = ByteLevelBpeTokenizer.Train(["a b c"], new() { VocabSize = 260 }, cancellation: TestContext.Current.CancellationToken);

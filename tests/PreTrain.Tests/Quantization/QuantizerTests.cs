@@ -158,6 +158,7 @@ public sealed class QuantizerTests : IDisposable
         {
             if (module is Projection map) Assert.Equal(!result.Maps.Contains(name), map.Transform is null);
         }
+        Assert.Contains("Skip (*) leaves no linear map to quantize.", Assert.Throws<ArgumentException>(() => Quantizer.Quantize(Bert(), new QuantizationOptions { Skip = ["*"] })).Message, StringComparison.Ordinal);
         Assert.Contains("'nowhere*' fits no linear map", Assert.Throws<ArgumentException>(() => Quantizer.Quantize(Bert(), new QuantizationOptions { Skip = ["nowhere*"] })).Message, StringComparison.Ordinal);
     }
 
