@@ -75,6 +75,8 @@ internal static class LoraCommand
         Device device = session.Start();
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, device, head);
+        foreach (var (adapter, _) in adapters.Where(adapter => AdapterFolder.WasTrainedBeside(model, adapter.Folder) == false))
+            session.Log($"Warning: {adapter} was trained beside other weights than those of --model ({folder}), which may be of another model or in other bits.");
         IReadOnlyList<(AdapterKind Kind, long ParameterCount)> merged = AdapterFolder.Merge(model, adapters);
         session.Cancellation.ThrowIfCancellationRequested();
         AtomicFolder.Write(output, beside =>

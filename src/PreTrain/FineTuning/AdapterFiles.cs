@@ -13,7 +13,10 @@ internal static class AdapterFiles
 {
     /// <summary>What PEFT puts before the names of an adapter's tensors, and of those of virtual tokens.</summary>
     internal const string Prefix = "base_model.model.", PromptPrefix = "base_model.";
-    private const string ConfigFile = "adapter_config.json", WeightsFile = "adapter_model.safetensors";
+    /// <summary>What an adapter's identity calls the weights beneath.</summary>
+    internal const string BaseName = "baseSha256";
+
+    private const string ConfigFile = "adapter_config.json", WeightsFile = "adapter_model.safetensors", BaseKey = "base_sha256";
 
     /// <summary>The checkpoint's name of each parameter of a model.</summary>
     internal static Dictionary<string, string> NamesOf(ITransformerModel model) => model is IWeightNames known ? known.Weights.ToDictionary(row => row.Ours, row => row.Theirs) : [];
@@ -57,13 +60,28 @@ internal static class AdapterFiles
         return trained.Select(t => rows.GetValueOrDefault(t.Key) is { } row ? AdapterTensor.Of(t.Key, prefix + row.Theirs, t.Value, row.StoredShape, row.Transposed) : AdapterTensor.Of(t.Key, prefix + t.Key, t.Value));
     }
 
-    internal static void Write(string folder, JsonObject config, IEnumerable<AdapterTensor> tensors, IReadOnlyDictionary<string, Tensor>? weights)
+    /// <summary>Writes both.</summary>
+    /// <param name="folder">The adapter's folder.</param>
+    /// <param name="config">Its configuration.</param>
+    /// <param name="tensors">What is trained.</param>
+    /// <param name="weights">Values by parameter name that are written in place of the parameters'.</param>
+    /// <param name="baseFingerprint">What tells the weights apart that it was trained beside; it stands in the file's metadata.</param>
+    internal static void Write(string folder, JsonObject config, IEnumerable<AdapterTensor> tensors, IReadOnlyDictionary<string, Tensor>? weights, string? baseFingerprint)
     {
         Directory.CreateDirectory(folder);
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
-        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile), tensors.Select(t => (t.Name, t.Get(weights).to(ScalarType.Float32))), new Dictionary<string, string> { ["format"] = "pt" });
+        var metadata = new Dictionary<string, string> { ["format"] = "pt" };
+        if (baseFingerprint is not null) metadata[BaseKey] = baseFingerprint;
+        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile), tensors.Select(t => (t.Name, t.Get(weights).to(ScalarType.Float32))), metadata);
         AtomicFile.WriteAllText(Path.Combine(folder, ConfigFile), config.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+    }
+
+    /// <summary>What tells the weights apart that an adapter was trained beside; null where its file does not say it.</summary>
+    internal static string? BaseOf(string folder)
+    {
+        using CheckpointTensors file = CheckpointTensors.Open(Path.Combine(folder, WeightsFile));
+        return file.Metadata.GetValueOrDefault(BaseKey);
     }
 
     /// <summary>The names of a folder's tensors.</summary>

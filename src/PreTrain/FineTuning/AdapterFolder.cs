@@ -34,6 +34,20 @@ public static class AdapterFolder
         return Find(folder).Open(model, folder, name);
     }
 
+    /// <summary>Whether an adapter was trained beside just these weights, and not others of the same shapes or in other bits.</summary>
+    /// <param name="model">The model, without adapters.</param>
+    /// <param name="folder">The adapter's folder. Heads that it holds as a whole are the model's afterwards.</param>
+    /// <returns>Null where the folder does not say it, as PEFT's.</returns>
+    /// <exception cref="CheckpointException">A file is missing or damaged, or the adapter is for another model.</exception>
+    public static bool? WasTrainedBeside(ITransformerModel model, string folder)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        _ = Find(folder);   // says what is wrong with it
+        if (AdapterFiles.BaseOf(folder) is not { } trained) return null;
+        using IAdapter adapter = Open(model, folder);
+        return adapter.ToConfigJson()[AdapterFiles.BaseName]!.GetValue<string>() == trained;
+    }
+
     /// <summary>
     /// Brings adapters into a model's weights, one after the other: the updates of several <see cref="AdapterKind.Lora"/> are summed, each with its weight. The model is an ordinary one afterwards; where this
     /// fails, it may be changed in part.

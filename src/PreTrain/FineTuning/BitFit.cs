@@ -96,10 +96,10 @@ public sealed class BitFit : IAdapter
     public IReadOnlyCollection<Parameter> SavedParameters => [.. Tensors().SelectMany(tensor => tensor.Parameters)];
 
     /// <inheritdoc/>
-    public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["baseSha256"] = _base.Fingerprint, ["adapter"] = Config() };
+    public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), [AdapterFiles.BaseName] = _base.Fingerprint, ["adapter"] = Config() };
 
     /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => AdapterFiles.Write(folder, Config(), Tensors(), weights);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => AdapterFiles.Write(folder, Config(), Tensors(), weights, _base.FingerprintOf(IsMerged));
 
     /// <inheritdoc/>
     public void LoadPretrained(string folder) => AdapterFiles.Read(folder, Tensors());

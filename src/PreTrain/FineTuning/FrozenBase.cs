@@ -59,6 +59,9 @@ internal sealed class FrozenBase : IDisposable
     /// <summary>What tells the model from others of its architecture, by all that is not trained as a whole, when it is first asked for.</summary>
     internal string Fingerprint => _fingerprint ??= WeightsFingerprint.Of(_rest);
 
+    /// <summary>The same for a file; null where an adapter is in the weights and it was not asked for before.</summary>
+    internal string? FingerprintOf(bool isMerged) => isMerged ? _fingerprint : Fingerprint;
+
     /// <summary>Lets the parameters be trained again.</summary>
     public void Dispose()
     {

@@ -183,10 +183,10 @@ public sealed class LoraAdapter : IAdapter
     public IReadOnlyCollection<Parameter> SavedParameters => [.. Tensors().SelectMany(tensor => tensor.Parameters)];
 
     /// <inheritdoc/>
-    public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), ["baseSha256"] = _base.Fingerprint, ["adapter"] = LoraFolder.ConfigOf(this) };
+    public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), [AdapterFiles.BaseName] = _base.Fingerprint, ["adapter"] = LoraFolder.ConfigOf(this) };
 
     /// <inheritdoc/>
-    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => AdapterFiles.Write(folder, LoraFolder.ConfigOf(this), Tensors(), weights);
+    public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => AdapterFiles.Write(folder, LoraFolder.ConfigOf(this), Tensors(), weights, _base.FingerprintOf(IsMerged));
 
     /// <inheritdoc/>
     public void LoadPretrained(string folder) => AdapterFiles.Read(folder, Tensors());

@@ -38,6 +38,20 @@ public class LoraCommandTests
     }
 
     [Fact]
+    public void Merge_IntoAModelOfTheSameShape_SaysThatItsWeightsAreOthers()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        TinyModel.Save(folder["other"], seed: 4);
+        SaveAdapter(folder["model"], folder["a"], 5);
+        ToolResult own = ToolRunner.Run("lora", "merge", "--model", folder["model"], "--adapter", folder["a"], "--output", folder["merged"]);
+        Assert.Equal((0, ""), (own.ExitCode, own.Error));
+        ToolResult result = ToolRunner.Run("lora", "merge", "--model", folder["other"], "--adapter", folder["a"], "--output", folder["wrong"]);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains($"Warning: {folder["a"]} was trained beside other weights than those of --model ({folder["other"]})", result.Error);
+    }
+
+    [Fact]
     public void Merge_WrongUsage_SaysWhatIsWrongAndWritesNothing()
     {
         using var folder = new TemporaryFolder();
