@@ -74,6 +74,7 @@ public sealed record Batch
                 ValidTargets = Images is null ? targets.LongCount(target => target != Modules.CrossEntropy.Ignored) : ValidTargets / Rows * count,
                 AttentionMask = Slice(AttentionMask, first, count),
                 TokenTypes = Slice(TokenTypes, first, count),
+                PrefixLengths = Slice(PrefixLengths, first, count),
                 Labels = Slice(Labels, first, count),
                 Values = Slice(Values, first, count),
                 Images = Images?.Slice(first, count),

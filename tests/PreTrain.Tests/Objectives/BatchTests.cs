@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using PreTrain.Data;
 using PreTrain.Data.Images;
@@ -6,6 +7,7 @@ using PreTrain.Models.Bert;
 using PreTrain.Models.Electra;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.T5;
+using PreTrain.Models.UniLm;
 using PreTrain.Modules;
 using PreTrain.Objectives;
 using PreTrain.Optimization;
@@ -31,10 +33,16 @@ public sealed class BatchTests : IDisposable
     [InlineData(3, new[] { 3, 2 })]
     public void Split_EveryArray_IsCutByRows(int rows, int[] expected)
     {
-        PropertyInfo[] arrays = [.. typeof(Batch).GetProperties().Where(p => p.PropertyType == typeof(long[]))];
+        PropertyInfo[] arrays = [.. typeof(Batch).GetProperties().Where(p => p.PropertyType.IsArray)];
         var batch = new Batch { Inputs = [], Targets = [], Rows = 5, Length = 7, ValidTargets = 0, Seed = 11, Part = 3 };
         // Each of another width, as the targets of a model with a decoder are.
-        for (int i = 0; i < arrays.Length; i++) arrays[i].SetValue(batch, Enumerable.Range(0, 5 * (i + 1)).Select(v => v % 4 == 0 ? CrossEntropy.Ignored : v).ToArray());
+        for (int i = 0; i < arrays.Length; i++)
+        {
+            Type type = arrays[i].PropertyType.GetElementType()!;
+            var values = Array.CreateInstance(type, 5 * (i + 1));
+            for (int v = 0; v < values.Length; v++) values.SetValue(Convert.ChangeType(v % 4 == 0 ? CrossEntropy.Ignored : v, type, CultureInfo.InvariantCulture), v);
+            arrays[i].SetValue(batch, values);
+        }
         batch = batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) };
 
         IReadOnlyList<Batch> pieces = batch.Split(rows);
@@ -47,8 +55,9 @@ public sealed class BatchTests : IDisposable
         Assert.Equal(pieces.Count, pieces.Select(piece => piece.Seed).Distinct().Count());
         foreach (PropertyInfo array in arrays)
         {
-            Assert.Equal((long[])array.GetValue(batch)!, pieces.SelectMany(piece => (long[])array.GetValue(piece)!));
-            Assert.All(pieces, piece => Assert.Equal(((long[])array.GetValue(batch)!).Length / 5 * piece.Rows, ((long[])array.GetValue(piece)!).Length));
+            Array Of(Batch from) => (Array)array.GetValue(from)!;
+            Assert.Equal(Of(batch).Cast<object>(), pieces.SelectMany(piece => Of(piece).Cast<object>()));
+            Assert.All(pieces, piece => Assert.Equal(Of(batch).Length / 5 * piece.Rows, Of(piece).Length));
         }
     }
 
@@ -79,6 +88,8 @@ public sealed class BatchTests : IDisposable
     [Theory]
     [InlineData("causal")]
     [InlineData("masked")]
+    [InlineData("prefix")]
+    [InlineData("unified")]
     [InlineData("denoising")]
     [InlineData("pairs")]
     [InlineData("replaced")]
@@ -99,6 +110,26 @@ public sealed class BatchTests : IDisposable
                     // One row without a target.
                     Array.Fill(batch.Targets, CrossEntropy.Ignored, 2 * batch.Length, batch.Length);
                     Check<BertModel>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
+                    break;
+                }
+            case "prefix":
+                {
+                    using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
+                    using var model = new GptModel(Tiny.Even with { VocabSize = MaskingFixture.WordPiece.VocabSize }, generator: generator);
+                    var objective = new PrefixLanguageModeling(tokens);
+                    Check<GptModel>(model, objective, Draw(objective.Open(new(3), model, 7)));
+                    break;
+                }
+            case "unified":
+                {
+                    using TokenStore tokens = MaskingFixture.Store(MaskingFixture.WordPiece, folder["tokens"]);
+                    var config = new UniLmConfig { VocabSize = MaskingFixture.WordPiece.VocabSize, ContextLength = 37, LayerCount = 1, HeadCount = 2, EmbeddingDim = 32, FeedForwardDim = 48 };
+                    using var model = new UniLmModel(config, generator: generator);
+                    var objective = new UnifiedLanguageModeling(tokens, MaskingFixture.WordPiece);
+                    Batch batch = Draw(objective.Open(new(3), model, 7));
+                    // One row without a target.
+                    Array.Fill(batch.Targets, CrossEntropy.Ignored, 2 * batch.Length, batch.Length);
+                    Check<UniLmModel>(model, objective, batch with { ValidTargets = batch.Targets.LongCount(t => t != CrossEntropy.Ignored) });
                     break;
                 }
             case "denoising":
