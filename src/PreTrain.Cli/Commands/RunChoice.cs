@@ -131,7 +131,7 @@ internal sealed class RunChoice
         }
         catch (OperationCanceledException) when (session.Cancellation.IsCancellationRequested)
         {
-            throw new InterruptedException($"Interrupted before the first step. Start again with: {ResumeCommand(session)}");
+            throw BeforeFirstStep(session);
         }
     }
 
@@ -165,8 +165,9 @@ internal sealed class RunChoice
                 throw;
             }
         });
+        if (result is { Interrupted: true, Steps: 0 }) throw BeforeFirstStep(session);
         if (result.Interrupted)
-            throw new InterruptedException($"Interrupted after step {result.Steps}; the state is saved in '{Path.Combine(result.Output, "checkpoints")}'. Go on with: {ResumeCommand(session)}");
+            throw new InterruptedException($"Interrupted after step {result.Steps}; the state is saved in '{Path.Combine(result.Output, "checkpoints")}'. Go on with: {Command(session, resumes: true)}");
         RunResult.Write(session, result, reports.Efficiency.Current, measure?.Invoke(result), hasPerplexity);
     }
 
@@ -185,8 +186,15 @@ internal sealed class RunChoice
         _ => 1e-3,
     };
 
-    private static string ResumeCommand(Session session) =>
-        $"pretrain {string.Join(' ', session.Arguments.Where(argument => argument is not ("--resume" or "--overwrite")).Select(Quote))} --resume";
+    /// <summary>A run that would have been overwritten is still there, and is not the one to go on with.</summary>
+    private static InterruptedException BeforeFirstStep(Session session) =>
+        new($"Interrupted before the first step. Start again with: {Command(session, resumes: !session.Arguments.Contains("--overwrite"))}");
+
+    private static string Command(Session session, bool resumes)
+    {
+        IEnumerable<string> arguments = resumes ? [.. session.Arguments.Where(argument => argument is not ("--resume" or "--overwrite")), "--resume"] : session.Arguments;
+        return $"pretrain {string.Join(' ', arguments.Select(Quote))}";
+    }
 
     /// <summary>An argument as a shell takes it.</summary>
     private static string Quote(string argument) =>

@@ -26,6 +26,8 @@ internal static partial class OptionNames
         ["PairField"] = ["--pair-field", "--positive-field"],
         ["LabelField"] = ["--label-field", "--score-field"],
         ["Resume"] = ["--resume"],
+        ["EarlyStopping"] = ["--patience"],
+        ["SavedModel"] = ["--save"],
     };
 
     /// <summary>A message with the names of the command's options for those of properties.</summary>

@@ -56,12 +56,12 @@ public sealed class HtmlReport(HtmlReportOptions? options = null) : ITrainingCal
         Refresh(run, result.Interrupted ? "interrupted" : "done", result);
     }
 
-    /// <summary>Puts a fault that ended the training on the page. Nothing happens before a training has begun.</summary>
+    /// <summary>Puts a fault that ended the training on the page. Nothing happens where it came before the first step, and the folder is what it was before.</summary>
     /// <param name="fault">The exception that <see cref="Trainer.Run"/> threw.</param>
     public void Fail(Exception fault)
     {
         ArgumentNullException.ThrowIfNull(fault);
-        if (_run is not { } run) return;
+        if (_run is not { IsUndone: false } run) return;
         Keep(run, () => _journal!.Add(run.Step, "fault", fault.Message));
         Refresh(run, "failed", null);
     }

@@ -10,11 +10,14 @@ namespace PreTrain.Training;
 internal sealed class RunFolder
 {
     internal const string ModelName = "model", CheckpointsName = "checkpoints", MetricsName = "metrics.jsonl", TimingsName = "timings.jsonl", FaultsName = "faults.jsonl";
-    private const string FormerName = ".former", DeletedName = ".deleted";   // the run that is overwritten, until the new one has done a step, and what is left of it then
+    // The run that is overwritten, whole, until the new one has done a step; the same while it is moved there or back; what is left of it in the end.
+    private const string FormerName = ".former", MovedName = ".former.partial", DeletedName = ".deleted";
     private const string NotFinitePrefix = "not-finite-step-", SpikePrefix = "spike-step-";
 
     /// <summary>What callbacks write, and what belongs to one run.</summary>
     private static readonly string[] s_reports = ["report.html", "journal.jsonl", "profile.txt", "profile.json", "run.json", "events.out.tfevents.*"];
+
+    private string[] _found = [];   // what was there before a new run
 
     private RunFolder(string path) => Path = path;
 
@@ -44,9 +47,14 @@ internal sealed class RunFolder
         return folder;
     }
 
-    private bool HoldsRun => Directory.Exists(Model) || Directory.Exists(Checkpoints) || File.Exists(Metrics) || Directory.Exists(Former);
+    /// <summary>Whether the new run did not begin, so that what lies here is not its own.</summary>
+    internal bool IsUndone { get; private set; }
+
+    private bool HoldsRun => Directory.Exists(Model) || Directory.Exists(Checkpoints) || File.Exists(Metrics) || Directory.Exists(Former) || Directory.Exists(Moved);
 
     private string Former => Combine(FormerName);
+
+    private string Moved => Combine(MovedName);
 
     /// <summary>Creates the folder, and puts a former run aside where that is to be overwritten.</summary>
     internal void Prepare(bool overwrite)
@@ -54,11 +62,13 @@ internal sealed class RunFolder
         Directory.CreateDirectory(Path);
         AtomicFolder.Recover(Path);
         Recover();
-        if (overwrite)
+        if (overwrite && HoldsRun)
         {
-            Directory.CreateDirectory(Former);
-            Move(Path, Former);
+            Directory.CreateDirectory(Moved);
+            Move(Path, Moved);
+            Directory.Move(Moved, Former);
         }
+        _found = [.. FilesOf(Path)];
         Directory.CreateDirectory(Checkpoints);
     }
 
@@ -67,6 +77,7 @@ internal sealed class RunFolder
     {
         DeleteIfThere(Combine(DeletedName));
         if (Directory.Exists(Former)) Undo();
+        else PutBack();
     }
 
     /// <summary>The new run has begun: what it overwrites is deleted.</summary>
@@ -78,14 +89,29 @@ internal sealed class RunFolder
     }
 
     /// <summary>The new run did not begin: the folder is what it was before, as far as runs are concerned.</summary>
-    internal void Undo()
+    /// <param name="kept">A file of the new run that stays; null for none.</param>
+    internal void Undo(string? kept = null)
     {
+        IsUndone = true;
         DeleteIfThere(Model);
         DeleteIfThere(Checkpoints);
-        foreach (string file in FilesOf(Path)) File.Delete(file);
-        if (!Directory.Exists(Former)) return;
-        Move(Former, Path);
-        Directory.Delete(Former, recursive: true);
+        foreach (string file in FilesOf(Path).Except(_found).Where(file => file != kept)) File.Delete(file);
+        if (Directory.Exists(Former)) Directory.Move(Former, Moved);   // from here on nothing is deleted any more
+        PutBack();
+    }
+
+    /// <summary>The new run failed in its first step, of which a file tells: what it would have overwritten comes back; where there was nothing, all stays.</summary>
+    internal void UndoOverwriting(string? told)
+    {
+        if (Directory.Exists(Former)) Undo(told);
+    }
+
+    /// <summary>Moves what is of a former run, whether or not all of it had been moved, back.</summary>
+    private void PutBack()
+    {
+        if (!Directory.Exists(Moved)) return;
+        Move(Moved, Path);
+        Directory.Delete(Moved, recursive: true);
     }
 
     private static void DeleteIfThere(string folder)
@@ -96,7 +122,11 @@ internal sealed class RunFolder
     private static void Move(string from, string to)
     {
         foreach (string inner in new[] { ModelName, CheckpointsName }.Where(name => Directory.Exists(System.IO.Path.Combine(from, name)))) Directory.Move(System.IO.Path.Combine(from, inner), System.IO.Path.Combine(to, inner));
-        foreach (string file in FilesOf(from)) File.Move(file, System.IO.Path.Combine(to, System.IO.Path.GetFileName(file)));
+        foreach (string file in FilesOf(from))
+        {
+            string target = System.IO.Path.Combine(to, System.IO.Path.GetFileName(file));
+            if (!File.Exists(target)) File.Move(file, target);   // one of a fault that ended the new run may be there
+        }
     }
 
     /// <summary>The files of a run beside its two folders.</summary>

@@ -71,6 +71,7 @@ public sealed class Trainer
         var checkpoints = new CheckpointStore(folder.Checkpoints, _log);
         var start = _options.Resume ? FindStart(checkpoints, folder, identity, goal.ProcessCount) : null;
         using IBatchSource source = goal.Open(streams, model, _options.BatchSize, start?.State.Data);
+        RequireHeldOut(goal, model);
         if (_options.Precision == Precision.Float16) HalfPrecision.Require(module.parameters().First().device);
         using DeterministicAlgorithms? deterministic = _options.Deterministic ? DeterministicAlgorithms.Use() : null;
         using IDisposable frozen = _options.Update.Freeze(module);
@@ -85,35 +86,35 @@ public sealed class Trainer
         bool hasBegun = _options.Resume;
         try
         {
-            using var run = new TrainingRun(_options, folder, checkpoints, identity, module, weights, start?.State, start?.State.Data ?? source.State,
-                run => HeldOutEvaluation.Evaluate(goal, model, _options.BatchSize, _options.EvaluationBatches, batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch]));
-
-            module.train();
-            run.Start(start?.Folder);
-            while (run.Draw(source, cancellationToken) is { } batches)
+            TrainingResult result;
+            using (var run = new TrainingRun(_options, folder, checkpoints, identity, module, weights, start?.State, start?.State.Data ?? source.State,
+                run => HeldOutEvaluation.Evaluate(goal, model, _options.BatchSize, _options.EvaluationBatches, batch => goal.CanSplit ? run.MicroBatches.Split(batch) : [batch])))
             {
-                using DisposeScope scope = NewDisposeScope();
-                StepGradient gradient = pass.Compute(run, batches);
-                if (!run.Accept(gradient, batches)) continue;
-                if (_options.MeasureGradientNoise) run.ObserveNoise(gradient.FirstNorm, batches[0].ValidTargets, gradient.Norm, gradient.Targets);
-                double learningRate = run.LearningRate;
-                optimizer.Step(learningRate, AdamW.ClipScale(gradient.Norm, _options.ClipNorm));
-                if (!hasBegun) folder.Keep();
-                hasBegun = true;
-                run.Complete(gradient.Targets, gradient.Loss, gradient.Norm, learningRate);
+                module.train();
+                run.Start(start?.Folder);
+                while (run.Draw(source, cancellationToken) is { } batches)
+                {
+                    using DisposeScope scope = NewDisposeScope();
+                    StepGradient gradient = pass.Compute(run, batches);
+                    if (!run.Accept(gradient, batches)) continue;
+                    if (_options.MeasureGradientNoise) run.ObserveNoise(gradient.FirstNorm, batches[0].ValidTargets, gradient.Norm, gradient.Targets);
+                    double learningRate = run.LearningRate;
+                    optimizer.Step(learningRate, AdamW.ClipScale(gradient.Norm, _options.ClipNorm));
+                    if (!hasBegun) folder.Keep();
+                    hasBegun = true;
+                    run.Complete(gradient.Targets, gradient.Loss, gradient.Norm, learningRate);
+                }
+                result = run.End();
             }
-            TrainingResult result = run.End();
+            if (!hasBegun) folder.Undo();
             module.eval();
             return result;
         }
-        catch (Exception e) when (!hasBegun && e is not NumericalException)
+        catch (Exception e) when (!hasBegun)
         {
-            folder.Undo();
+            if (e is NumericalException numerical) folder.UndoOverwriting(numerical.Fault.Dump);
+            else folder.Undo();
             throw;
-        }
-        finally
-        {
-            folder.Keep();
         }
     }
 
@@ -123,6 +124,14 @@ public sealed class Trainer
         IPretrainedModel saved = _options.Weights ?? model;
         JsonObject config = saved.ToConfigJson();
         return saved.NamedModule is not { } named || ReferenceEquals(named, module) ? config : new JsonObject { ["trained"] = model.ToConfigJson(), ["saved"] = config };
+    }
+
+    /// <summary>What would be chosen by evaluations needs something to evaluate on.</summary>
+    private void RequireHeldOut<TModel>(IObjective<TModel> objective, TModel model) where TModel : class
+    {
+        string? chosen = _options.EarlyStopping is not null ? nameof(_options.EarlyStopping) : _options.Plateau is not null ? nameof(_options.Plateau) : _options.SavedModel == SavedModel.Best ? $"{nameof(_options.SavedModel)} ({SavedModel.Best})" : null;
+        if (chosen is null || objective.Evaluation(model, _options.BatchSize).Any(batch => batch.ValidTargets > 0)) return;
+        throw new ArgumentException($"{chosen} goes by the loss on held-out data, and the objective '{objective.Name}' holds nothing out. Hold a share out, or more examples where it comes to none.");
     }
 
     /// <summary>What is trained and not saved would be lost.</summary>

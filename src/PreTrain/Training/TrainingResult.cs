@@ -39,7 +39,7 @@ public sealed record TrainingResult
     /// <summary>The full path of the run's folder.</summary>
     public required string Output { get; init; }
 
-    /// <summary>Whether it ended before its last step because it was cancelled. The checkpoint for <see cref="TrainingOptions.Resume"/> is written.</summary>
+    /// <summary>Whether it ended before its last step because it was cancelled. The checkpoint for <see cref="TrainingOptions.Resume"/> is written; before the first step there is none, and the folder is what it was.</summary>
     public required bool Interrupted { get; init; }
 
     /// <summary>Whether it ended before its last step because the loss on the held-out data no longer fell.</summary>

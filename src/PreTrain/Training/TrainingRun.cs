@@ -105,6 +105,9 @@ public sealed class TrainingRun : IDisposable
     /// <summary>Whether the last evaluation was the best, and its weights are in no checkpoint yet.</summary>
     internal bool HasUnsavedBest => Options.SavedModel == SavedModel.Best && _progress.Best != _savedBest;
 
+    /// <summary>Whether it did not begin, and the folder is what it was before.</summary>
+    internal bool IsUndone => _folder.IsUndone;
+
     /// <summary>Evaluates on the held-out data, without dropout and gradients, and calls <see cref="ITrainingCallback.OnEvaluation"/>.</summary>
     /// <returns>What was measured over all targets that were evaluated; null if nothing is held out.</returns>
     public EvaluationResult? Evaluate()
@@ -249,8 +252,16 @@ public sealed class TrainingRun : IDisposable
         {
             using IDisposable mode = no_grad();
             using DisposeScope scope = NewDisposeScope();
-            _weights.Load(_checkpoints.Find(best.Step));
-            modelStep = best.Step;
+            try
+            {
+                _weights.Load(_checkpoints.Find(best.Step));
+                modelStep = best.Step;
+            }
+            catch (CheckpointException e)
+            {
+                _progress.Best = null;
+                _log.LogWarning("The best weights, of step {Best}, are lost: {Fault} The model is that of step {Step}.", best.Step, e.Message, Step);
+            }
         }
         if (Step > 0) SaveModel();
         using var process = Process.GetCurrentProcess();

@@ -409,17 +409,19 @@ public class GptCommandTests
         Assert.False(Directory.Exists(folder["run/model"]));
     }
 
-    [Fact]
-    public void Gpt_CancelledBeforeTheFirstStep_LeavesNothingBehindAndEndsWith130()
+    [Theory]
+    [InlineData("", " --resume")]
+    [InlineData("--overwrite", "")]   // what would have been overwritten is not what should go on
+    public void Gpt_CancelledBeforeTheFirstStep_LeavesNothingBehindAndEndsWith130(string option, string resumed)
     {
         using var folder = new TemporaryFolder();
         using StringWriter output = new(), error = new();
-        string[] arguments = TinyRun.Arguments(TinyRun.Data(folder), folder["run"]);
+        string[] arguments = [.. TinyRun.Arguments(TinyRun.Data(folder), folder["run"]), .. option.Split(' ', StringSplitOptions.RemoveEmptyEntries)];
 
         int code = Tool.Run(arguments, output, error, new CancellationToken(canceled: true));
 
         Assert.Equal(130, code);
-        Assert.Contains($"Interrupted before the first step. Start again with: pretrain {string.Join(' ', arguments)} --resume", error.ToString());
+        Assert.Contains($"Interrupted before the first step. Start again with: pretrain {string.Join(' ', arguments)}{resumed}{Environment.NewLine}", error.ToString());
         Assert.False(Directory.Exists(folder["run"]));
     }
 

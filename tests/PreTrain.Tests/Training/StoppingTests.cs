@@ -94,6 +94,58 @@ public sealed class StoppingTests : IDisposable
     }
 
     [Fact]
+    public void Run_StopsBetweenTwoLinesOfMetrics_HasOneForItsLastStep()
+    {
+        using var model = Tiny.Model(Tiny.Even);
+        TrainingResult result = Tiny.Train(model, new RowsObjective(), Rising("run") with { EvaluateEvery = 7, LogEvery = 5, EarlyStopping = new() { Patience = 1, MinimumDelta = 3 } });
+
+        Assert.Equal((14, true), (result.Steps, result.StoppedEarly));
+        string[] lines = [.. Tiny.Metrics(folder["run"]).Select(line => JsonNode.Parse(line)!.AsObject()).Select(json => $"{json["step"]} {(json.ContainsKey("loss") ? "loss" : "validation")}")];
+        Assert.Equal(["5 loss", "7 validation", "10 loss", "14 loss", "14 validation"], lines);
+    }
+
+    [Theory]
+    [InlineData("EarlyStopping")]
+    [InlineData("Plateau")]
+    [InlineData("SavedModel (Best)")]
+    public void Run_NothingHeldOutToGoBy_IsRefused(string option)
+    {
+        TrainingOptions options = Tiny.Options(folder["run"], 4) with { EvaluateEvery = 2 };
+        options = option switch
+        {
+            "EarlyStopping" => options with { EarlyStopping = new() },
+            "Plateau" => options with { Plateau = new() },
+            _ => options with { SavedModel = SavedModel.Best },
+        };
+        using var model = Tiny.Model(Tiny.Even);
+        var e = Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(evaluationRows: 0), options));
+        Assert.Equal($"{option} goes by the loss on held-out data, and the objective 'rows' holds nothing out. Hold a share out, or more examples where it comes to none.", e.Message);
+        Assert.False(Directory.Exists(folder["run"]));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Run_BestIsLost_EndsWithTheLast(bool torn)
+    {
+        TrainingOptions options = Rising("run") with { SavedModel = SavedModel.Best, KeepCheckpoints = 1 };
+        int best;
+        using (var model = Tiny.Model(Tiny.Even)) best = Tiny.Train(model, new RowsObjective(), options).ModelStep;
+        string lost = folder[$"run/checkpoints/step-{best:D6}"];
+        if (torn) File.WriteAllText(Path.Combine(lost, "model", "model.safetensors"), "");
+        else Directory.Delete(lost, recursive: true);
+        Directory.Delete(folder["run/model"], recursive: true);
+
+        var log = new Tiny.ListLogger();
+        using var again = Tiny.Model(Tiny.Even);
+        TrainingResult result = Tiny.Train(again, new RowsObjective(), options with { Resume = true, Logger = log });
+
+        Assert.Equal((24, 24), (result.Steps, result.ModelStep));
+        Assert.Contains(log.Lines, line => line.StartsWith($"Warning: The best weights, of step {best}, are lost: ", StringComparison.Ordinal) && line.EndsWith("The model is that of step 24.", StringComparison.Ordinal));
+        Assert.True(File.Exists(folder["run/model/model.safetensors"]));
+    }
+
+    [Fact]
     public void Run_KeepEvery_StaysForEver()
     {
         using var model = Tiny.Model(Tiny.Even);

@@ -4,6 +4,7 @@ using PreTrain.Data;
 using PreTrain.Models.Gpt;
 using PreTrain.Objectives;
 using PreTrain.Optimization;
+using PreTrain.Reports;
 using PreTrain.Tests.Checkpoints;
 using PreTrain.Tests.Data;
 using PreTrain.Tokenization;
@@ -260,12 +261,12 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void Run_CancelledBeforeTheFirstStep_WritesNoCheckpoint()
+    public void Run_CancelledBeforeTheFirstStep_WritesNothing()
     {
         using var model = Tiny.Model(Tiny.Even);
         TrainingResult result = new Trainer(Tiny.Options(folder["run"])).Run(model, new RowsObjective(), new CancellationToken(canceled: true));
         Assert.Equal((0, true, double.NaN), (result.Steps, result.Interrupted, result.TrainLoss));
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(folder["run"], "checkpoints")));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder["run"]));
     }
 
     [Fact]
@@ -336,12 +337,87 @@ public sealed class TrainerTests : IDisposable
         Assert.Empty(Directory.GetDirectories(folder["run"], ".*"));
     }
 
+    [Theory]
+    [InlineData("model")]
+    [InlineData("model", "checkpoints")]
+    [InlineData("model", "checkpoints", "metrics.jsonl")]
+    [InlineData("checkpoints", "metrics.jsonl", "timings.jsonl")]   // while they are moved back
+    [InlineData]
+    public void Run_ResumingAfterOneThatWasKilledWhileAFormerRunWasMoved_GoesOnWithTheFormer(params string[] moved)
+    {
+        using (var former = Tiny.Model(Tiny.Even)) Tiny.Train(former, new RowsObjective(), Tiny.Options(folder["run"], 6) with { CheckpointEvery = 4 });
+        Dictionary<string, byte[]> before = Files();
+        Directory.CreateDirectory(folder["run/.former.partial"]);
+        foreach (string name in moved) Directory.Move(folder[$"run/{name}"], folder[$"run/.former.partial/{name}"]);
+
+        using var model = Tiny.Model(Tiny.Even);
+        Assert.Throws<TimeoutException>(() => Tiny.Train(model, new RowsObjective { Drawing = _ => throw new TimeoutException("does not fit") }, Tiny.Options(folder["run"], 7) with { CheckpointEvery = 4, Resume = true }));
+
+        Assert.Equal(before, Files());
+        Assert.Empty(Directory.GetDirectories(folder["run"], ".*"));
+
+        Dictionary<string, byte[]> Files() => Directory.GetFiles(folder["run"], "*", SearchOption.AllDirectories).ToDictionary(f => f, File.ReadAllBytes);
+    }
+
+    [Fact]
+    public void Run_CancelledBeforeItsFirstStep_LeavesTheFolderAsItWas()
+    {
+        using (var former = Tiny.Model(Tiny.Even)) Tiny.Train(former, new RowsObjective(), Tiny.Options(folder["run"], 2));
+        Dictionary<string, byte[]> before = Files();
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+
+        using var model = Tiny.Model(Tiny.Even);
+        TrainingResult result = new Trainer(Tiny.Options(folder["run"], 3) with { Overwrite = true, Callbacks = [new HtmlReport()] }).Run(model, new RowsObjective(), cancelled.Token);
+
+        Assert.Equal((true, 0), (result.Interrupted, result.Steps));
+        Assert.Equal(before, Files());
+
+        Dictionary<string, byte[]> Files() => Directory.GetFiles(folder["run"], "*", SearchOption.AllDirectories).ToDictionary(f => f, File.ReadAllBytes);
+    }
+
+    [Fact]
+    public void Run_FirstLossIsNotFinite_LeavesTheRunThatItWouldOverwrite()
+    {
+        using (var former = Tiny.Model(Tiny.Even)) Tiny.Train(former, new RowsObjective(), Tiny.Options(folder["run"], 2));
+        string[] before = Tiny.Metrics(folder["run"]);
+
+        using GptModel model = Tiny.Model(Tiny.Even);
+        using (no_grad()) model.final_norm.weight.fill_(float.NaN);
+        var report = new HtmlReport();
+        var fault = Assert.Throws<NumericalException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 3) with { Overwrite = true, Callbacks = [report] }));
+        report.Fail(fault);
+
+        Assert.True(File.Exists(fault.Fault.Dump));
+        Assert.Equal(before, Tiny.Metrics(folder["run"]));
+        Assert.True(File.Exists(folder["run/model/model.safetensors"]));
+        Assert.False(File.Exists(folder["run/report.html"]));
+        Assert.False(File.Exists(folder["run/faults.jsonl"]));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Run_FailsBeforeItsFirstStep_LeavesFilesThatAreNoRuns(bool overwrites)
+    {
+        string events = folder["run/events.out.tfevents.1.mine"];
+        Directory.CreateDirectory(folder["run"]);
+        File.WriteAllText(events, "mine");
+
+        using var model = Tiny.Model(Tiny.Even);
+        Assert.Throws<TimeoutException>(() => Tiny.Train(model, new RowsObjective { Drawing = _ => throw new TimeoutException("does not fit") }, Tiny.Options(folder["run"], 3) with { Overwrite = overwrites }));
+        Assert.Equal([events], Directory.GetFileSystemEntries(folder["run"]));
+
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 3) with { Overwrite = overwrites });
+        Assert.Equal("mine", File.ReadAllText(events));
+    }
+
     [Fact]
     public void Run_OverwritingAfterOneThatWasKilledBeforeItsFirstStep_StartsAnew()
     {
         using (var former = Tiny.Model(Tiny.Even)) Tiny.Train(former, new RowsObjective(), Tiny.Options(folder["run"], 6));
-        Directory.CreateDirectory(folder["run/.former"]);
-        Directory.Move(folder["run/model"], folder["run/.former/model"]);
+        Directory.CreateDirectory(folder["run/.former.partial"]);
+        Directory.Move(folder["run/model"], folder["run/.former.partial/model"]);
 
         using var model = Tiny.Model(Tiny.Even);
         Assert.Contains("already holds a run", Assert.Throws<ArgumentException>(() => Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 2))).Message);
