@@ -81,7 +81,7 @@ internal sealed class TokenStoreBuilder
         catch (Exception e)
         {
             guard.Dispose();
-            Directory.Delete(beside, recursive: true);
+            if (Directory.Exists(beside)) Directory.Delete(beside, recursive: true);
             if (e is OperationCanceledException)
                 cancellationToken.ThrowIfCancellationRequested();
             throw;
@@ -128,7 +128,14 @@ internal sealed class TokenStoreBuilder
             Directory.Move(previous, folder);
             throw;
         }
-        Directory.Delete(previous, recursive: true);
+        try
+        {
+            Directory.Delete(previous, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The new store is complete. What somebody still reads of the old one goes with the next.
+        }
     }
 
     private async Task WriteAsync(CancellationToken cancellationToken)

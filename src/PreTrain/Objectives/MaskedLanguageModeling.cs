@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using PreTrain.Data;
 using PreTrain.Data.Masking;
@@ -101,7 +102,7 @@ public sealed class MaskedLanguageModeling : IObjective<IMaskedLanguageModel>
         ["maxNGram"] = masking.MaxNGram,
         ["spanProbability"] = masking.SpanProbability,
         ["maxSpanLength"] = masking.MaxSpanLength,
-        ["lexicon"] = masking.LexiconFile is { } file && masking.Unit == MaskingUnit.Entity ? Path.GetFileName(file) : null,
+        ["lexicon"] = masking.LexiconFile is { } file && masking.Unit == MaskingUnit.Entity ? Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(file))) : null,
     };
 
     private int TextLength(IMaskedLanguageModel model) => _frame.TextLength(DataRules.Length(_options.ContextLength, model.ContextLength, UnlimitedLength));

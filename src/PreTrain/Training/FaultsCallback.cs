@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Logging;
 using PreTrain.Checkpoints;
 
 namespace PreTrain.Training;
@@ -19,6 +20,13 @@ internal sealed class FaultsCallback(RunFolder folder) : ITrainingCallback
         }
         var text = new StringBuilder();
         foreach (TrainingFault fault in run.Faults) text.Append(fault.ToJson().ToJsonString()).Append('\n');
-        AtomicFile.WriteAllText(folder.Faults, text.ToString());
+        try
+        {
+            AtomicFile.WriteAllText(folder.Faults, text.ToString());
+        }
+        catch (IOException e) when (!run.Options.RequireCheckpoints)
+        {
+            run.Options.Logger?.LogError("Step {Step}: {File} could not be written: {Fault} The training goes on without it.", run.Step, folder.Faults, e.Message);
+        }
     }
 }

@@ -93,18 +93,18 @@ internal sealed class GradientPass<TModel>(TModel model, IObjective<TModel> obje
     /// <summary>Finds the pieces that take the least time, by the first batch, from the smallest to the largest that memory seems to be enough for.</summary>
     private void Choose(TrainingRun run, Batch batch)
     {
-        int chosen = run.MicroBatches.Batch;
+        int chosen = MicroBatches.All;
         // Times differ from run to run.
         if (objective.CanSplit && !options.Deterministic) chosen = Fastest(run, batch);
         run.MicroBatches.Choose(chosen);
-        log.LogInformation("Micro-batches of {Rows} of {BatchSize} rows.", chosen, run.MicroBatches.Batch);
+        log.LogInformation("Micro-batches of {Rows} of {BatchSize} rows.", Math.Min(chosen, batch.Rows), batch.Rows);
     }
 
     private int Fastest(TrainingRun run, Batch batch)
     {
         (int Rows, TimeSpan Time)? best = null;
         long peak = 0;
-        foreach (int rows in run.MicroBatches.Candidates())
+        foreach (int rows in run.MicroBatches.Candidates(batch.Rows))
         {
             if (best is not null && 2 * peak > FreeBytes()) break;   // twice the rows take at most twice the memory
             try

@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using PreTrain.Checkpoints;
 
 namespace PreTrain.Training;
 
@@ -11,6 +13,7 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
 {
     private FileStream? _metrics;
     private FileStream? _timings;
+    private TrainingStep? _unwritten;   // the last step, where it has no line yet
 
     public void OnStart(TrainingRun run)
     {
@@ -20,8 +23,26 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
 
     public void OnStep(TrainingRun run, TrainingStep step)
     {
-        if (step.Step % run.Options.LogEvery != 0 && !run.IsLastStep) return;
-        Write(_metrics!, json =>
+        _unwritten = step;
+        if (step.Step % run.Options.LogEvery == 0 || run.IsLastStep) Write(run, step);
+    }
+
+    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation)
+    {
+        if (run.IsLastStep && _unwritten is { } last && last.Step == run.Step) Write(run, last);   // it has become the last
+        Write(run, _metrics!, json =>
+        {
+            json.WriteNumber("step", run.Step);
+            WriteFinite(json, "validationLoss", evaluation.Loss);
+            WriteFinite(json, "validationPerplexity", evaluation.Perplexity);
+            if (evaluation.Accuracy is { } accuracy) json.WriteNumber("validationAccuracy", accuracy);
+        });
+    }
+
+    private void Write(TrainingRun run, TrainingStep step)
+    {
+        _unwritten = null;
+        Write(run, _metrics!, json =>
         {
             json.WriteNumber("step", step.Step);
             json.WriteNumber("tokens", step.Tokens);
@@ -30,7 +51,7 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
             json.WriteNumber("learningRate", step.LearningRate);
             if (step.GradientNoiseScale is { } noise) json.WriteNumber("gradientNoiseScale", noise);
         });
-        Write(_timings!, json =>
+        Write(run, _timings!, json =>
         {
             json.WriteNumber("step", step.Step);
             json.WriteNumber("tokensPerSecond", Math.Round(step.TokensPerSecond, 1));
@@ -38,14 +59,6 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
             json.WriteNumber("memoryBytes", Environment.WorkingSet);
         });
     }
-
-    public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => Write(_metrics!, json =>
-    {
-        json.WriteNumber("step", run.Step);
-        WriteFinite(json, "validationLoss", evaluation.Loss);
-        WriteFinite(json, "validationPerplexity", evaluation.Perplexity);
-        if (evaluation.Accuracy is { } accuracy) json.WriteNumber("validationAccuracy", accuracy);
-    });
 
     /// <summary>The lines of steps that come again go.</summary>
     public void OnFault(TrainingRun run, TrainingFault fault)
@@ -56,7 +69,18 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
     }
 
     /// <summary>Before a checkpoint is written: its metrics must not be lost when the machine stops.</summary>
-    internal void Flush() => _metrics?.Flush(flushToDisk: true);
+    /// <exception cref="CheckpointException">The disk does not take them.</exception>
+    internal void Flush()
+    {
+        try
+        {
+            _metrics?.Flush(flushToDisk: true);
+        }
+        catch (IOException e)
+        {
+            throw Unwritten(_metrics!, e);
+        }
+    }
 
     public void Dispose()
     {
@@ -81,8 +105,13 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
 
     private static void CutAfter(FileStream stream, int step)
     {
-        stream.SetLength(LengthThrough(stream, step));
+        CutTo(stream, LengthThrough(stream, step));
         stream.Seek(0, SeekOrigin.End);
+    }
+
+    private static void CutTo(FileStream stream, long length)
+    {
+        if (stream.Length > length) stream.SetLength(length);
     }
 
     /// <summary>The length of the whole lines up to a step; a torn line ends them.</summary>
@@ -122,7 +151,7 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
     }
 
     // One call of the system for a line, so that a killed process leaves whole ones.
-    private static void Write(FileStream stream, Action<Utf8JsonWriter> fields)
+    private static void Write(TrainingRun run, FileStream stream, Action<Utf8JsonWriter> fields)
     {
         var buffer = new ArrayBufferWriter<byte>(256);
         using (var json = new Utf8JsonWriter(buffer))
@@ -132,6 +161,19 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
             json.WriteEndObject();
         }
         buffer.Write("\n"u8);
-        stream.Write(buffer.WrittenSpan);
+        long before = stream.Position;
+        try
+        {
+            stream.Write(buffer.WrittenSpan);
+        }
+        catch (IOException e)
+        {
+            CutTo(stream, before);
+            stream.Seek(before, SeekOrigin.Begin);
+            if (run.Options.RequireCheckpoints) throw Unwritten(stream, e);
+            run.Options.Logger?.LogError("Step {Step}: {Fault} The training goes on without it.", run.Step, Unwritten(stream, e).Message);
+        }
     }
+
+    private static CheckpointException Unwritten(FileStream stream, IOException e) => new(stream.Name, $"a line could not be written: {e.Message}", e);
 }

@@ -27,7 +27,7 @@ public sealed record TrainingOptions
     public int AccumulationSteps { get; init; } = 1;
 
     /// <summary>
-    /// The most rows of a batch that are computed at once: fewer take less memory, and the loss is the same. Null means all; 0 means that the first batch is tried in halves, quarters and
+    /// The most rows of a batch that are computed at once: fewer take less memory, and the loss is the same. Null or <see cref="BatchSize"/> means all, which of packed texts are more than that: each text is a row; 0 means that the first batch is tried in halves, quarters and
     /// so on, and the fastest size that memory seems to be enough for is taken. Where memory turns out not to be enough, the rows are halved in any case.
     /// </summary>
     /// <value>The default is null.</value>
@@ -124,7 +124,7 @@ public sealed record TrainingOptions
     /// <value>The default is 0.</value>
     public int KeepCheckpointsEvery { get; init; }
 
-    /// <summary>Whether a checkpoint that cannot be written ends the training. If not, the log says so, and the training goes on; the checkpoints before stay.</summary>
+    /// <summary>Whether a checkpoint, or a line of the metrics, that cannot be written ends the training. If not, the log says so, and the training goes on; the checkpoints before stay.</summary>
     /// <value>The default is true.</value>
     public bool RequireCheckpoints { get; init; } = true;
 

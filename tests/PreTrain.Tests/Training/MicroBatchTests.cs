@@ -112,5 +112,30 @@ public sealed class MicroBatchTests : IDisposable
         Assert.All(later.Sizes, rows => Assert.Equal(chosen, rows));
     }
 
+    [Fact]
+    public void Run_AutomaticRowsAreAll_StaysWithThem()
+    {
+        TrainingOptions options = Tiny.Options(folder["run"], 2) with { BatchSize = 3, MicroBatchSize = 0 };   // no halves, so that no clock chooses
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(evaluationRows: 0) { MostRows = 3 }, options);
+
+        var log = new Tiny.ListLogger();
+        var later = new RowsObjective(evaluationRows: 0);
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, later, options with { Steps = 4, Resume = true, Logger = log });
+        Assert.DoesNotContain(log.Lines, line => line.Contains("Micro-batches of", StringComparison.Ordinal));
+        Assert.Equal([3, 3], later.Sizes);
+    }
+
+    [Theory]
+    [InlineData(null, new[] { 5 })]
+    [InlineData(3, new[] { 5 })]
+    [InlineData(2, new[] { 2, 2, 1 })]
+    public void Run_MoreRowsThanTheBatchSize_AreAtOnceUnlessAsked(int? rows, int[] expected)
+    {
+        var objective = new RowsObjective { RowsOfBatch = 5 };   // as packed texts have
+        using var model = Tiny.Model(Tiny.Even);
+        Tiny.Train(model, objective, Tiny.Options(folder["run"], 2) with { BatchSize = 3, MicroBatchSize = rows });
+        Assert.Equal([.. expected, .. expected], objective.Sizes);
+    }
+
     private double[] Losses(string name) => [.. Tiny.Metrics(folder[name]).Select(line => JsonNode.Parse(line)!["loss"]?.GetValue<double>()).OfType<double>()];
 }

@@ -36,13 +36,16 @@ internal sealed class RowsObjective(int length = 11, int vocabulary = 31, int ev
 
     public bool CanSplit { get; init; } = true;
 
+    /// <summary>The rows of a training batch; null for as many as are asked for.</summary>
+    public int? RowsOfBatch { get; init; }
+
     /// <summary>Called before a batch is drawn.</summary>
     public Action<int>? Drawing { get; init; }
 
     public JsonObject Describe() => new() { ["objective"] = Name, ["length"] = length, ["vocabulary"] = vocabulary };
 
     public IBatchSource Open(RandomStreams streams, ICausalLanguageModel model, int batchSize, JsonObject? state = null) =>
-        new Source(this, streams.SeedOf("data"), batchSize, state?["row"]!.GetValue<long>() ?? 0);
+        new Source(this, streams.SeedOf("data"), RowsOfBatch ?? batchSize, state?["row"]!.GetValue<long>() ?? 0);
 
     public IEnumerable<Batch> Evaluation(ICausalLanguageModel model, int batchSize)
     {

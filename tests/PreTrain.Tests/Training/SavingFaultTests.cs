@@ -77,6 +77,29 @@ public sealed class SavingFaultTests : IDisposable
             Assert.True(File.ReadAllBytes(Path.Combine(folder["a"], file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder["b"], file))), file);
     }
 
+    // A device that is always full stands in the place of a file.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Run_LineCannotBeWritten_StopsOrGoesOn(bool required)
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "There is no device that is always full.");
+        Directory.CreateDirectory(folder["a"]);
+        File.CreateSymbolicLink(folder["a/timings.jsonl"], "/dev/full");
+        var log = new Tiny.ListLogger();
+        using var model = Tiny.Model(Tiny.Even);
+        TrainingOptions options = Tiny.Options(folder["a"], 4) with { RequireCheckpoints = required, Logger = log };
+
+        if (required)
+        {
+            Assert.StartsWith($"{folder["a/timings.jsonl"]}: a line could not be written: ", Assert.Throws<CheckpointException>(() => Tiny.Train(model, new RowsObjective(), options)).Message, StringComparison.Ordinal);
+            return;
+        }
+        Assert.Equal(4, Tiny.Train(model, new RowsObjective(), options).Steps);
+        Assert.Contains(log.Lines, line => line.StartsWith($"Error: Step 2: {folder["a/timings.jsonl"]}: a line could not be written: ", StringComparison.Ordinal) && line.EndsWith("The training goes on without it.", StringComparison.Ordinal));
+        Assert.Equal(5, Tiny.Metrics(folder["a"]).Length);
+    }
+
     [Fact]
     public void Run_BestCannotBeWritten_KeepsTheBestBefore()
     {
