@@ -1,4 +1,4 @@
-// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- finetuning classify|tokens|qa [FOLDER [SHARE]]   (a small share of the steps, such as 0.02, for a look)
+// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- finetuning classify|tokens|qa [FOLDER [SHARE [scratch,whole,lora,aligned]]]   (a small share of the steps, such as 0.02, for a look; the ways to measure)
 using System.Globalization;
 using PreTrain.Data;
 using PreTrain.Data.Masking;
@@ -15,7 +15,7 @@ namespace PreTrain.Benchmarks;
 
 /// <summary>
 /// What pre-training is worth by the number of labels: a small ModernBERT that has read the SDK's documentation, and one that has not, are fine-tuned with 1, 10 and 100 % of the labels of a task, as a
-/// whole and with an adapter, three times with different seeds. What is held out is the same for all. The folder keeps the pre-trained model.
+/// whole and with an adapter that starts at random or aligned to the gradient, three times with different seeds. What is held out is the same for all. The folder keeps the pre-trained model.
 /// </summary>
 internal static class FineTuning
 {
@@ -23,6 +23,7 @@ internal static class FineTuning
     private const int Rank = 4, Batch = 32, MeasuredExamples = 1000, PretrainSteps = 1500;
     private static readonly double[] s_shares = [0.01, 0.1, 1];
     private static readonly long[] s_seeds = [1, 2, 3];
+    private static readonly string[] s_ways = ["scratch", "whole", "lora", "aligned"];
 
     /// <summary>A task: the steps of its fine-tuning, the measure, its head, and how an objective is made of a share of the labels.</summary>
     private sealed record HeadTask(string Name, int Steps, string Measure, ModelHead Head, HeadOptions Options, Func<TextTokenizer, double, int, ILabelledObjective> Objective, Func<ITransformerModel, TextTokenizer, IReadOnlyDictionary<string, double>> Evaluate);
@@ -32,6 +33,12 @@ internal static class FineTuning
         string folder = arguments.Length > 1 ? arguments[1] : "runs/finetuning";
         double part = arguments.Length > 2 ? double.Parse(arguments[2], CultureInfo.InvariantCulture) : 1;
         var documentation = new SdkDocumentation();
+        string[] ways = arguments.Length > 3 ? arguments[3].Split(',') : s_ways;
+        if (ways.Except(s_ways).FirstOrDefault() is { } unknown)
+        {
+            Console.Error.WriteLine($"'{unknown}' is none of the ways: {string.Join(", ", s_ways)}.");
+            return 2;
+        }
         if (Tasks(documentation).FirstOrDefault(task => task.Name == arguments.FirstOrDefault()) is not { } task)
         {
             Console.Error.WriteLine("finetuning takes a task first: classify, tokens or qa.");
@@ -41,18 +48,18 @@ internal static class FineTuning
         TextTokenizer tokenizer = Pretrain(documentation, pretrainSteps, folder);
         ModernBertConfig config = Config(tokenizer);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ModernBERT of {config.LayerCount} x {config.EmbeddingDim}, {pretrainSteps} steps of pre-training, {steps} of fine-tuning, means of {s_seeds.Length} seeds (least and most)"));
-        Console.WriteLine("task      labels   share  measure       scratch              pre-trained          pre-trained, LoRA    trained  bytes");
+        Console.WriteLine($"task      labels   share  measure       {string.Join(" ", ways.Select(way => $"{way,-20}"))} trained  bytes");
         foreach (double share in s_shares)
         {
             var last = new Result();
-            string Cell(bool pretrained, bool adapts)
+            string Cell(string way)
             {
-                Result[] results = [.. s_seeds.Select(seed => Score(task, share, seed, pretrained, adapts, tokenizer, config, steps, folder))];
+                Result[] results = [.. s_seeds.Select(seed => Score(task, share, seed, way, tokenizer, config, steps, folder))];
                 last = results[^1];
                 return string.Create(CultureInfo.InvariantCulture, $"{results.Average(r => r.Value):F3} ({results.Min(r => r.Value):F3}-{results.Max(r => r.Value):F3})");
             }
-            string scratch = Cell(false, false), whole = Cell(true, false), adapter = Cell(true, true);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{task.Name,-9} {last.Labels,6} {100 * share,5:F0} %  {task.Measure,-12}  {scratch,-20} {whole,-20} {adapter,-20} {last.Trained,6:P2} {last.Bytes,6:P2}"));
+            string cells = string.Join(" ", ways.Select(way => $"{Cell(way),-20}"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{task.Name,-9} {last.Labels,6} {100 * share,5:F0} %  {task.Measure,-12}  {cells} {last.Trained,6:P2} {last.Bytes,6:P2}"));
         }
         return 0;
     }
@@ -76,16 +83,18 @@ internal static class FineTuning
         return tokenizer;
     }
 
-    private static Result Score(HeadTask task, double share, long seed, bool pretrained, bool adapts, TextTokenizer tokenizer, ModernBertConfig config, int steps, string folder)
+    private static Result Score(HeadTask task, double share, long seed, string way, TextTokenizer tokenizer, ModernBertConfig config, int steps, string folder)
     {
+        bool adapts = way is "lora" or "aligned";
         using torch.Generator generator = new RandomStreams(seed).CreateGenerator("init");
-        using ModernBertModel model = pretrained
+        using ModernBertModel model = way != "scratch"
             ? ModernBertModel.FromPretrained(Path.Combine(folder, "read", "model"), task.Head, generator, task.Options)
             : new(config with { LabelCount = task.Options.Labels?.Count ?? config.LabelCount, Labels = task.Options.Labels, Task = task.Options.Task }, task.Head, generator);
         double whole = model.parameters().Sum(p => p.numel());
         using LoraAdapter? adapter = adapts ? new LoraAdapter(model, new LoraOptions { Rank = Rank, Alpha = 4 * Rank, Trained = ["*classifier*", "*norm*"] }, generator: generator) : null;
         double trained = (adapter?.ParameterCount ?? whole) / whole;
         ILabelledObjective objective = task.Objective(tokenizer, share, (int)seed);
+        if (way == "aligned") adapter!.AlignToGradient(objective, Batch, seed: seed);
         string output = Path.Combine(folder, $"run-{task.Name}");
         string saved = new Trainer(Options(output, steps, seed, adapts ? AdapterRate : FullRate) with { Weights = adapter, Overwrite = true }).Run(model, objective).ModelFolder;
         double bytes = Directory.GetFiles(saved, "*.safetensors").Sum(file => new FileInfo(file).Length) / (whole * sizeof(float));

@@ -7,6 +7,7 @@ using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Modules;
 using PreTrain.Modules.Quantized;
+using PreTrain.Objectives;
 using PreTrain.Quantization;
 using PreTrain.Tokenization;
 using PreTrain.Torch;
@@ -39,11 +40,13 @@ internal sealed class AdapterChoice
     private readonly Option<double?> _alpha = Options.Number("--lora-alpha", "lora and dora: the scale of the updates times their rank. The default is twice the rank.", alpha => alpha > 0, "must be a positive number");
     private readonly Option<double?> _dropout = Options.Number("--lora-dropout", "lora and dora: the share of what the updates read that is dropped. The default is 0.", share => share is >= 0 and < 1, "must be a number from 0 to below 1");
     private readonly Option<string[]> _targets = new("--lora-targets") { Description = "lora and dora: the linear maps that are updated, by patterns with *, such as *query *value. The default is all of the blocks, and the one before a task's head.", HelpName = "PATTERN", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore };
+    private readonly Option<AdapterStart?> _start = Options.Choice("--lora-start", "lora and dora: where the updates start to look, in random directions or in those in which the loss of the first batches falls fastest, which learns more in as many steps. The default is random.",
+        ("random", AdapterStart.Random), ("gradient", AdapterStart.Gradient));
     private readonly Option<int?> _size = Options.Positive("--adapter-size", $"The width of small layers ({new BottleneckOptions().Width}), or the number of virtual tokens of prefix and prompt ({new PrefixOptions().Length}).");
     private readonly Option<QuantizationScheme?> _base = Options.Choice("--quantize-base", "lora and dora: the model's weights in few bits while the updates are trained, for models that would not fit (QLoRA). What is saved is merged into the weights as they were.", s_schemes);
 
     /// <summary>All options.</summary>
-    public IEnumerable<Option> All => [_way, _rank, _alpha, _dropout, _targets, _size, _base];
+    public IEnumerable<Option> All => [_way, _rank, _alpha, _dropout, _targets, _start, _size, _base];
 
     /// <summary>Whether an adapter is trained.</summary>
     public bool IsGiven(ParseResult parsed) => WayOf(parsed) is not null;
@@ -53,8 +56,10 @@ internal sealed class AdapterChoice
     public void Check(ParseResult parsed)
     {
         AdapterWay? way = WayOf(parsed);
-        if (way is not (AdapterWay.Lora or AdapterWay.Dora) && Given(parsed, _rank, _alpha, _dropout, _targets, _base) is { Length: > 0 } updates)
+        if (way is not (AdapterWay.Lora or AdapterWay.Dora) && Given(parsed, _rank, _alpha, _dropout, _targets, _start, _base) is { Length: > 0 } updates)
             throw new UsageException($"{updates} belong{(updates.Contains(' ') ? "" : "s")} to --adapter lora or dora.");
+        if (parsed.GetValue(_start) == AdapterStart.Gradient && parsed.GetValue(_base) is not null)
+            throw new UsageException("--lora-start gradient needs the gradient of weights, which those of --quantize-base have not. Leave one of them out.");
         if (parsed.GetValue(_size) is not null && (way is null || Row(way.Value).Size is null)) throw new UsageException("--adapter-size belongs to --adapter bottleneck, prefix or prompt.");
     }
 
@@ -75,7 +80,8 @@ internal sealed class AdapterChoice
         bool updates = way is AdapterWay.Lora or AdapterWay.Dora;
         return
         [
-            (_way, Row(way).Word), (_rank, updates ? RankOf(parsed) : null), (_alpha, updates ? parsed.GetValue(_alpha) ?? 2 * RankOf(parsed) : null), (_size, parsed.GetValue(_size) ?? Row(way).Size),
+            (_way, Row(way).Word), (_rank, updates ? RankOf(parsed) : null), (_alpha, updates ? parsed.GetValue(_alpha) ?? 2 * RankOf(parsed) : null),
+            (_start, updates ? parsed.GetValue(_start) == AdapterStart.Gradient ? "gradient" : "random" : null), (_size, parsed.GetValue(_size) ?? Row(way).Size),
             (_base, parsed.GetValue(_base) is { } scheme ? s_schemes.Single(known => known.Value == scheme).Word : null),
         ];
     }
@@ -110,6 +116,26 @@ internal sealed class AdapterChoice
         };
         session.Log(string.Create(CultureInfo.InvariantCulture, $"An adapter ({Row(way).Word}) of {adapter.ParameterCount:N0} values is trained; the model's {((torch.nn.Module)model).parameters().Sum(p => p.numel()):N0} stay as they are."));
         return adapter;
+    }
+
+    /// <summary>Requires that the updates start in random directions.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="why">What is trained, of which no gradient is known beforehand.</param>
+    /// <exception cref="UsageException">They do not.</exception>
+    public void RequireRandomStart(ParseResult parsed, string why)
+    {
+        if (parsed.GetValue(_start) == AdapterStart.Gradient) throw new UsageException($"{_start.Name} gradient does not go with {why}.");
+    }
+
+    /// <summary>Starts the updates where the options say.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="session">The call of the tool.</param>
+    /// <param name="adapter">The adapter; null where the weights are trained.</param>
+    /// <param name="objective">What is learned.</param>
+    /// <param name="training">The run.</param>
+    public void Align<TModel>(ParseResult parsed, Session session, IAdapter? adapter, IObjective<TModel> objective, TrainingOptions training) where TModel : class
+    {
+        if (adapter is LoraAdapter updates && parsed.GetValue(_start) == AdapterStart.Gradient) updates.AlignToGradient(objective, training.BatchSize, seed: session.Seed);
     }
 
     /// <summary>

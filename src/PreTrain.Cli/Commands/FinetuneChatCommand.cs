@@ -65,6 +65,7 @@ internal sealed class FinetuneChatCommand
             string prompt = template.Render([.. sample.Messages.TakeWhile(message => message.Role != ChatMessage.Assistant)], addGenerationPrompt: true);
             int length = parsed.GetValue(_context) ?? ((ICausalLanguageModel)model).ContextLength;
             using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, length), configuration, (prompt, SampleTokens));
+            _adapter.Align(parsed, session, adapter, objective, training);
             training = training with { Tokenizer = tokenizer, Weights = adapter };
             RunChoice.Train(session, training, reports, options =>
             {

@@ -84,6 +84,7 @@ internal sealed class FinetuneCommand
             LoadedWeights loaded = LoadedWeights.Of(model)!;
             if (loaded.New.Count > 0) session.Log($"New, and to be trained: {string.Join(", ", loaded.New)}.");
             if (loaded.LeftOut.Count > 0) session.Log($"Left out of the folder: {string.Join(", ", loaded.LeftOut)}.");
+            _adapter.Align(parsed, session, adapter, objective, training);
             Train(parsed, session, training with { Tokenizer = tokenizer, Weights = adapter }, configuration, data, model, adapter, objective, validationFraction, () => ModelFolder.LoadModel(session, folder, home, data.Head, data.HeadOptions));
         });
     }

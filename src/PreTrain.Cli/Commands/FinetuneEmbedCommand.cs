@@ -45,6 +45,7 @@ internal sealed class FinetuneEmbedCommand
         string folder = parsed.GetRequiredValue(_model)!;
         EmbeddingLoss loss = parsed.GetValue(_loss) ?? EmbeddingLoss.Contrastive;
         _adapter.Check(parsed);
+        _adapter.RequireRandomStart(parsed, "sentence embeddings");
         TrainingOptions training = _run.Training(parsed, session, null, _adapter.RateOf(parsed, TunedModel.LearningRate));
         double fraction = parsed.GetValue(_fraction) ?? TunedModel.ValidationFraction;
         bool contrasts = loss != EmbeddingLoss.Cosine;

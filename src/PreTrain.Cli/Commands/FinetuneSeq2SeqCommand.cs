@@ -67,6 +67,7 @@ internal sealed class FinetuneSeq2SeqCommand
         if (parsed.GetResult(_template.Option) is { Implicit: false }) throw new UsageException($"{_template.Option.Name} is for models that go on from a text, and the model is a {model.ModelType}.");
         int? source = parsed.GetValue(_maxSource), target = parsed.GetValue(_maxTarget);
         var objective = new SequenceToSequenceTuning(pairs, tokenizer, new() { MaxSourceLength = source, MaxTargetLength = target, SourcePrefix = _pairs.Prefix(parsed), ValidationFraction = fraction });
+        _adapter.Align(parsed, session, training.Weights as IAdapter, objective, training);
         string sample = _pairs.Prefix(parsed) + (objective.Validation ?? pairs).Examples[0].Source;
         using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, Length(model, source)), configuration, (sample, SampleTokens));
         RunChoice.Train(session, training, reports, options => TunedModel.Train(model, options, objective, session.Cancellation), result => finish(result, (whole, parts) => whole.SavePretrained(parts)));
@@ -81,6 +82,7 @@ internal sealed class FinetuneSeq2SeqCommand
         var prefixed = new TextPairs([.. pairs.Examples.Select(pair => pair with { Source = prefix + pair.Source })]);
         int? length = parsed.GetValue(_maxSource) + parsed.GetValue(_maxTarget);
         var objective = new ChatTuning(Conversations.FromPairs(prefixed), tokenizer, template, new() { ContextLength = length, ValidationFraction = fraction });
+        _adapter.Align(parsed, session, training.Weights as IAdapter, objective, training);
         ChatMessage question = (objective.Validation ?? Conversations.FromPairs(prefixed)).Examples[0].Messages[0];
         using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, Length(model, length)), configuration, (template.Render([question], addGenerationPrompt: true), SampleTokens));
         RunChoice.Train(session, training, reports, options =>

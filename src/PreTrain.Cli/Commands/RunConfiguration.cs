@@ -28,7 +28,7 @@ internal static class RunConfiguration
         ("model", ["model", "student", "preset", "image-size", "patch-size", "layers", "heads", "embedding", "context", "decoder-layers", "decoder-heads", "decoder-embedding"]),
         ("objective", ["objective", "mask-rate", "mask-unit", "whole-word", "lexicon", "mean-span", "temperature", "encoder-momentum", "projection", "projection-hidden", "train-patch-map"]),
         ("task", ["template", "system", "source-field", "target-field", "source-prefix", "max-source", "max-target", "loss", "anchor-field", "positive-field", "negative-field", "score-field", "pooling", "symmetric"]),
-        ("adapter", ["adapter", "lora-rank", "lora-alpha", "lora-dropout", "lora-targets", "adapter-size", "quantize-base"]),
+        ("adapter", ["adapter", "lora-rank", "lora-alpha", "lora-dropout", "lora-targets", "lora-start", "adapter-size", "quantize-base"]),
         ("distillation", ["alpha", "divergence", "hidden-weight", "attention-weight", "relation-weight", "value-relation-weight", "cosine-weight", "layer-map", "cache", "cache-top-k"]),
         ("images", ["min-crop-area", "flip", "brightness", "contrast"]),
         (OtherGroup, ["steps", "batch", "accumulate", "precision"]),

@@ -41,6 +41,27 @@ internal sealed class LowRankUpdate : nn.Module
     /// <summary>Whether it takes part.</summary>
     internal bool IsActive { get; set; } = true;
 
+    /// <summary>Whether it changes nothing yet.</summary>
+    internal bool IsNew
+    {
+        get
+        {
+            using DisposeScope scope = NewDisposeScope();
+            return b.count_nonzero([0, 1]).item<long>() == 0;
+        }
+    }
+
+    /// <summary>Makes rows of A the first right singular vectors of a gradient, as long as rows that are drawn are on average.</summary>
+    /// <param name="gradient">That of the weight, (O, I).</param>
+    internal void Align(Tensor gradient)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable mode = no_grad();
+        var (_, _, directions) = linalg.svd(gradient.to(ScalarType.Float32), fullMatrices: false);
+        long rows = Math.Min(a.size(0), directions.size(0));
+        a.narrow(0, 0, rows).copy_(directions.narrow(0, 0, rows) / Math.Sqrt(3));   // of 1/√I times numbers from -1 to 1
+    }
+
     /// <summary>s·B·A·x, (…, O).</summary>
     internal Tensor Of(Tensor x)
     {

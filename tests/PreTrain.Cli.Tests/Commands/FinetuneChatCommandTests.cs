@@ -47,6 +47,7 @@ public class FinetuneChatCommandTests
 
     [Theory]
     [InlineData("lora --lora-rank 2", "merged")]
+    [InlineData("lora --lora-rank 2 --lora-start gradient", "merged")]
     [InlineData("prefix --adapter-size 5", "base")]
     public void Chat_Adapter_LeavesAModelThatAnswersAsTrained(string adapter, string whole)
     {

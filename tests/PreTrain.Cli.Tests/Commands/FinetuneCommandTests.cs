@@ -71,6 +71,9 @@ public sealed class FinetuneCommandTests : IDisposable
     [InlineData("finetune classify --model bert --data a.csv --output run --steps 3 --epochs 2", "--steps and --epochs exclude each other")]
     [InlineData("finetune classify --model bert --data a.csv --output run --lora-alpha 2", "--lora-alpha belongs to --adapter lora or dora.")]
     [InlineData("finetune classify --model bert --data a.csv --output run --adapter ia3 --lora-rank 2 --quantize-base nf4", "--lora-rank, --quantize-base belong to --adapter lora or dora.")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --lora-start gradient", "--lora-start belongs to --adapter lora or dora.")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --adapter lora --lora-start gradient --quantize-base nf4", "--lora-start gradient needs the gradient of weights")]
+    [InlineData("finetune embed --model bert --data a.csv --output run --adapter lora --lora-start gradient", "--lora-start gradient does not go with sentence embeddings.")]
     [InlineData("finetune classify --model bert --data a.csv --output run --adapter lora --adapter-size 2", "--adapter-size belongs to --adapter bottleneck, prefix or prompt.")]
     [InlineData("finetune classify --model bert --data a.csv --output run --adapter hydra", "--adapter (hydra) must be lora, dora, ia3, bottleneck, prefix, prompt or bitfit.")]
     [InlineData("finetune classify --model bert --data a.csv --output bert", "holds the model that is read")]
@@ -185,6 +188,7 @@ public sealed class FinetuneCommandTests : IDisposable
 
     [Theory]
     [InlineData("lora --lora-rank 3 --lora-targets *query *value", true)]
+    [InlineData("dora --lora-rank 3 --lora-start gradient", true)]
     [InlineData("dora --lora-dropout 0.1 --ema 0.9", true)]
     [InlineData("ia3", true)]
     [InlineData("bitfit --precision bf16", true)]
