@@ -36,11 +36,16 @@ public static partial class torch
         /// <summary>Takes over the memory, shape and strides of another tensor.</summary>
         public Tensor set_(Tensor source) => s_set_.CallInto(this, this, source);
 
-        /// <summary>The elements as .NET values; of a copy where they are not in the CPU's memory.</summary>
+        /// <summary>The elements as .NET values; of a copy where they are not in the CPU's memory, or conjugated or negated there.</summary>
         /// <exception cref="ArgumentException">The tensor's elements are of another type.</exception>
         public TensorAccessor<T> data<T>() where T : unmanaged
         {
             CheckElementType(typeof(T));
+            if (IsLazy)
+            {
+                using Tensor here = cpu();
+                return new TensorAccessor<T>(here.Resolved());
+            }
             return new TensorAccessor<T>(device_type == DeviceType.CPU ? this : cpu());
         }
 
@@ -53,6 +58,11 @@ public static partial class torch
             {
                 using Tensor here = cpu();
                 return here.item<T>();
+            }
+            if (IsLazy)
+            {
+                using Tensor resolved = Resolved();
+                return resolved.item<T>();
             }
             T value = *(T*)DataPointer;
             GC.KeepAlive(this);
@@ -83,7 +93,7 @@ public static partial class torch
         }
 
         /// <summary>The tensor's own memory. It is valid while the tensor is.</summary>
-        /// <exception cref="InvalidOperationException">The tensor is not contiguous, or not in the CPU's memory.</exception>
+        /// <exception cref="InvalidOperationException">The tensor is not contiguous, not in the CPU's memory, or conjugated or negated there.</exception>
         public unsafe Span<byte> bytes
         {
             get
@@ -101,6 +111,8 @@ public static partial class torch
             }
         }
 
+        /// <summary>Writes the tensor's own memory.</summary>
+        /// <exception cref="InvalidOperationException">As for <see cref="bytes"/>.</exception>
         public unsafe void WriteBytesToStream(Stream stream, int bufferSize = 1024)
         {
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bufferSize);
@@ -116,6 +128,8 @@ public static partial class torch
             GC.KeepAlive(this);
         }
 
+        /// <summary>Fills the tensor's own memory.</summary>
+        /// <exception cref="InvalidOperationException">As for <see cref="bytes"/>.</exception>
         /// <exception cref="EndOfStreamException">The stream holds fewer bytes than the tensor.</exception>
         public unsafe void ReadBytesFromStream(Stream stream, int bufferSize = 1024)
         {

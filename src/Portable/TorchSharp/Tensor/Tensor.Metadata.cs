@@ -101,13 +101,18 @@ public static partial class torch
 
         public long storage_offset() => Native.pt_storage_offset(Handle);
 
-        /// <summary>The address of the first element; for memory that managed code can reach.</summary>
+        /// <summary>Whether the elements are the conjugates or the negatives of those in memory, which libtorch only notes.</summary>
+        internal bool IsLazy => Native.pt_is_lazy(Handle) != 0;
+
+        /// <summary>The address of the first element; for memory that managed code can reach and that holds the elements as they are.</summary>
         internal nint DataPointer
         {
             get
             {
                 if (device_type != DeviceType.CPU)
                     throw new InvalidOperationException("Reading data from non-CPU memory is not supported. Move or copy the tensor to the cpu before reading.");
+                if (IsLazy)
+                    throw new InvalidOperationException("The memory of a conjugated or negated tensor does not hold its elements as they are. Call resolve_conj() and resolve_neg() first.");
                 nint data = Native.pt_data(Handle);
                 if (data == 0 && NumberOfElements > 0) Errors.Throw();
                 return data;
