@@ -78,7 +78,7 @@ internal sealed unsafe class Operator(string name, string overload = "", string 
         if (result.Tag != (int)Tag.TensorList) throw Unexpected(result);
         var tensors = new Tensor[result.Aux];
         nint* handles = (nint*)result.Payload;
-        for (int i = 0; i < tensors.Length; i++) tensors[i] = new Tensor(handles[i]);
+        for (int i = 0; i < tensors.Length; i++) tensors[i] = handles[i] == 0 ? Tensor.Undefined() : new Tensor(handles[i]);
         Native.pt_free((nint)handles);
         return tensors;
     }
@@ -191,7 +191,12 @@ internal sealed unsafe class Operator(string name, string overload = "", string 
                     native[i].Aux = Encoding.UTF8.GetBytes(text, new Span<byte>(buffer, Encoding.UTF8.GetByteCount(text)));
                     break;
                 case IReadOnlyList<Tensor?> list:
-                    for (int k = 0; k < list.Count; k++) ((nint*)buffer)[k] = list[k]?.Handle ?? 0;
+                    // libtorch passes over a tensor that does not exist, which would go unnoticed; only an index may leave an axis out.
+                    for (int k = 0; k < list.Count; k++)
+                    {
+                        if (list[k] is null && v.Tag != Tag.OptionalTensorList) throw new ArgumentNullException("tensors", $"Tensor {k} of the list is null.");
+                        ((nint*)buffer)[k] = list[k]?.Handle ?? 0;
+                    }
                     native[i].Aux = list.Count;
                     break;
             }

@@ -66,4 +66,28 @@ public sealed class ErrorTests
 
         Assert.Equal(2f, ones([2]).sum().item<float>());
     }
+
+    [Fact]
+    public void Call_ListWithANull_IsRefused()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor t = ones([2]);
+
+        Package.Refuses<ArgumentNullException>(() => cat([t, null!, t]));
+        Package.Refuses<ArgumentNullException>(() => stack([null!, t]));
+        Package.Refuses<ArgumentNullException>(() => broadcast_tensors(t, null!));
+        Package.Refuses<ArgumentNullException>(() => meshgrid([t, null!]));
+        Package.Refuses<ArgumentNullException>(() => autograd.backward([null!]));
+        Package.Refuses<ArgumentNullException>(() => autograd.grad([null!], [t]));
+        Package.Refuses<ArgumentNullException>(() => autograd.grad([t.requires_grad_().sum()], [t, null!]));
+    }
+
+    [Fact]
+    public void Index_WithoutSomeAxes_TakesThemWhole()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor t = tensor(new long[] { 2, 3, 5, 7, 11, 13 }, [2, 3]);
+
+        Assert.Equal([5L, 2, 13, 7], t[TensorIndex.Colon, TensorIndex.Tensor(tensor(new long[] { 2, 0 }))].data<long>().ToArray());
+    }
 }
