@@ -180,4 +180,19 @@ public class LossTests
         Tensor length = tensor(new long[] { 2 }), one = tensor(new long[] { 1 });
         Reference.Close([expected], nn.CTCLoss(reduction: nn.Reduction.Sum).call(p.log(), tensor(new long[] { 1 }, [1, 1]), length, one), 1e-9);
     }
+
+    [Fact]
+    public void GaussianNll_SmallVariance_IsRaisedAndKeepsItsGradient()
+    {
+        Package.Skip("the variance has no gradient");
+        using var scope = NewDisposeScope();
+        const double floor = 0.5;
+        Tensor x = tensor(new[] { 1.0, 3.0 }, [1, 2]), y = tensor(new[] { 1.5, 2.0 }, [1, 2]), v = tensor(new[] { 0.1, 0.7 }, [1, 2], requires_grad: true);
+        Tensor loss = F.gaussian_nll_loss(x, y, v, eps: (float)floor, reduction: nn.Reduction.Sum);
+        loss.backward();
+
+        Assert.Equal(0.5 * (Math.Log(floor) + 0.25 / floor + Math.Log(0.7) + 1 / 0.7), loss.item<double>(), 1e-12);
+        Reference.Close([0.5 * (1 / floor - 0.25 / (floor * floor)), 0.5 * (1 / 0.7 - 1 / 0.49)], v.grad!, 1e-12);
+        Assert.Equal([0.1, 0.7], Reference.Values(v));
+    }
 }

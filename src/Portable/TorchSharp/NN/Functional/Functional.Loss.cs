@@ -19,6 +19,7 @@ public static partial class torch
             private static readonly Operator s_mean = new("mean"), s_sum = new("sum"), s_sumOver = new("sum", "dim_IntList"), s_meanOver = new("mean", "dim");
             private static readonly Operator s_mul = new("mul", "Tensor"), s_mulScalar = new("mul", "Scalar"), s_addTensor = new("add", "Tensor"), s_addScalar = new("add", "Scalar");
             private static readonly Operator s_clampMin = new("clamp_min"), s_minimum = new("minimum"), s_log = new("log"), s_square = new("square");
+            private static readonly Operator s_cloneVariance = new("clone"), s_clampMinInPlace = new("clamp_min_");
             private static readonly Operator s_view = new("view"), s_rsub = new("rsub", "Scalar"), s_min = new("min");
 
             private static Tensor Reduce(Tensor loss, Reduction reduction) => reduction switch
@@ -91,7 +92,7 @@ public static partial class torch
                 return Reduce(loss, reduction).MoveToOuterDisposeScope();
             }
 
-            /// <summary>½ (ln var + (x − y)² / var), summed over the features of an example.</summary>
+            /// <summary>½ (ln var + (x − y)² / var), summed over the features of an example. A variance below eps is raised to it; its gradient is that at eps.</summary>
             public static Tensor gaussian_nll_loss(Tensor input, Tensor target, Tensor variance, bool full = false, float eps = 1e-6f, Reduction reduction = Reduction.Mean)
             {
                 if (!input.shape.AsSpan().SequenceEqual(target.shape)) throw new ArgumentException("input and target must have the same shape");
@@ -104,7 +105,8 @@ public static partial class torch
                 if (variance.size(1) != features && variance.size(1) != 1) throw new ArgumentException("variance has the wrong shape");
                 if (Kernels.Item(s_min.Call(variance)) < 0) throw new ArgumentException("variance has negative entry/entries");
 
-                variance = s_clampMin.Call(variance, (double)eps);
+                variance = s_cloneVariance.Call(variance);
+                using (no_grad()) s_clampMinInPlace.CallInto(variance, variance, (double)eps);
                 Tensor error = s_div.Call(s_square.Call(s_sub.Call(input, target)), variance);
                 Tensor loss = s_mulScalar.Call(s_sumOver.Call(s_addTensor.Call(s_log.Call(variance), error), new long[] { 1 }), 0.5);
                 if (full) loss = s_addScalar.Call(loss, 0.5 * features * Math.Log(2 * Math.PI));
