@@ -71,8 +71,32 @@ public static partial class torch
             public static Tensor poisson_nll_loss(Tensor input, Tensor target, bool log_input = true, bool full = false, float eps = 1e-8f,
                 Reduction reduction = Reduction.Mean) => s_poissonNll.Call(input, target, log_input, full, (double)eps, (long)reduction);
 
+            /// <summary>−ln of the probability of all paths of log_probs (T, N, C) that give the targets: (N, S) with what is behind each one's length left aside, or one after the other.</summary>
+            /// <exception cref="ArgumentException">A label is none of the C classes.</exception>
             public static Tensor ctc_loss(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, long blank = 0, bool zero_infinity = false,
-                Reduction reduction = Reduction.Mean) => s_ctc.Call(log_probs, targets, input_lengths, target_lengths, blank, (long)reduction, zero_infinity);
+                Reduction reduction = Reduction.Mean)
+            {
+                CheckLabels(log_probs, targets, target_lengths);
+                return s_ctc.Call(log_probs, targets, input_lengths, target_lengths, blank, (long)reduction, zero_infinity);
+            }
+
+            // libtorch takes labels as places in memory without a look. What else may be wrong, it says.
+            private static void CheckLabels(Tensor log_probs, Tensor targets, Tensor lengths)
+            {
+                if (log_probs.Dimensions == 0 || targets.Dimensions is not (1 or 2) || lengths.Dimensions > 1 || !targets.is_integral() || !lengths.is_integral()) return;
+                using DisposeScope scope = NewDisposeScope();
+                long classes = log_probs.size(-1), width = targets.size(-1);
+                long[] labels = targets.@long().data<long>().ToArray();
+                long[] read = targets.Dimensions == 1 ? [width] : lengths.@long().data<long>().ToArray();
+                for (int row = 0; row < Math.Min(read.Length, targets.Dimensions == 1 ? 1 : targets.size(0)); row++)
+                {
+                    for (long i = 0; i < Math.Min(read[row], width); i++)
+                    {
+                        long label = labels[row * width + i];
+                        if (label < 0 || label >= classes) throw new ArgumentException($"The label {label} of target {row} is none of the {classes} classes.", nameof(targets));
+                    }
+                }
+            }
 
             public static Tensor multi_margin_loss(Tensor input, Tensor target, int p = 1, double margin = 1.0, Tensor? weight = null, Reduction reduction = Reduction.Mean) =>
                 s_multiMargin.Call(input, target, p, margin, weight, (long)reduction);
