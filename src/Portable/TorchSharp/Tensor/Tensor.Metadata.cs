@@ -65,6 +65,7 @@ public static partial class torch
             {
                 var sizes = new long[Dimensions];
                 fixed (long* p = sizes) Native.pt_sizes(Handle, p);
+                GC.KeepAlive(this);
                 return sizes;
             }
         }
@@ -79,6 +80,7 @@ public static partial class torch
                 throw new IndexOutOfRangeException($"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got {dim})");
             long* sizes = stackalloc long[(int)rank];
             Native.pt_sizes(Handle, sizes);
+            GC.KeepAlive(this);
             return sizes[dim < 0 ? dim + rank : dim];
         }
 
@@ -86,6 +88,7 @@ public static partial class torch
         {
             var strides = new long[Dimensions];
             fixed (long* p = strides) Native.pt_strides(Handle, p);
+            GC.KeepAlive(this);
             return strides;
         }
 
@@ -97,9 +100,19 @@ public static partial class torch
             return strides[dim < 0 ? dim + strides.Length : dim];
         }
 
-        public bool is_contiguous() => Native.pt_is_contiguous(Handle) != 0;
+        public bool is_contiguous()
+        {
+            int result = Native.pt_is_contiguous(Handle);
+            GC.KeepAlive(this);
+            return result != 0;
+        }
 
-        public long storage_offset() => Native.pt_storage_offset(Handle);
+        public long storage_offset()
+        {
+            long offset = Native.pt_storage_offset(Handle);
+            GC.KeepAlive(this);
+            return offset;
+        }
 
         /// <summary>Whether the elements are the conjugates or the negatives of those in memory, which libtorch only notes.</summary>
         internal bool IsLazy => Native.pt_is_lazy(Handle) != 0;
@@ -115,6 +128,7 @@ public static partial class torch
                     throw new InvalidOperationException("The memory of a conjugated or negated tensor does not hold its elements as they are. Call resolve_conj() and resolve_neg() first.");
                 nint data = Native.pt_data(Handle);
                 if (data == 0 && NumberOfElements > 0) Errors.Throw();
+                GC.KeepAlive(this);
                 return data;
             }
         }
