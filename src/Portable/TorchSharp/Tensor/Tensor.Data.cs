@@ -155,8 +155,15 @@ public static partial class torch
         public long ReadCpuInt64(long i) => ReadCpuValue<long>(i);
         public float ReadCpuSingle(long i) => ReadCpuValue<float>(i);
         public double ReadCpuDouble(long i) => ReadCpuValue<double>(i);
-        public float ReadCpuFloat16(long i) => (float)ReadCpuValue<Half>(i);
-        public float ReadCpuBFloat16(long i) => ReadCpuValue<BFloat16>(i).ToSingle();
+
+        /// <exception cref="IndexOutOfRangeException">There is no such element.</exception>
+        public float ReadCpuFloat16(long i) => (float)ReadCpuValue<Half>(WithinElements(i));
+
+        /// <exception cref="IndexOutOfRangeException">There is no such element.</exception>
+        public float ReadCpuBFloat16(long i) => ReadCpuValue<BFloat16>(WithinElements(i)).ToSingle();
+
+        private long WithinElements(long i) =>
+            i >= 0 && i < NumberOfElements ? i : throw new IndexOutOfRangeException($"Index {i} is not within the tensor's {NumberOfElements} elements.");
 
         internal void CheckElementType(Type type)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchSharp.Interop;
 
 namespace TorchSharp;
@@ -73,11 +74,11 @@ public static partial class torch
         public long[] size() => shape;
 
         /// <summary>The length of an axis; a negative number counts from the last.</summary>
+        /// <exception cref="ExternalException">There is no such axis.</exception>
         public unsafe long size(int dim)
         {
             long rank = Dimensions;
-            if (dim < -rank || dim >= rank)
-                throw new IndexOutOfRangeException($"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got {dim})");
+            if (dim < -rank || dim >= rank) throw NoAxis(dim, rank);
             long* sizes = stackalloc long[(int)rank];
             Native.pt_sizes(Handle, sizes);
             GC.KeepAlive(this);
@@ -92,13 +93,19 @@ public static partial class torch
             return strides;
         }
 
+        /// <summary>The elements from one place to the next along an axis; a negative number counts from the last.</summary>
+        /// <exception cref="ExternalException">There is no such axis.</exception>
         public long stride(int dim)
         {
             long[] strides = stride();
-            if (dim < -strides.Length || dim >= strides.Length)
-                throw new IndexOutOfRangeException($"Dimension out of range (expected to be in range of [{-strides.Length}, {strides.Length - 1}], but got {dim})");
+            if (dim < -strides.Length || dim >= strides.Length) throw NoAxis(dim, strides.Length);
             return strides[dim < 0 ? dim + strides.Length : dim];
         }
+
+        // As libtorch says it.
+        private static ExternalException NoAxis(int dim, long rank) => new(rank == 0
+            ? $"Dimension specified as {dim} but tensor has no dimensions"
+            : $"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got {dim})");
 
         public bool is_contiguous()
         {

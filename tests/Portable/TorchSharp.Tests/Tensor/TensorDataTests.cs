@@ -103,6 +103,8 @@ public sealed class TensorDataTests
         Assert.Throws<ArgumentOutOfRangeException>(() => t.ReadCpuSingle(6));
         Assert.Throws<ArgumentOutOfRangeException>(() => t.ReadCpuSingle(-1));
         Assert.Throws<ArgumentException>(() => t.ReadCpuDouble(0));
+        Assert.Throws<IndexOutOfRangeException>(() => tensor(0.5, ScalarType.Float16).ReadCpuFloat16(1));
+        Assert.Throws<IndexOutOfRangeException>(() => tensor(0.5, ScalarType.BFloat16).ReadCpuBFloat16(1));
     }
 
     [Fact]
