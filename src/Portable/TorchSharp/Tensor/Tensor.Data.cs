@@ -74,22 +74,20 @@ public static partial class torch
             if (NumberOfElements != 1) throw new ExternalException($"a Tensor with {NumberOfElements} elements cannot be converted to Scalar");
             return dtype switch
             {
-                ScalarType.Byte => new Scalar((long)item<byte>(), ScalarType.Int64),
-                ScalarType.Int8 => new Scalar((long)item<sbyte>(), ScalarType.Int64),
-                ScalarType.Int16 => new Scalar((long)item<short>(), ScalarType.Int64),
-                ScalarType.Int32 => new Scalar((long)item<int>(), ScalarType.Int64),
-                ScalarType.Int64 => new Scalar(item<long>(), ScalarType.Int64),
+                ScalarType.Byte => item<byte>().ToScalar(),
+                ScalarType.Int8 => item<sbyte>().ToScalar(),
+                ScalarType.Int16 => item<short>().ToScalar(),
+                ScalarType.Int32 => item<int>().ToScalar(),
+                ScalarType.Int64 => item<long>().ToScalar(),
                 ScalarType.Bool => item<bool>().ToScalar(),
-                ScalarType.Float16 => new Scalar((double)item<Half>(), ScalarType.Float64),
-                ScalarType.BFloat16 => new Scalar(item<BFloat16>().ToSingle(), ScalarType.Float64),
-                ScalarType.Float32 => new Scalar((double)item<float>(), ScalarType.Float64),
-                ScalarType.Float64 => new Scalar(item<double>(), ScalarType.Float64),
-                ScalarType.ComplexFloat32 => Complex32(item<(float, float)>()),
+                ScalarType.Float16 => item<Half>().ToScalar(),
+                ScalarType.BFloat16 => item<BFloat16>().ToScalar(),
+                ScalarType.Float32 => item<float>().ToScalar(),
+                ScalarType.Float64 => item<double>().ToScalar(),
+                ScalarType.ComplexFloat32 => item<(float, float)>().ToScalar(),
                 ScalarType.ComplexFloat64 => item<Complex>().ToScalar(),
                 var type => throw new InvalidOperationException($"An element of type {type} cannot be converted to a Scalar."),
             };
-
-            static Scalar Complex32((float, float) value) => new(new Complex(value.Item1, value.Item2), ScalarType.ComplexFloat64);
         }
 
         /// <summary>The tensor's own memory. It is valid while the tensor is.</summary>
