@@ -115,4 +115,17 @@ public sealed class ErrorTests
         Assert.Throws<InvalidOperationException>(() => is_nonzero(zeros([0])));
         Assert.True(ones([1, 1]).is_nonzero());
     }
+
+    [Fact]
+    public void Create_WithoutMemory_CollectsFirst()
+    {
+        WeakReference forgotten = Forget();
+
+        Assert.Throws<ExternalException>(() => empty(1L << 60));
+
+        Assert.False(forgotten.IsAlive);
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private static WeakReference Forget() => new(zeros([2]));
 }
