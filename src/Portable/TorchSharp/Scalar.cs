@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace TorchSharp;
 
-/// <summary>A number of any element type, as an operator's argument. It holds no native memory.</summary>
+/// <summary>A number, as an operator's argument. It holds no native memory.</summary>
 public sealed class Scalar : IDisposable
 {
     internal enum Storage { Integer, Boolean, Real, Complex }
@@ -12,28 +12,38 @@ public sealed class Scalar : IDisposable
     internal long Bits { get; }
     internal double Imaginary { get; }
 
-    public ScalarType Type { get; }
-
-    internal Scalar(long value, ScalarType type)
+    /// <summary>Int64, Float64, ComplexFloat64 or Bool, which torch keeps all numbers in.</summary>
+    public ScalarType Type => Kind switch
     {
-        Kind = type == ScalarType.Bool ? Storage.Boolean : Storage.Integer;
+        Storage.Integer => ScalarType.Int64,
+        Storage.Boolean => ScalarType.Bool,
+        Storage.Real => ScalarType.Float64,
+        _ => ScalarType.ComplexFloat64,
+    };
+
+    internal Scalar(long value)
+    {
+        Kind = Storage.Integer;
         Bits = value;
-        Type = type;
     }
 
-    internal Scalar(double value, ScalarType type)
+    internal Scalar(bool value)
+    {
+        Kind = Storage.Boolean;
+        Bits = value ? 1 : 0;
+    }
+
+    internal Scalar(double value)
     {
         Kind = Storage.Real;
         Bits = BitConverter.DoubleToInt64Bits(value);
-        Type = type;
     }
 
-    internal Scalar(Complex value, ScalarType type)
+    internal Scalar(Complex value)
     {
         Kind = Storage.Complex;
         Bits = BitConverter.DoubleToInt64Bits(value.Real);
         Imaginary = value.Imaginary;
-        Type = type;
     }
 
     internal long AsInt64 => Kind is Storage.Integer or Storage.Boolean ? Bits : checked((long)BitConverter.Int64BitsToDouble(Bits));

@@ -1,23 +1,22 @@
 using System.Numerics;
-using static TorchSharp.torch;
 
 namespace TorchSharp;
 
 /// <summary>Conversions between .NET numbers and <see cref="Scalar"/>.</summary>
 public static class ScalarExtensionMethods
 {
-    public static Scalar ToScalar(this byte value) => new(value, ScalarType.Byte);
-    public static Scalar ToScalar(this sbyte value) => new(value, ScalarType.Int8);
-    public static Scalar ToScalar(this short value) => new(value, ScalarType.Int16);
-    public static Scalar ToScalar(this int value) => new(value, ScalarType.Int32);
-    public static Scalar ToScalar(this long value) => new(value, ScalarType.Int64);
-    public static Scalar ToScalar(this Half value) => new((double)value, ScalarType.Float16);
-    public static Scalar ToScalar(this BFloat16 value) => new(value.ToSingle(), ScalarType.BFloat16);
-    public static Scalar ToScalar(this float value) => new((double)value, ScalarType.Float32);
-    public static Scalar ToScalar(this double value) => new(value, ScalarType.Float64);
-    public static Scalar ToScalar(this bool value) => new(value ? 1L : 0L, ScalarType.Bool);
-    public static Scalar ToScalar(this (float, float) value) => new(new Complex(value.Item1, value.Item2), ScalarType.ComplexFloat32);
-    public static Scalar ToScalar(this Complex value) => new(value, ScalarType.ComplexFloat64);
+    public static Scalar ToScalar(this byte value) => new((long)value);
+    public static Scalar ToScalar(this sbyte value) => new((long)value);
+    public static Scalar ToScalar(this short value) => new((long)value);
+    public static Scalar ToScalar(this int value) => new((long)value);
+    public static Scalar ToScalar(this long value) => new(value);
+    public static Scalar ToScalar(this Half value) => new((double)value);
+    public static Scalar ToScalar(this BFloat16 value) => new((double)value.ToSingle());
+    public static Scalar ToScalar(this float value) => new((double)value);
+    public static Scalar ToScalar(this double value) => new(value);
+    public static Scalar ToScalar(this bool value) => new(value);
+    public static Scalar ToScalar(this (float, float) value) => new(new Complex(value.Item1, value.Item2));
+    public static Scalar ToScalar(this Complex value) => new(value);
     public static Scalar ToBFloat16Scalar(this float value) => new BFloat16(value).ToScalar();
 
     public static float ToSingle(this Scalar value) => (float)value.AsDouble;

@@ -21,7 +21,7 @@ public static partial class TensorExtensionMethods
         writer.Write7BitEncodedInt64(shape.Length);
         foreach (long length in shape) writer.Write7BitEncodedInt64(length);
         writer.Flush();
-        if (tensor.NumberOfElements > 0) tensor.detach().cpu().contiguous().WriteBytesToStream(writer.BaseStream, BufferBytes);
+        if (tensor.NumberOfElements > 0) tensor.detach().cpu().Resolved().contiguous().WriteBytesToStream(writer.BaseStream, BufferBytes);
     }
 
     /// <summary>Writes a tensor, and closes the stream.</summary>
@@ -139,7 +139,7 @@ public static partial class TensorExtensionMethods
             throw new ArgumentException($"Mismatched tensor shape while loading: [{string.Join(", ", shape)}] is stored, and the tensor is [{string.Join(", ", tensor.shape)}]. Make sure that the model you are loading into is exactly the same as the origin.");
         if (tensor.NumberOfElements == 0) return;
         using IDisposable noGrad = no_grad();
-        if (tensor.device_type == DeviceType.CPU && tensor.is_contiguous())
+        if (tensor.device_type == DeviceType.CPU && tensor.is_contiguous() && !tensor.IsLazy)
         {
             tensor.ReadBytesFromStream(reader.BaseStream, BufferBytes);
             return;

@@ -10,7 +10,7 @@ public static partial class torch
         public static unsafe IList<Tensor> grad(IList<Tensor> outputs, IList<Tensor> inputs, IList<Tensor>? grad_outputs = null,
             bool retain_graph = false, bool create_graph = false, bool allow_unused = false)
         {
-            nint[] o = HandleList.Of(outputs), i = HandleList.Of(inputs), g = HandleList.Of(grad_outputs);
+            nint[] o = HandleList.OfAll(outputs, nameof(outputs)), i = HandleList.OfAll(inputs, nameof(inputs)), g = HandleList.Of(grad_outputs);
             var results = new nint[i.Length];
             fixed (nint* po = o, pi = i, pg = g, pr = results)
                 Errors.Check(Native.pt_grad(po, o.Length, pi, i.Length, pg, g.Length, retain_graph ? 1 : 0, create_graph ? 1 : 0, allow_unused ? 1 : 0, pr));
@@ -23,7 +23,7 @@ public static partial class torch
         public static unsafe void backward(IList<Tensor> tensors, IList<Tensor>? grad_tensors = null, bool? retain_graph = null,
             bool create_graph = false, IList<Tensor>? inputs = null)
         {
-            nint[] t = HandleList.Of(tensors), g = HandleList.Of(grad_tensors), i = HandleList.Of(inputs);
+            nint[] t = HandleList.OfAll(tensors, nameof(tensors)), g = HandleList.Of(grad_tensors), i = HandleList.OfAll(inputs, nameof(inputs));
             fixed (nint* pt = t, pg = g, pi = i)
                 Errors.Check(Native.pt_backward(pt, t.Length, pg, g.Length, (retain_graph ?? create_graph) ? 1 : 0, create_graph ? 1 : 0, pi, i.Length));
             GC.KeepAlive(tensors);

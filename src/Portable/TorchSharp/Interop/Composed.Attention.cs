@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace TorchSharp.Interop;
@@ -20,6 +21,7 @@ internal static partial class Composed
     /// <summary>(…, L, D), (…, S, D), (…, S, V) to (…, L, V). The scores are scaled by the query, which is the smaller tensor.</summary>
     internal static Tensor AttentionFromParts(Tensor query, Tensor key, Tensor value, Tensor? mask, double dropout, bool causal)
     {
+        CheckAttention(query, key, value, mask);
         using DisposeScope scope = NewDisposeScope();
         Tensor scaled = s_attentionMul.Call(query, 1 / Math.Sqrt(query.size(-1)));
         Tensor scores = s_attentionMatmul.Call(scaled, s_attentionTranspose.Call(key, -2, -1));   // (…, L, S)
@@ -43,7 +45,8 @@ internal static partial class Composed
             }
             else
             {
-                scores = (fits ? s_attentionAddInPlace : s_attentionAdd).Call(scores, dead is null ? mask : s_attentionFill.Call(mask, dead, 0.0));
+                Tensor addend = dead is null ? mask : s_attentionFill.Call(mask, dead, 0.0);
+                scores = fits ? s_attentionAddInPlace.Call(scores, addend) : s_attentionAdd.Call(scores, Kernels.To(addend, scores.dtype, scores.device));
             }
         }
 
@@ -51,6 +54,17 @@ internal static partial class Composed
         if (dead is not null) weights = s_attentionFill.Call(weights, dead, 0.0);
         if (dropout > 0) weights = s_attentionDropout.Call(weights, dropout, true);
         return s_attentionMatmul.Call(weights, value).MoveToOuterDisposeScope();
+    }
+
+    // What libtorch's own asks for, in its words.
+    private static void CheckAttention(Tensor query, Tensor key, Tensor value, Tensor? mask)
+    {
+        if (query.dtype != key.dtype || query.dtype != value.dtype)
+            throw new ExternalException($"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype} instead.");
+        if (query.Dimensions < 2 || key.Dimensions < 2 || value.Dimensions < 2)
+            throw new ExternalException($"Expected query, key, and value to all be at least 2 dimensional, but got query.dim: {query.Dimensions} key.dim: {key.Dimensions} and value.dim: {value.Dimensions} instead.");
+        if (mask is not null && mask.dtype is not (ScalarType.Bool or ScalarType.Float32) && mask.dtype != query.dtype)
+            throw new ExternalException($"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {mask.dtype} and query.dtype: {query.dtype} instead.");
     }
 
     // Whether the mask leaves the shape of the scores as it is, which may then be written in place.

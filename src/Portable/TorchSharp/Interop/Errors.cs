@@ -27,6 +27,18 @@ internal static class Errors
         return result;
     }
 
+    /// <summary>Whether the last error of this thread was that a device or the machine has no memory left.</summary>
+    internal static bool IsOutOfMemory
+    {
+        get
+        {
+            string text = Marshal.PtrToStringUTF8(Native.pt_error()) ?? "";
+            return s_outOfMemory.Any(part => text.Contains(part, StringComparison.Ordinal));
+        }
+    }
+
+    private static readonly string[] s_outOfMemory = ["out of memory", "can't allocate memory", "not enough memory", "bad_alloc"];
+
     [System.Diagnostics.CodeAnalysis.DoesNotReturn]
     internal static void Throw()
     {

@@ -85,6 +85,7 @@ internal static unsafe partial class Native
     [LibraryImport(Library)] internal static partial void pt_strides(nint tensor, long* strides);
     [LibraryImport(Library)] internal static partial int pt_is_contiguous(nint tensor);
     [LibraryImport(Library), SuppressGCTransition] internal static partial int pt_is_sparse(nint tensor);
+    [LibraryImport(Library), SuppressGCTransition] internal static partial int pt_is_lazy(nint tensor);
     [LibraryImport(Library)] internal static partial long pt_storage_offset(nint tensor);
     [LibraryImport(Library)] internal static partial long pt_storage_bytes(nint tensor);
     [LibraryImport(Library)] internal static partial nint pt_storage_data(nint tensor);

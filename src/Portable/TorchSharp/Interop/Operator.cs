@@ -37,7 +37,7 @@ internal sealed unsafe class Operator(string name, string overload = "", string 
     internal Tensor CallInto(Tensor written, params ReadOnlySpan<Value> args)
     {
         NativeValue result = default;
-        Invoke(args, &result, 1);
+        Invoke(args, &result, 1, writes: true);
         Release(result);
         return written;
     }
@@ -45,7 +45,7 @@ internal sealed unsafe class Operator(string name, string overload = "", string 
     internal void CallVoid(params ReadOnlySpan<Value> args)
     {
         NativeValue* results = stackalloc NativeValue[InlineResults];
-        int count = Invoke(args, results, InlineResults);
+        int count = Invoke(args, results, InlineResults, writes: true);
         for (int i = 0; i < count; i++) Release(results[i]);
     }
 
@@ -78,7 +78,7 @@ internal sealed unsafe class Operator(string name, string overload = "", string 
         if (result.Tag != (int)Tag.TensorList) throw Unexpected(result);
         var tensors = new Tensor[result.Aux];
         nint* handles = (nint*)result.Payload;
-        for (int i = 0; i < tensors.Length; i++) tensors[i] = new Tensor(handles[i]);
+        for (int i = 0; i < tensors.Length; i++) tensors[i] = handles[i] == 0 ? Tensor.Undefined() : new Tensor(handles[i]);
         Native.pt_free((nint)handles);
         return tensors;
     }
@@ -110,10 +110,24 @@ internal sealed unsafe class Operator(string name, string overload = "", string 
         return new InvalidOperationException($"{space}::{name} returned a {(Tag)value.Tag}, which its caller does not expect.");
     }
 
-    private int Invoke(ReadOnlySpan<Value> args, NativeValue* results, int capacity)
+    private int Invoke(ReadOnlySpan<Value> args, NativeValue* results, int capacity, bool writes = false)
     {
         if (_handle == 0 && !Exists) Errors.Throw();
+        int done = Enter(args, results, capacity);
+        if (done < 0 && !writes && Errors.IsOutOfMemory)
+        {
+            // Tensors that nobody holds any more may take the memory. An operator that writes into its arguments is not called twice.
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            done = Enter(args, results, capacity);
+        }
+        for (int i = 0; i < args.Length; i++) GC.KeepAlive(args[i].Object);
+        if (done < 0) Errors.Throw();
+        return done;
+    }
 
+    private int Enter(ReadOnlySpan<Value> args, NativeValue* results, int capacity)
+    {
         NativeValue* native = stackalloc NativeValue[args.Length];
         int extra = 0;   // bytes of the lists and strings, which are copied beside the arguments
         for (int i = 0; i < args.Length; i++)
@@ -150,8 +164,6 @@ internal sealed unsafe class Operator(string name, string overload = "", string 
             }
         }
 
-        for (int i = 0; i < args.Length; i++) GC.KeepAlive(args[i].Object);
-        if (done < 0) Errors.Throw();
         return done;
     }
 
@@ -191,7 +203,12 @@ internal sealed unsafe class Operator(string name, string overload = "", string 
                     native[i].Aux = Encoding.UTF8.GetBytes(text, new Span<byte>(buffer, Encoding.UTF8.GetByteCount(text)));
                     break;
                 case IReadOnlyList<Tensor?> list:
-                    for (int k = 0; k < list.Count; k++) ((nint*)buffer)[k] = list[k]?.Handle ?? 0;
+                    // libtorch passes over a tensor that does not exist, which would go unnoticed; only an index may leave an axis out.
+                    for (int k = 0; k < list.Count; k++)
+                    {
+                        if (list[k] is null && v.Tag != Tag.OptionalTensorList) throw new ArgumentNullException("tensors", $"Tensor {k} of the list is null.");
+                        ((nint*)buffer)[k] = list[k]?.Handle ?? 0;
+                    }
                     native[i].Aux = list.Count;
                     break;
             }

@@ -46,7 +46,7 @@ namespace TorchSharp.Modules
 
         private static void Update(Options options, State state, Parameter parameter, Tensor grad)
         {
-            if (grad.is_sparse) throw new NotSupportedException("Adagrad optimization over sparse parameters");
+            if (grad.is_sparse) throw new NotImplementedException("Adagrad optimization over sparse parameters");
             double decay = options.weight_decay!.Value;
             state.step++;
             if (decay != 0) grad = grad.add(parameter, decay);

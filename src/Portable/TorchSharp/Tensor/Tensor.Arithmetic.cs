@@ -72,11 +72,11 @@ public static partial class torch
         private static readonly Operator s_div_scalar_ = new("div_", "Scalar");
         private static readonly Operator s_div_scalar_mode_ = new("div_", "Scalar_mode");
         public Tensor div(Scalar target, RoundingMode rounding_mode = RoundingMode.None) =>
-            rounding_mode == RoundingMode.None ? s_div_scalar.Call(this, target) : s_div_scalar_mode.Call(this, target, NameOf(rounding_mode));
+            rounding_mode == RoundingMode.None ? s_div_scalar.Call(this, target) : IsNegatedBy(target) ? neg() : s_div_scalar_mode.Call(this, target, NameOf(rounding_mode));
         public Tensor div(Tensor target, RoundingMode rounding_mode = RoundingMode.None) =>
             rounding_mode == RoundingMode.None ? s_div.Call(this, target) : s_div_mode.Call(this, target, NameOf(rounding_mode));
         public Tensor div_(Scalar target, RoundingMode rounding_mode = RoundingMode.None) =>
-            rounding_mode == RoundingMode.None ? s_div_scalar_.CallInto(this, this, target) : s_div_scalar_mode_.CallInto(this, this, target, NameOf(rounding_mode));
+            rounding_mode == RoundingMode.None ? s_div_scalar_.CallInto(this, this, target) : IsNegatedBy(target) ? neg_() : s_div_scalar_mode_.CallInto(this, this, target, NameOf(rounding_mode));
         public Tensor div_(Tensor target, RoundingMode rounding_mode = RoundingMode.None) =>
             rounding_mode == RoundingMode.None ? s_div_.CallInto(this, this, target) : s_div_mode_.CallInto(this, this, target, NameOf(rounding_mode));
 
@@ -94,27 +94,27 @@ public static partial class torch
         private static readonly Operator s_floor_divide = new("floor_divide");
         private static readonly Operator s_floor_divide_scalar_ = new("floor_divide_", "Scalar");
         private static readonly Operator s_floor_divide_ = new("floor_divide_", "Tensor");
-        public Tensor floor_divide(Scalar other) => s_floor_divide_scalar.Call(this, other);
+        public Tensor floor_divide(Scalar other) => IsNegatedBy(other) ? neg() : s_floor_divide_scalar.Call(this, other);
         public Tensor floor_divide(Tensor other) => s_floor_divide.Call(this, other);
-        public Tensor floor_divide_(Scalar other) => s_floor_divide_scalar_.CallInto(this, this, other);
+        public Tensor floor_divide_(Scalar other) => IsNegatedBy(other) ? neg_() : s_floor_divide_scalar_.CallInto(this, this, other);
         public Tensor floor_divide_(Tensor other) => s_floor_divide_.CallInto(this, this, other);
 
         private static readonly Operator s_fmod_scalar = new("fmod", "Scalar");
         private static readonly Operator s_fmod = new("fmod", "Tensor");
         private static readonly Operator s_fmod_scalar_ = new("fmod_", "Scalar");
         private static readonly Operator s_fmod_ = new("fmod_", "Tensor");
-        public Tensor fmod(Scalar scalar) => s_fmod_scalar.Call(this, scalar);
+        public Tensor fmod(Scalar scalar) => IsNegatedBy(scalar) ? zeros_like() : s_fmod_scalar.Call(this, scalar);
         public Tensor fmod(Tensor target) => s_fmod.Call(this, target);
-        public Tensor fmod_(Scalar scalar) => s_fmod_scalar_.CallInto(this, this, scalar);
+        public Tensor fmod_(Scalar scalar) => IsNegatedBy(scalar) ? zero_() : s_fmod_scalar_.CallInto(this, this, scalar);
         public Tensor fmod_(Tensor target) => s_fmod_.CallInto(this, this, target);
 
         private static readonly Operator s_remainder_scalar = new("remainder", "Scalar");
         private static readonly Operator s_remainder = new("remainder", "Tensor");
         private static readonly Operator s_remainder_scalar_ = new("remainder_", "Scalar");
         private static readonly Operator s_remainder_ = new("remainder_", "Tensor");
-        public Tensor remainder(Scalar scalar) => s_remainder_scalar.Call(this, scalar);
+        public Tensor remainder(Scalar scalar) => IsNegatedBy(scalar) ? zeros_like() : s_remainder_scalar.Call(this, scalar);
         public Tensor remainder(Tensor target) => s_remainder.Call(this, target);
-        public Tensor remainder_(Scalar scalar) => s_remainder_scalar_.CallInto(this, this, scalar);
+        public Tensor remainder_(Scalar scalar) => IsNegatedBy(scalar) ? zero_() : s_remainder_scalar_.CallInto(this, this, scalar);
         public Tensor remainder_(Tensor target) => s_remainder_.CallInto(this, this, target);
 
         private static readonly Operator s_reciprocal = new("reciprocal");
@@ -219,6 +219,10 @@ public static partial class torch
         private static readonly Operator s_lcm_ = new("lcm_");
         public Tensor lcm(Tensor other) => s_lcm.Call(this, other);
         public Tensor lcm_(Tensor other) => s_lcm_.CallInto(this, this, other);
+
+        // Where libtorch divides the least integer by −1, the processor ends the process. The quotient is the negative, which wraps, and no rest is left.
+        private bool IsNegatedBy(Scalar divisor) =>
+            divisor is { Kind: Scalar.Storage.Integer, Bits: -1 } && dtype is ScalarType.Int32 or ScalarType.Int64;
 
         private static string NameOf(RoundingMode mode) => mode == RoundingMode.floor ? "floor" : "trunc";
     }

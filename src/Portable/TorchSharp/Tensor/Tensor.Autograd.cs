@@ -8,8 +8,17 @@ public static partial class torch
     {
         public bool requires_grad
         {
-            get => Native.pt_requires_grad(Handle) != 0;
-            set => Errors.Check(Native.pt_set_requires_grad(Handle, value ? 1 : 0));
+            get
+            {
+                int result = Native.pt_requires_grad(Handle);
+                GC.KeepAlive(this);
+                return result != 0;
+            }
+            set
+            {
+                Errors.Check(Native.pt_set_requires_grad(Handle, value ? 1 : 0));
+                GC.KeepAlive(this);
+            }
         }
 
         public Tensor requires_grad_(bool requires_grad = true)
@@ -20,9 +29,21 @@ public static partial class torch
 
         public Tensor with_requires_grad(bool requires_grad = true) => requires_grad_(requires_grad);
 
-        public bool is_leaf => Native.pt_is_leaf(Handle) != 0;
+        public bool is_leaf
+        {
+            get
+            {
+                int result = Native.pt_is_leaf(Handle);
+                GC.KeepAlive(this);
+                return result != 0;
+            }
+        }
 
-        public void retain_grad() => Errors.Check(Native.pt_retain_grad(Handle));
+        public void retain_grad()
+        {
+            Errors.Check(Native.pt_retain_grad(Handle));
+            GC.KeepAlive(this);
+        }
 
         /// <summary>The accumulated gradient, or null. Each read gives a new object over the same gradient.</summary>
         public unsafe Tensor? grad
@@ -37,6 +58,7 @@ public static partial class torch
             set
             {
                 Errors.Check(Native.pt_set_grad(Handle, value?.Handle ?? 0));
+                GC.KeepAlive(this);
                 GC.KeepAlive(value);
             }
         }

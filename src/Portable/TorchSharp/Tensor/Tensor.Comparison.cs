@@ -110,6 +110,8 @@ public static partial class torch
         public Tensor isreal() => s_isreal.Call(this);
 
         private static readonly Operator s_is_nonzero = new("is_nonzero");
-        public bool is_nonzero() => s_is_nonzero.CallBool(this);
+        /// <exception cref="InvalidOperationException">There is not exactly one element.</exception>
+        public bool is_nonzero() =>
+            NumberOfElements == 1 ? s_is_nonzero.CallBool(this) : throw new InvalidOperationException($"is_nonzero() is for one element, and the tensor has {NumberOfElements}.");
     }
 }

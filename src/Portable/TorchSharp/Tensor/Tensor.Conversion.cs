@@ -13,8 +13,8 @@ public static partial class torch
         private static readonly Operator s_toDense = new("to_dense");
         private static readonly Operator s_toSparse = new("to_sparse");
         private static readonly Operator s_toSparseDims = new("to_sparse", "sparse_dim");
-        private static readonly Operator s_indices = new("indices");
-        private static readonly Operator s_values = new("values");
+        private static readonly Operator s_indices = new("_indices");
+        private static readonly Operator s_values = new("_values");
 
         public Tensor to_type(ScalarType type, bool copy = false, bool disposeAfter = false, bool non_blocking = false) =>
             To(type, null, copy, disposeAfter, non_blocking);
@@ -86,8 +86,10 @@ public static partial class torch
 
         public Tensor to_sparse(int sparse_dim) => s_toSparseDims.Call(this, sparse_dim);
 
+        /// <summary>The places of a sparse tensor's elements; one may be there more than once, and its elements then add up.</summary>
         public Tensor SparseIndices => s_indices.Call(this);
 
+        /// <summary>The elements that a sparse tensor holds, in the order of <see cref="SparseIndices"/>.</summary>
         public Tensor SparseValues => s_values.Call(this);
 
         public static implicit operator Tensor(byte value) => tensor(value);

@@ -36,11 +36,16 @@ public static partial class torch
         /// <summary>Takes over the memory, shape and strides of another tensor.</summary>
         public Tensor set_(Tensor source) => s_set_.CallInto(this, this, source);
 
-        /// <summary>The elements as .NET values; of a copy where they are not in the CPU's memory.</summary>
+        /// <summary>The elements as .NET values; of a copy where they are not in the CPU's memory, or conjugated or negated there.</summary>
         /// <exception cref="ArgumentException">The tensor's elements are of another type.</exception>
         public TensorAccessor<T> data<T>() where T : unmanaged
         {
             CheckElementType(typeof(T));
+            if (IsLazy)
+            {
+                using Tensor here = cpu();
+                return new TensorAccessor<T>(here.Resolved());
+            }
             return new TensorAccessor<T>(device_type == DeviceType.CPU ? this : cpu());
         }
 
@@ -54,6 +59,11 @@ public static partial class torch
                 using Tensor here = cpu();
                 return here.item<T>();
             }
+            if (IsLazy)
+            {
+                using Tensor resolved = Resolved();
+                return resolved.item<T>();
+            }
             T value = *(T*)DataPointer;
             GC.KeepAlive(this);
             return value;
@@ -64,26 +74,24 @@ public static partial class torch
             if (NumberOfElements != 1) throw new ExternalException($"a Tensor with {NumberOfElements} elements cannot be converted to Scalar");
             return dtype switch
             {
-                ScalarType.Byte => new Scalar((long)item<byte>(), ScalarType.Int64),
-                ScalarType.Int8 => new Scalar((long)item<sbyte>(), ScalarType.Int64),
-                ScalarType.Int16 => new Scalar((long)item<short>(), ScalarType.Int64),
-                ScalarType.Int32 => new Scalar((long)item<int>(), ScalarType.Int64),
-                ScalarType.Int64 => new Scalar(item<long>(), ScalarType.Int64),
+                ScalarType.Byte => item<byte>().ToScalar(),
+                ScalarType.Int8 => item<sbyte>().ToScalar(),
+                ScalarType.Int16 => item<short>().ToScalar(),
+                ScalarType.Int32 => item<int>().ToScalar(),
+                ScalarType.Int64 => item<long>().ToScalar(),
                 ScalarType.Bool => item<bool>().ToScalar(),
-                ScalarType.Float16 => new Scalar((double)item<Half>(), ScalarType.Float64),
-                ScalarType.BFloat16 => new Scalar(item<BFloat16>().ToSingle(), ScalarType.Float64),
-                ScalarType.Float32 => new Scalar((double)item<float>(), ScalarType.Float64),
-                ScalarType.Float64 => new Scalar(item<double>(), ScalarType.Float64),
-                ScalarType.ComplexFloat32 => Complex32(item<(float, float)>()),
+                ScalarType.Float16 => item<Half>().ToScalar(),
+                ScalarType.BFloat16 => item<BFloat16>().ToScalar(),
+                ScalarType.Float32 => item<float>().ToScalar(),
+                ScalarType.Float64 => item<double>().ToScalar(),
+                ScalarType.ComplexFloat32 => item<(float, float)>().ToScalar(),
                 ScalarType.ComplexFloat64 => item<Complex>().ToScalar(),
                 var type => throw new InvalidOperationException($"An element of type {type} cannot be converted to a Scalar."),
             };
-
-            static Scalar Complex32((float, float) value) => new(new Complex(value.Item1, value.Item2), ScalarType.ComplexFloat64);
         }
 
         /// <summary>The tensor's own memory. It is valid while the tensor is.</summary>
-        /// <exception cref="InvalidOperationException">The tensor is not contiguous, or not in the CPU's memory.</exception>
+        /// <exception cref="InvalidOperationException">The tensor is not contiguous, not in the CPU's memory, or conjugated or negated there.</exception>
         public unsafe Span<byte> bytes
         {
             get
@@ -101,6 +109,8 @@ public static partial class torch
             }
         }
 
+        /// <summary>Writes the tensor's own memory.</summary>
+        /// <exception cref="InvalidOperationException">As for <see cref="bytes"/>.</exception>
         public unsafe void WriteBytesToStream(Stream stream, int bufferSize = 1024)
         {
             ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bufferSize);
@@ -116,6 +126,8 @@ public static partial class torch
             GC.KeepAlive(this);
         }
 
+        /// <summary>Fills the tensor's own memory.</summary>
+        /// <exception cref="InvalidOperationException">As for <see cref="bytes"/>.</exception>
         /// <exception cref="EndOfStreamException">The stream holds fewer bytes than the tensor.</exception>
         public unsafe void ReadBytesFromStream(Stream stream, int bufferSize = 1024)
         {
@@ -141,8 +153,15 @@ public static partial class torch
         public long ReadCpuInt64(long i) => ReadCpuValue<long>(i);
         public float ReadCpuSingle(long i) => ReadCpuValue<float>(i);
         public double ReadCpuDouble(long i) => ReadCpuValue<double>(i);
-        public float ReadCpuFloat16(long i) => (float)ReadCpuValue<Half>(i);
-        public float ReadCpuBFloat16(long i) => ReadCpuValue<BFloat16>(i).ToSingle();
+
+        /// <exception cref="IndexOutOfRangeException">There is no such element.</exception>
+        public float ReadCpuFloat16(long i) => (float)ReadCpuValue<Half>(WithinElements(i));
+
+        /// <exception cref="IndexOutOfRangeException">There is no such element.</exception>
+        public float ReadCpuBFloat16(long i) => ReadCpuValue<BFloat16>(WithinElements(i)).ToSingle();
+
+        private long WithinElements(long i) =>
+            i >= 0 && i < NumberOfElements ? i : throw new IndexOutOfRangeException($"Index {i} is not within the tensor's {NumberOfElements} elements.");
 
         internal void CheckElementType(Type type)
         {

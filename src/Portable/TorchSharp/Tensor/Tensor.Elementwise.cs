@@ -183,5 +183,12 @@ public static partial class torch
 
         private static readonly Operator s_resolve_neg = new("resolve_neg");
         public Tensor resolve_neg() => s_resolve_neg.Call(this);
+
+        // The same elements, as they are, in memory.
+        internal Tensor Resolved()
+        {
+            using Tensor conjugated = resolve_conj();
+            return conjugated.resolve_neg();
+        }
     }
 }

@@ -168,7 +168,11 @@ public static partial class torch
         public Tensor diagonal(long offset = 0, long dim1 = 0, long dim2 = 1) => s_diagonal.Call(this, offset, dim1, dim2);
 
         private static readonly Operator s_vander = new("vander");
-        public Tensor vander(long N = -1, bool increasing = false) => s_vander.Call(this, N, increasing);
+        /// <summary>The powers of each element in a row; as many as there are elements, unless N is given.</summary>
+        /// <exception cref="InvalidOperationException">The tensor is no vector.</exception>
+        public Tensor vander(long N = -1, bool increasing = false) => Dimensions == 1
+            ? s_vander.Call(this, N == -1 ? NumberOfElements : N, increasing)
+            : throw new InvalidOperationException($"vander() takes a vector, and this tensor has {Dimensions} axes.");
 
         // The numbers start, start + 1, …, in all count of them.
         private static long[] AxesFrom(long start, long count)

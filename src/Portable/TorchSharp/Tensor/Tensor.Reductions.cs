@@ -91,7 +91,7 @@ public static partial class torch
         public Tensor logsumexp(long dim, bool keepdim = false) => s_logsumexp.Call(this, new[] { dim }, keepdim);
 
         private static readonly Operator s_count_nonzero = new("count_nonzero", "dim_IntList");
-        public Tensor count_nonzero(long[]? dims = null) => s_count_nonzero.Call(this, Value.Optional(dims));
+        public Tensor count_nonzero(long[]? dims = null) => s_count_nonzero.Call(this, dims ?? []);
 
         // Norms.
 

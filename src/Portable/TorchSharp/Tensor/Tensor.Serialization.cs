@@ -9,8 +9,8 @@ public static partial class torch
         /// <summary>Writes the tensor to a file in libtorch's format, which Python reads with <c>torch.jit.load</c>.</summary>
         public void save(string location)
         {
-            Errors.Check(Native.pt_save(Handle, location));
-            GC.KeepAlive(this);
+            using Tensor plain = IsLazy ? Resolved() : alias();   // libtorch writes the memory as it lies
+            Errors.Check(Native.pt_save(plain.Handle, location));
         }
 
         /// <summary>Reads a tensor from a file in libtorch's format.</summary>

@@ -11,7 +11,7 @@ internal sealed class TensorPrinter : IDisposable
     private const string Ellipsis = "...";
 
     private readonly Tensor _tensor;
-    private readonly Tensor _dense;   // the same elements in the CPU's memory, row by row
+    private readonly Tensor _dense;   // the same elements in the CPU's memory, row by row and as they are
     private readonly long[] _shape;
     private readonly ScalarType _type;
     private readonly string _format;
@@ -25,7 +25,8 @@ internal sealed class TensorPrinter : IDisposable
         _tensor = tensor;
         using (Tensor plain = tensor.detach())
         using (Tensor here = plain.cpu())
-            _dense = here.contiguous();
+        using (Tensor resolved = here.Resolved())
+            _dense = resolved.contiguous();
         _shape = tensor.shape;
         _type = tensor.dtype;
         _format = format;

@@ -40,6 +40,7 @@ public static partial class torch
             {
                 int index;
                 int type = Native.pt_generator_device(Handle, &index);
+                GC.KeepAlive(this);
                 return new Device((DeviceType)type, index);
             }
         }
@@ -47,17 +48,38 @@ public static partial class torch
         public Generator manual_seed(long seed)
         {
             Errors.Check(Native.pt_generator_set_seed(Handle, seed));
+            GC.KeepAlive(this);
             return this;
         }
 
         /// <summary>Seeds from the operating system, and returns that seed.</summary>
-        public long seed() => Native.pt_generator_new_seed(Handle);
+        public long seed()
+        {
+            long seed = Native.pt_generator_new_seed(Handle);
+            GC.KeepAlive(this);
+            return seed;
+        }
 
-        public long initial_seed() => Native.pt_generator_get_seed(Handle);
+        public long initial_seed()
+        {
+            long seed = Native.pt_generator_get_seed(Handle);
+            GC.KeepAlive(this);
+            return seed;
+        }
 
-        public Tensor get_state() => new(Errors.Check(Native.pt_generator_get_state(Handle)));
+        public Tensor get_state()
+        {
+            nint state = Errors.Check(Native.pt_generator_get_state(Handle));
+            GC.KeepAlive(this);
+            return new Tensor(state);
+        }
 
-        public void set_state(Tensor value) => Errors.Check(Native.pt_generator_set_state(Handle, value.Handle));
+        public void set_state(Tensor value)
+        {
+            Errors.Check(Native.pt_generator_set_state(Handle, value.Handle));
+            GC.KeepAlive(this);
+            GC.KeepAlive(value);
+        }
 
         public void Dispose()
         {

@@ -42,8 +42,17 @@ public static partial class torch
         /// <exception cref="IndexOutOfRangeException">There is no such element.</exception>
         public T this[int index]
         {
-            get => Elements[index];
-            set => Elements[index] = value;
+            get
+            {
+                T value = Elements[index];
+                GC.KeepAlive(this);
+                return value;
+            }
+            set
+            {
+                Elements[index] = value;
+                GC.KeepAlive(this);
+            }
         }
 
         /// <summary>A part of the same memory; a single value can be assigned to it. The end is not part of it.</summary>
@@ -59,6 +68,7 @@ public static partial class torch
                 if (value._tensor is not null) throw new InvalidOperationException("Only a single value can be assigned to a range of a storage.");
                 (int start, int length) = Bounds(range);
                 Elements.Slice(start, length).Fill(value._value);
+                GC.KeepAlive(this);
             }
         }
 
@@ -72,11 +82,20 @@ public static partial class torch
 
         public Storage<T> cuda(Device? device = null) => Moved(Owner.cuda(device));
 
-        public T[] ToArray() => Elements.ToArray();
+        public T[] ToArray()
+        {
+            T[] copy = Elements.ToArray();
+            GC.KeepAlive(this);
+            return copy;
+        }
 
         public IList<T> tolist() => ToArray();
 
-        public void fill_(T value) => Elements.Fill(value);
+        public void fill_(T value)
+        {
+            Elements.Fill(value);
+            GC.KeepAlive(this);
+        }
 
         public void copy_(IList<T> array) => CopyFrom(array, 0);
 
@@ -85,12 +104,14 @@ public static partial class torch
         {
             Span<T> elements = Elements;
             for (int i = 0; i < elements.Length && i + arrayIndex < array.Count; i++) array[i + arrayIndex] = elements[i];
+            GC.KeepAlive(this);
         }
 
         public void CopyFrom(IList<T> array, int arrayIndex)
         {
             Span<T> elements = Elements;
             for (int i = 0; i < elements.Length && i + arrayIndex < array.Count; i++) elements[i] = array[i + arrayIndex];
+            GC.KeepAlive(this);
         }
 
         public bool Contains(T item) => IndexOf(item) >= 0;
@@ -98,11 +119,11 @@ public static partial class torch
         public int IndexOf(T item)
         {
             Span<T> elements = Elements;
-            for (int i = 0; i < elements.Length; i++)
-            {
-                if (elements[i].Equals(item)) return i;
-            }
-            return -1;
+            int place = 0;
+            while (place < elements.Length && !elements[place].Equals(item)) place++;
+            int found = place < elements.Length ? place : -1;
+            GC.KeepAlive(this);
+            return found;
         }
 
         public IEnumerator<T> GetEnumerator()
@@ -119,6 +140,7 @@ public static partial class torch
             _tensor_data_ptr = 0;
         }
 
+        // The memory is there while this object is, so whoever uses it keeps that alive until the last use.
         private Span<T> Elements
         {
             get

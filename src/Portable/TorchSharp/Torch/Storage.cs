@@ -54,9 +54,20 @@ public static partial class torch
         public abstract int element_size();
 
         /// <summary>The address of the first byte, on the tensor's device.</summary>
-        public nint data_ptr() => _tensor_data_ptr != 0 ? _tensor_data_ptr : Native.pt_storage_data(Owner.Handle);
+        public nint data_ptr()
+        {
+            if (_tensor_data_ptr != 0) return _tensor_data_ptr;
+            nint data = Native.pt_storage_data(Owner.Handle);
+            GC.KeepAlive(this);
+            return data;
+        }
 
-        public ulong nbytes() => (ulong)Native.pt_storage_bytes(Owner.Handle);
+        public ulong nbytes()
+        {
+            long count = Native.pt_storage_bytes(Owner.Handle);
+            GC.KeepAlive(this);
+            return (ulong)count;
+        }
 
         private protected Tensor Owner => _tensor ?? throw new InvalidOperationException("This storage is a single value, or it was disposed.");
     }

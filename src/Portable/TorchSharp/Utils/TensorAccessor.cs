@@ -112,6 +112,11 @@ public sealed unsafe class TensorAccessor<T> : IDisposable, IEnumerable<T> where
     internal static T Read(Tensor tensor, long index)
     {
         tensor.CheckElementType(typeof(T));
+        if (tensor.IsLazy)
+        {
+            using Tensor resolved = tensor.Resolved();
+            return Read(resolved, index);
+        }
         T* data = (T*)tensor.DataPointer;
         long count = tensor.NumberOfElements;
         if (index < 0 || index >= count) throw new ArgumentOutOfRangeException(nameof(index), index, $"The tensor has {count} elements.");

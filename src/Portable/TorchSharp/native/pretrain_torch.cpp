@@ -281,6 +281,8 @@ PT_EXPORT void pt_strides(TensorImpl* t, int64_t* strides) {
 }
 PT_EXPORT int32_t pt_is_contiguous(TensorImpl* t) { return t->is_contiguous(); }
 PT_EXPORT int32_t pt_is_sparse(TensorImpl* t) { return t->is_sparse(); }
+// Whether the elements are the conjugates or the negatives of those in memory (conj, and imag of it, only note it).
+PT_EXPORT int32_t pt_is_lazy(TensorImpl* t) { return t->is_conj() || t->is_neg(); }
 PT_EXPORT int64_t pt_storage_offset(TensorImpl* t) { return t->has_storage() ? t->storage_offset() : 0; }
 PT_EXPORT int64_t pt_storage_bytes(TensorImpl* t) { return t->has_storage() ? static_cast<int64_t>(t->storage().nbytes()) : 0; }
 // The address of the storage's first byte, and of the tensor's first element; null where there is no memory.

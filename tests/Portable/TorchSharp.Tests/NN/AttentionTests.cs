@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
@@ -89,5 +90,40 @@ public class AttentionTests
         var (q, k, v) = Inputs();
         Assert.Throws<ArgumentException>(() => F.scaled_dot_product_attention(q, k, v, p: -0.1));
         Assert.Throws<ArgumentException>(() => F.scaled_dot_product_attention(q, k, v, ones(5, 7, ScalarType.Bool), is_casual: true));
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Int64)]
+    [InlineData(ScalarType.Byte)]
+    [InlineData(ScalarType.Float16)]
+    public void Attention_MaskOfAnotherKind_IsRefused(ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        var (q, k, v) = Inputs();
+        var e = Assert.Throws<ExternalException>(() => Attention(q, k, v, ones([Queries, Keys], type)));
+        Assert.Contains("Expected attn_mask dtype to be bool or float or to match query dtype, but got", e.Message);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Attention_FloatMaskBesideBFloat16_KeepsTheType(int batches)
+    {
+        using var scope = NewDisposeScope();
+        Tensor q = randn([1, Queries, Width]), k = randn([1, Keys, Width]), v = randn([1, Keys, ValueWidth]), mask = randn([batches, Queries, Keys]);
+        Tensor expected = Attention(q, k, v, mask), result = Attention(q.bfloat16(), k.bfloat16(), v.bfloat16(), mask);
+        Assert.Equal(ScalarType.BFloat16, result.dtype);
+        Assert.True(result.@float().allclose(expected, 0.05, 0.05));
+    }
+
+    [Fact]
+    public void Attention_InputsThatDoNotSuit_AreRefused()
+    {
+        using var scope = NewDisposeScope();
+        var (q, k, v) = Inputs();
+        Assert.Contains("the same dtype", Assert.Throws<ExternalException>(() => Attention(q, k, v.@float())).Message);
+        Assert.Contains("the same dtype", Assert.Throws<ExternalException>(() => Attention(q, k.@float(), v)).Message);
+        Assert.Contains("at least 2 dimensional", Assert.Throws<ExternalException>(() => Attention(q[0, 0, 0], k, v)).Message);
+        Assert.Contains("at least 2 dimensional", Assert.Throws<ExternalException>(() => Attention(q, k, v[0, 0, 0])).Message);
     }
 }

@@ -385,4 +385,53 @@ public class LayerTests
         foreach (GridSampleMode mode in Enum.GetValues<GridSampleMode>())
             Assert.True(F.grid_sample(image, F.affine_grid(theta, [1, 2, 3, 5]), mode, align_corners: false).allclose(image));
     }
+
+    [Theory]
+    [InlineData(EmbeddingBagMode.Sum)]
+    [InlineData(EmbeddingBagMode.Mean)]
+    [InlineData(EmbeddingBagMode.Max)]
+    public void EmbeddingBag_NothingToReduce_GivesNothing(EmbeddingBagMode mode)
+    {
+        Package.Skip("the maximum of no bags ends the process");
+        using var scope = NewDisposeScope();
+        using EmbeddingBag bag = nn.EmbeddingBag(7, 3, mode: mode), last = nn.EmbeddingBag(7, 3, mode: mode, include_last_offset: true, padding_index: 2);
+        Tensor nothing = zeros([0], ScalarType.Int64);
+        Assert.Equal([0L, 3], bag.call(nothing, nothing).shape);
+        Assert.Equal([0L, 3], bag.forward(nothing, nothing, null).shape);
+        Assert.Equal([0L, 3], bag.call(zeros([0, 5], ScalarType.Int64)).shape);
+        Assert.Equal([0L, 3], last.call(nothing, zeros([1], ScalarType.Int64)).shape);
+        bag.call(nothing, nothing).sum().backward();
+        Assert.Equal(0, bag.weight!.grad!.count_nonzero([0, 1]).item<long>());
+
+        Tensor bagsOfNothing = bag.call(zeros([2, 0], ScalarType.Int64));
+        Assert.Equal([2L, 3], bagsOfNothing.shape);
+        Assert.All(Reference.Values(bagsOfNothing), value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public void EmbeddingBag_RowsInNoBag_AreRefused()
+    {
+        Package.Skip("the maximum of no bags ends the process");
+        using var scope = NewDisposeScope();
+        using EmbeddingBag bag = nn.EmbeddingBag(7, 3, mode: EmbeddingBagMode.Max), last = nn.EmbeddingBag(7, 3, mode: EmbeddingBagMode.Max, include_last_offset: true);
+        Tensor x = tensor(new long[] { 6, 2 });
+        Assert.Throws<ArgumentException>(() => bag.call(x, zeros([0], ScalarType.Int64)));
+        Assert.Throws<ArgumentException>(() => bag.forward(x, zeros([0], ScalarType.Int64), null));
+        Assert.Throws<ArgumentException>(() => last.call(x, zeros([1], ScalarType.Int64)));
+        Assert.Throws<ArgumentException>(() => last.call(x, zeros([0], ScalarType.Int64)));
+    }
+
+    [Fact]
+    public void EmbeddingBag_ForwardWithWrongArguments_IsRefused()
+    {
+        Package.Skip("they are checked by call alone");
+        using var scope = NewDisposeScope();
+        using EmbeddingBag bag = nn.EmbeddingBag(7, 3);
+        Tensor x = tensor(new long[] { 6, 2 });
+        Assert.Throws<ArgumentException>(() => bag.forward(x.@float(), x, null));
+        Assert.Throws<ArgumentException>(() => bag.forward(x, tensor(new[] { 0, 1 }), null));
+        Assert.Throws<ArgumentException>(() => bag.forward(x, null, null));
+        Assert.Throws<ArgumentException>(() => bag.forward(x.view(1, 2), x, null));
+        Assert.Throws<ArgumentException>(() => bag.forward(x.view(1, 1, 2), null, null));
+    }
 }

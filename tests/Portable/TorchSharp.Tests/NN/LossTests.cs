@@ -180,4 +180,44 @@ public class LossTests
         Tensor length = tensor(new long[] { 2 }), one = tensor(new long[] { 1 });
         Reference.Close([expected], nn.CTCLoss(reduction: nn.Reduction.Sum).call(p.log(), tensor(new long[] { 1 }, [1, 1]), length, one), 1e-9);
     }
+
+    [Fact]
+    public void GaussianNll_SmallVariance_IsRaisedAndKeepsItsGradient()
+    {
+        Package.Skip("the variance has no gradient");
+        using var scope = NewDisposeScope();
+        const double floor = 0.5;
+        Tensor x = tensor(new[] { 1.0, 3.0 }, [1, 2]), y = tensor(new[] { 1.5, 2.0 }, [1, 2]), v = tensor(new[] { 0.1, 0.7 }, [1, 2], requires_grad: true);
+        Tensor loss = F.gaussian_nll_loss(x, y, v, eps: (float)floor, reduction: nn.Reduction.Sum);
+        loss.backward();
+
+        Assert.Equal(0.5 * (Math.Log(floor) + 0.25 / floor + Math.Log(0.7) + 1 / 0.7), loss.item<double>(), 1e-12);
+        Reference.Close([0.5 * (1 / floor - 0.25 / (floor * floor)), 0.5 * (1 / 0.7 - 1 / 0.49)], v.grad!, 1e-12);
+        Assert.Equal([0.1, 0.7], Reference.Values(v));
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(3)]
+    [InlineData(1 << 30)]
+    public void Ctc_LabelThatIsNoClass_IsRefused(long label)
+    {
+        Package.Skip("memory outside is read, which can end the process");
+        using var scope = NewDisposeScope();
+        Tensor p = F.log_softmax(randn([5, 2, 3], ScalarType.Float64), -1), steps = tensor(new long[] { 5, 5 });
+
+        Assert.Throws<ArgumentException>(() => F.ctc_loss(p, tensor(new[] { 1, 2, label, 1 }, [2, 2]), steps, tensor(new long[] { 2, 1 })));
+        Assert.Throws<ArgumentException>(() => F.ctc_loss(p, tensor(new[] { 1, 2, label }), steps, tensor(new long[] { 2, 1 })));
+        Assert.Throws<ArgumentException>(() => nn.CTCLoss().call(p, tensor(new[] { 1, (int)label, 2, 1 }, [2, 2]), steps, tensor(new long[] { 2, 1 })));
+    }
+
+    [Fact]
+    public void Ctc_WhatFollowsATarget_MayBeAnything()
+    {
+        using var scope = NewDisposeScope();
+        Tensor p = F.log_softmax(randn([5, 2, 3], ScalarType.Float64), -1), steps = tensor(new long[] { 5, 5 }), lengths = tensor(new long[] { 2, 1 });
+
+        Assert.Equal(F.ctc_loss(p, tensor(new long[] { 1, 2, 1, 1 }, [2, 2]), steps, lengths).item<double>(), F.ctc_loss(p, tensor(new long[] { 1, 2, 1, -1 }, [2, 2]), steps, lengths).item<double>());
+        Assert.Equal(F.ctc_loss(p, tensor(new long[] { 1, 2, 1, 1 }, [2, 2]), steps, lengths).item<double>(), F.ctc_loss(p, tensor(new long[] { 1, 2, 1 }), steps, lengths).item<double>(), 1e-12);
+    }
 }

@@ -144,4 +144,82 @@ public class LRSchedulerTests
 
     private static SGD Make(OptimizerFixtures problem) =>
         SGD([new SGD.ParamGroup { Parameters = [problem.First] }, new([problem.Second], new SGD.Options { LearningRate = 0.2 })], 0.1, 0.9);
+
+    [Theory]
+    [InlineData(0.1, 10, false)]
+    [InlineData(1.0, 10, false)]
+    [InlineData(0.0, 10, false)]
+    [InlineData(1.0, 1, false)]
+    [InlineData(0.1, 10, true)]
+    [InlineData(0.5, 2, true)]
+    public void OneCycleLR_PhaseOfNoLength_IsPassed(double start, int steps, bool three)
+    {
+        Package.Skip("a phase of no length makes the rate not a number");
+        using var problem = new OptimizerFixtures();
+        using SGD optimizer = SGD([problem.First], 0.1, 0.9);
+        LRScheduler scheduler = OneCycleLR(optimizer, 0.5, steps, pct_start: start, three_phase: three);
+        for (int step = 0; step < steps; step++, scheduler.step())
+        {
+            Assert.InRange(optimizer.ParamGroups.Single().LearningRate, 0, 0.5);
+            Assert.InRange(((IMomentum)optimizer.ParamGroups.Single()).Momentum, 0.85, 0.95);
+            if (step == 0 && start == 0.1) Assert.Equal(0.5, optimizer.ParamGroups.Single().LearningRate);
+        }
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(-0.1, 1)]
+    [InlineData(1.1, 1)]
+    [InlineData(double.NaN, 1)]
+    [InlineData(0.5, -0.1)]
+    [InlineData(0.5, 1.1)]
+    [InlineData(0.5, double.NaN)]
+    public void LinearLR_FactorOutOfRange_IsRefused(double start, double end)
+    {
+        Package.Skip("factors are not checked");
+        using var problem = new OptimizerFixtures();
+        using SGD optimizer = Make(problem);
+
+        Assert.Throws<ArgumentException>(() => LinearLR(optimizer, start, end));
+        Assert.Equal([0.1, 0.2], optimizer.ParamGroups.Select(group => group.LearningRate));
+    }
+
+    [Theory]
+    [InlineData(-0.1)]
+    [InlineData(1.1)]
+    [InlineData(double.NaN)]
+    public void ConstantLR_FactorOutOfRange_IsRefused(double factor)
+    {
+        Package.Skip("factors are not checked");
+        using var problem = new OptimizerFixtures();
+        using SGD optimizer = Make(problem);
+
+        Assert.Throws<ArgumentException>(() => ConstantLR(optimizer, factor));
+        Assert.Equal([0.1, 0.2], optimizer.ParamGroups.Select(group => group.LearningRate));
+    }
+
+    [Fact]
+    public void ConstantLR_FactorZero_ReturnsToTheRate()
+    {
+        Package.Skip("the rate is not a number then");
+        using var problem = new OptimizerFixtures();
+        using SGD optimizer = Make(problem);
+        LRScheduler scheduler = ConstantLR(optimizer, 0, 2);
+        List<double> rates = [];
+        for (int step = 0; step < 4; step++, scheduler.step()) rates.Add(optimizer.ParamGroups.Last().LearningRate);
+
+        Assert.Equal([0, 0, 0.2, 0.2], rates);
+    }
+
+    [Fact]
+    public void LinearLR_OverNoSteps_HasRates()
+    {
+        Package.Skip("the rate is not a number then");
+        using var problem = new OptimizerFixtures();
+        using SGD optimizer = Make(problem);
+        LRScheduler scheduler = LinearLR(optimizer, 0.5, 0.75, 0);
+        scheduler.step(3);
+
+        Assert.Equal([0.1 * 0.75, 0.2 * 0.75], optimizer.ParamGroups.Select(group => group.LearningRate));
+    }
 }

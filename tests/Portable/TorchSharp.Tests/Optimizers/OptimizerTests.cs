@@ -240,4 +240,15 @@ public class OptimizerTests
         for (int i = 0; i < 3; i++) w.Write(2f);
         Assert.Equal(expected.ToArray(), stream.ToArray());
     }
+
+    [Fact]
+    public void Adagrad_SparseGradient_IsNotImplemented()
+    {
+        using var scope = NewDisposeScope();
+        using EmbeddingBag bag = nn.EmbeddingBag(7, 3, sparse: true, mode: EmbeddingBagMode.Sum);
+        using Adagrad optimizer = optim.Adagrad(bag.parameters());
+        bag.call(tensor(new long[] { 6, 2 }, [1, 2])).sum().backward();
+
+        Assert.Throws<NotImplementedException>(() => optimizer.step());
+    }
 }

@@ -155,4 +155,15 @@ public sealed class TensorConversionTests
         Assert.False(t.is_pinned());
         if (!cuda.is_available()) Assert.ThrowsAny<Exception>(() => t.pin_memory());
     }
+
+    [Fact]
+    public void Sparse_PlacesThatRepeat_AreListedAsTheyAre()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor sparse = sparse_coo_tensor(tensor(new[] { 0L, 1, 0, 2, 0, 2 }, [2, 3]), tensor(new[] { 2f, 3, 5 }), [2, 3]);
+
+        Assert.Equal([0L, 1, 0, 2, 0, 2], sparse.SparseIndices.data<long>().ToArray());
+        Assert.Equal([2f, 3, 5], sparse.SparseValues.data<float>().ToArray());
+        Assert.Equal([0f, 0, 7, 3, 0, 0], sparse.to_dense().data<float>().ToArray());
+    }
 }

@@ -103,6 +103,8 @@ public sealed class TensorDataTests
         Assert.Throws<ArgumentOutOfRangeException>(() => t.ReadCpuSingle(6));
         Assert.Throws<ArgumentOutOfRangeException>(() => t.ReadCpuSingle(-1));
         Assert.Throws<ArgumentException>(() => t.ReadCpuDouble(0));
+        Assert.Throws<IndexOutOfRangeException>(() => tensor(0.5, ScalarType.Float16).ReadCpuFloat16(1));
+        Assert.Throws<IndexOutOfRangeException>(() => tensor(0.5, ScalarType.BFloat16).ReadCpuBFloat16(1));
     }
 
     [Fact]
@@ -197,5 +199,89 @@ public sealed class TensorDataTests
         Package.Skip("a disposed tensor has no text");
         Assert.Equal("", t.ToString());
         t.Dispose();
+    }
+
+    // libtorch notes a conjugate and a negative part beside the memory, which it leaves as it is.
+    private static readonly Complex[] s_square = [new(1, 2), new(3, 4), new(5, 6), new(7, 8)], s_adjoint = [new(1, -2), new(5, -6), new(3, -4), new(7, -8)];
+
+    [Fact]
+    public void LazyConjugate_OfOneElement_IsRead()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor conjugate = tensor(new Complex(1, 2)).conj();
+
+        Assert.Equal(new Complex(1, -2), conjugate.ToScalar().ToComplexFloat64());
+        Assert.Equal(-2.0, conjugate.imag.ToDouble());
+        Assert.Equal(-2f, tensor((1f, 2f)).conj().imag.ToSingle());
+        Package.Skip("item reads the memory as it lies");
+        Assert.Equal(new Complex(1, -2), conjugate.item<Complex>());
+        Assert.Equal((1f, -2f), tensor((1f, 2f)).conj().item<(float, float)>());
+        Assert.Equal(-2.0, conjugate.imag.item<double>());
+    }
+
+    [Fact]
+    public void LazyConjugate_OfAMatrix_IsReadInEveryWay()
+    {
+        Package.Skip("the memory is read as it lies");
+        using DisposeScope scope = NewDisposeScope();
+        Tensor m = tensor(s_square, [2, 2]);
+
+        Assert.All([m.H, m.mH, m.adjoint()], t => Assert.Equal(s_adjoint, t.data<Complex>().ToArray()));
+        Assert.Equal(s_adjoint[1], m.H.ReadCpuValue<Complex>(1));
+        Assert.Equal([-2.0, -6, -4, -8], m.H.imag.data<double>().ToArray());
+        Assert.Equal(-6.0, m.H.imag.ReadCpuDouble(1));
+        Assert.Equal(tensor(s_adjoint, [2, 2]).ToString(TensorStringStyle.Numpy), m.H.ToString(TensorStringStyle.Numpy));
+        Assert.Contains("-6", m.H.ToString(TensorStringStyle.Numpy));
+        Assert.Contains("-6", m.H.imag.ToString(TensorStringStyle.Julia));
+    }
+
+    [Fact]
+    public void LazyConjugate_Saved_IsReadBack()
+    {
+        Package.Skip("the memory is written as it lies");
+        using DisposeScope scope = NewDisposeScope();
+        Tensor m = tensor(s_square, [2, 2]);
+        using var stream = new MemoryStream();
+        using var writer = new BinaryWriter(stream);
+        m.H.Save(writer);
+        m.H.imag.Save(writer);
+        stream.Position = 0;
+        using var reader = new BinaryReader(stream);
+        Assert.Equal(s_adjoint, Tensor.Load(reader).data<Complex>().ToArray());
+        Assert.Equal([-2.0, -6, -4, -8], Tensor.Load(reader).data<double>().ToArray());
+
+        // Reading into a conjugated view of a tensor changes the tensor itself.
+        Tensor target = zeros_like(m), view = target.conj();
+        stream.Position = 0;
+        view.Load(reader);
+        Assert.Equal(s_adjoint, view.data<Complex>().ToArray());
+        Assert.Equal(s_adjoint.Select(Complex.Conjugate), target.data<Complex>().ToArray());
+
+        string file = Path.GetTempFileName();
+        try
+        {
+            m.H.save(file);
+            Assert.Equal(s_adjoint, Tensor.load(file).data<Complex>().ToArray());
+            m.H.imag.save(file);
+            Assert.Equal([-2.0, -6, -4, -8], Tensor.load(file).data<double>().ToArray());
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void LazyConjugate_BytesInPlace_AreRefused()
+    {
+        Package.Skip("the memory is read as it lies");
+        using DisposeScope scope = NewDisposeScope();
+        Tensor conjugate = tensor(s_square).conj();
+
+        Assert.Throws<InvalidOperationException>(() => conjugate.bytes.Length);
+        Assert.Throws<InvalidOperationException>(() => conjugate.bytes = new byte[64]);
+        Assert.Throws<InvalidOperationException>(() => conjugate.WriteBytesToStream(new MemoryStream()));
+        Assert.Throws<InvalidOperationException>(() => conjugate.ReadBytesFromStream(new MemoryStream(new byte[64])));
+        Assert.Equal(64, conjugate.conj().bytes.Length);
     }
 }

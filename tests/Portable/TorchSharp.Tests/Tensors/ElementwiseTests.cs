@@ -254,4 +254,31 @@ public sealed class ElementwiseTests
         Assert.True(z.conj().is_conj());
         Assert.False(z.is_conj());
     }
+
+    [Theory]
+    [InlineData(ScalarType.Int64)]
+    [InlineData(ScalarType.Int32)]
+    [InlineData(ScalarType.Int8)]
+    [InlineData(ScalarType.Byte)]
+    public void Divisions_LeastIntegerByMinusOne_Wrap(ScalarType type)
+    {
+        if (type != ScalarType.Byte) Package.Skip("the processor's exception ends the process");
+        using DisposeScope scope = NewDisposeScope();
+        long least = type switch { ScalarType.Int64 => long.MinValue, ScalarType.Int32 => int.MinValue, ScalarType.Int8 => sbyte.MinValue, _ => 0 };
+        Tensor t = tensor(new[] { least, 7L, 0 }).to(type);
+        long[] negatives = t.neg().@long().data<long>().ToArray();
+        if (type == ScalarType.Byte) negatives[1] = 0;   // 7 by 255
+
+        Assert.All([t.div(-1, RoundingMode.floor), t.div(-1, RoundingMode.trunc), t.floor_divide(-1), t.clone().div_(-1, RoundingMode.trunc), t.clone().floor_divide_(-1)], quotient =>
+        {
+            Assert.Equal(type, quotient.dtype);
+            Assert.Equal(negatives, quotient.@long().data<long>().ToArray());
+        });
+        Assert.All([t.remainder(-1), t.fmod(-1), t % -1, t.clone().remainder_(-1), t.clone().fmod_(-1)], rest =>
+        {
+            Assert.Equal(type, rest.dtype);
+            Assert.Equal(type == ScalarType.Byte ? [0L, 7, 0] : [0L, 0, 0], rest.@long().data<long>().ToArray());
+        });
+        Assert.Equal(ScalarType.Float32, t.div(-1).dtype);
+    }
 }

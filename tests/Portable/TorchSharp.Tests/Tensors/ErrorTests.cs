@@ -66,4 +66,66 @@ public sealed class ErrorTests
 
         Assert.Equal(2f, ones([2]).sum().item<float>());
     }
+
+    [Fact]
+    public void Call_ListWithANull_IsRefused()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor t = ones([2]);
+
+        Package.Refuses<ArgumentNullException>(() => cat([t, null!, t]));
+        Package.Refuses<ArgumentNullException>(() => stack([null!, t]));
+        Package.Refuses<ArgumentNullException>(() => broadcast_tensors(t, null!));
+        Package.Refuses<ArgumentNullException>(() => meshgrid([t, null!]));
+        Package.Refuses<ArgumentNullException>(() => autograd.backward([null!]));
+        Package.Refuses<ArgumentNullException>(() => autograd.grad([null!], [t]));
+        Package.Refuses<ArgumentNullException>(() => autograd.grad([t.requires_grad_().sum()], [t, null!]));
+    }
+
+    [Fact]
+    public void Index_WithoutSomeAxes_TakesThemWhole()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor t = tensor(new long[] { 2, 3, 5, 7, 11, 13 }, [2, 3]);
+
+        Assert.Equal([5L, 2, 13, 7], t[TensorIndex.Colon, TensorIndex.Tensor(tensor(new long[] { 2, 0 }))].data<long>().ToArray());
+    }
+
+    [Fact]
+    public void Size_OfAnAxisThatIsNot_ThrowsLibtorchsException()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor t = zeros([2, 3]), scalar = zeros(Array.Empty<long>());
+
+        Assert.Contains("Dimension out of range (expected to be in range of [-2, 1], but got 2)", Assert.Throws<ExternalException>(() => t.size(2)).Message);
+        Assert.Contains("Dimension out of range (expected to be in range of [-2, 1], but got -3)", Assert.Throws<ExternalException>(() => t.stride(-3)).Message);
+        Assert.Throws<ExternalException>(() => t.size(-3));
+        Assert.Throws<ExternalException>(() => t.stride(2));
+        Assert.Throws<ExternalException>(() => scalar.size(0));
+        Assert.Throws<ExternalException>(() => scalar.stride(-1));
+        Assert.Equal((3L, 2L, 1L, 3L), (t.size(-1), t.size(-2), t.stride(-1), t.stride(-2)));
+    }
+
+    [Fact]
+    public void IsNonzero_OfSeveralElements_ThrowsInvalidOperation()
+    {
+        using DisposeScope scope = NewDisposeScope();
+
+        Assert.Throws<InvalidOperationException>(() => ones([2]).is_nonzero());
+        Assert.Throws<InvalidOperationException>(() => is_nonzero(zeros([0])));
+        Assert.True(ones([1, 1]).is_nonzero());
+    }
+
+    [Fact]
+    public void Create_WithoutMemory_CollectsFirst()
+    {
+        WeakReference forgotten = Forget();
+
+        Assert.Throws<ExternalException>(() => empty(1L << 60));
+
+        Assert.False(forgotten.IsAlive);
+    }
+
+    [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+    private static WeakReference Forget() => new(zeros([2]));
 }

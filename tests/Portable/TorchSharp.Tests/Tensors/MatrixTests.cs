@@ -122,4 +122,16 @@ public sealed class MatrixTests
         Assert.Equal([5.0, 12.0], linalg.vector_norm(m, dims: [1]).data<double>().ToArray());
         Assert.Equal(15.0, m.trace().item<double>());
     }
+
+    [Fact]
+    public void Vander_WithoutColumns_IsSquare()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor t = tensor(new[] { 2.0, 3.0, 5.0 });
+
+        Assert.Equal([4.0, 2, 1, 9, 3, 1, 25, 5, 1], t.vander().data<double>().ToArray());
+        Assert.Equal([1.0, 2, 4, 1, 3, 9, 1, 5, 25], vander(t, increasing: true).data<double>().ToArray());
+        Assert.Equal([3, 2], t.vander(2).shape);
+        Assert.Throws<InvalidOperationException>(() => zeros(2, 3).vander());
+    }
 }

@@ -170,4 +170,15 @@ public sealed class ReductionsTests
         Assert.Equal([1L, 0L, 2L, 1L, 0L], bincount(t, minlength: 5).data<long>().ToArray());
         Assert.Equal([0.5, 0.0, 2.5, 3.0], t.bincount(tensor(new[] { 0.5, 1.0, 1.5, 3.0 })).data<double>().ToArray());
     }
+
+    [Fact]
+    public void CountNonzero_WithoutAxes_CountsAll()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor t = tensor(new[] { 0f, 2, 3, 0, 5, 0 }, [2, 3]);
+
+        Assert.Equal(3, t.count_nonzero().item<long>());
+        Assert.Equal(3, count_nonzero(t).item<long>());
+        Assert.Equal([2L, 1], t.count_nonzero([1]).data<long>().ToArray());
+    }
 }

@@ -58,4 +58,28 @@ public sealed class ElementTypesTests
         Assert.Equal(["Metadata", "Julia", "Numpy", "CSharp", "Default"], Enum.GetNames<TensorStringStyle>());
         Assert.Equal([0, 1, 2, 3, 4], Enum.GetValues<TensorStringStyle>().Select(x => (int)x));
     }
+
+    [Fact]
+    public void Scalar_OfAnyNumber_HasOneOfFourTypes()
+    {
+        Assert.All([(byte)1, (sbyte)1, (short)1, 1, 1L, (Scalar)(-1)], s => Assert.Equal(ScalarType.Int64, s.Type));
+        Assert.All([(Half)1, (BFloat16)1f, 1f, 1.0, 1f.ToBFloat16Scalar()], (Scalar s) => Assert.Equal(ScalarType.Float64, s.Type));
+        Assert.All([(1f, 2f), (Scalar)new System.Numerics.Complex(1, 2)], (Scalar s) => Assert.Equal(ScalarType.ComplexFloat64, s.Type));
+        Assert.Equal(ScalarType.Bool, ((Scalar)true).Type);
+    }
+
+    [Fact]
+    public void Scalar_BesideATensor_LeavesItsTypeWithinTheKind()
+    {
+        using DisposeScope scope = NewDisposeScope();
+
+        Assert.Equal(ScalarType.Int8, (tensor((sbyte)1) + (Scalar)1L).dtype);
+        Assert.Equal(ScalarType.Float16, tensor(1f).half().mul((Scalar)2.0).dtype);
+        Assert.Equal(ScalarType.BFloat16, tensor(1f).bfloat16().add((byte)1).dtype);
+        Assert.Equal(ScalarType.Float32, tensor(1).mul((Half)1).dtype);
+        Assert.Equal(ScalarType.Byte, tensor((byte)1).add(true).dtype);
+        Assert.Equal(ScalarType.Int64, arange((byte)3).dtype);
+        Assert.Equal(ScalarType.Float32, arange((Half)3).dtype);
+        Assert.Equal(ScalarType.ComplexFloat32, tensor(1f).mul((1f, 2f)).dtype);
+    }
 }

@@ -93,4 +93,75 @@ public sealed class StorageTests
         Assert.Throws<InvalidOperationException>(() => storage[0]);
         Assert.Throws<InvalidOperationException>(() => storage.Count);
     }
+
+    [Fact]
+    public void Elements_OfAStorageThatNobodyHolds_StayWhileTheyAreRead()
+    {
+        var list = new Collecting();
+
+        list.Watch(storage => storage.CopyTo(list, 0));
+        list.Watch(storage => storage.CopyFrom(list, 0));
+
+        Assert.Equal(6, list.Uses);
+    }
+
+    // Each use collects what nobody holds, and asks whether that took the storage that is being read.
+    private sealed class Collecting : IList<long>
+    {
+        private WeakReference? _storage;
+
+        internal int Uses { get; private set; }
+
+        public int Count => 3;
+
+        public bool IsReadOnly => false;
+
+        public long this[int index]
+        {
+            get
+            {
+                Check();
+                return index;
+            }
+            set => Check();
+        }
+
+        internal void Watch(Action<Storage<long>> use) => use(New());
+
+        private Storage<long> New()
+        {
+            using Tensor t = tensor(new long[] { 2, 3, 5 });
+            Storage<long> storage = t.storage<long>();
+            _storage = new WeakReference(storage);
+            return storage;
+        }
+
+        private void Check()
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            Assert.True(_storage!.IsAlive);
+            Uses++;
+        }
+
+        public int IndexOf(long item) => throw new NotSupportedException();
+
+        public void Insert(int index, long item) => throw new NotSupportedException();
+
+        public void RemoveAt(int index) => throw new NotSupportedException();
+
+        public void Add(long item) => throw new NotSupportedException();
+
+        public void Clear() => throw new NotSupportedException();
+
+        public bool Contains(long item) => throw new NotSupportedException();
+
+        public void CopyTo(long[] array, int arrayIndex) => throw new NotSupportedException();
+
+        public bool Remove(long item) => throw new NotSupportedException();
+
+        public IEnumerator<long> GetEnumerator() => throw new NotSupportedException();
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => throw new NotSupportedException();
+    }
 }

@@ -19,6 +19,7 @@ public static partial class torch
             private static readonly Operator s_mean = new("mean"), s_sum = new("sum"), s_sumOver = new("sum", "dim_IntList"), s_meanOver = new("mean", "dim");
             private static readonly Operator s_mul = new("mul", "Tensor"), s_mulScalar = new("mul", "Scalar"), s_addTensor = new("add", "Tensor"), s_addScalar = new("add", "Scalar");
             private static readonly Operator s_clampMin = new("clamp_min"), s_minimum = new("minimum"), s_log = new("log"), s_square = new("square");
+            private static readonly Operator s_cloneVariance = new("clone"), s_clampMinInPlace = new("clamp_min_");
             private static readonly Operator s_view = new("view"), s_rsub = new("rsub", "Scalar"), s_min = new("min");
 
             private static Tensor Reduce(Tensor loss, Reduction reduction) => reduction switch
@@ -70,8 +71,32 @@ public static partial class torch
             public static Tensor poisson_nll_loss(Tensor input, Tensor target, bool log_input = true, bool full = false, float eps = 1e-8f,
                 Reduction reduction = Reduction.Mean) => s_poissonNll.Call(input, target, log_input, full, (double)eps, (long)reduction);
 
+            /// <summary>−ln of the probability of all paths of log_probs (T, N, C) that give the targets: (N, S) with what is behind each one's length left aside, or one after the other.</summary>
+            /// <exception cref="ArgumentException">A label is none of the C classes.</exception>
             public static Tensor ctc_loss(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, long blank = 0, bool zero_infinity = false,
-                Reduction reduction = Reduction.Mean) => s_ctc.Call(log_probs, targets, input_lengths, target_lengths, blank, (long)reduction, zero_infinity);
+                Reduction reduction = Reduction.Mean)
+            {
+                CheckLabels(log_probs, targets, target_lengths);
+                return s_ctc.Call(log_probs, targets, input_lengths, target_lengths, blank, (long)reduction, zero_infinity);
+            }
+
+            // libtorch takes labels as places in memory without a look. What else may be wrong, it says.
+            private static void CheckLabels(Tensor log_probs, Tensor targets, Tensor lengths)
+            {
+                if (log_probs.Dimensions == 0 || targets.Dimensions is not (1 or 2) || lengths.Dimensions > 1 || !targets.is_integral() || !lengths.is_integral()) return;
+                using DisposeScope scope = NewDisposeScope();
+                long classes = log_probs.size(-1), width = targets.size(-1);
+                long[] labels = targets.@long().data<long>().ToArray();
+                long[] read = targets.Dimensions == 1 ? [width] : lengths.@long().data<long>().ToArray();
+                for (int row = 0; row < Math.Min(read.Length, targets.Dimensions == 1 ? 1 : targets.size(0)); row++)
+                {
+                    for (long i = 0; i < Math.Min(read[row], width); i++)
+                    {
+                        long label = labels[row * width + i];
+                        if (label < 0 || label >= classes) throw new ArgumentException($"The label {label} of target {row} is none of the {classes} classes.", nameof(targets));
+                    }
+                }
+            }
 
             public static Tensor multi_margin_loss(Tensor input, Tensor target, int p = 1, double margin = 1.0, Tensor? weight = null, Reduction reduction = Reduction.Mean) =>
                 s_multiMargin.Call(input, target, p, margin, weight, (long)reduction);
@@ -91,7 +116,7 @@ public static partial class torch
                 return Reduce(loss, reduction).MoveToOuterDisposeScope();
             }
 
-            /// <summary>½ (ln var + (x − y)² / var), summed over the features of an example.</summary>
+            /// <summary>½ (ln var + (x − y)² / var), summed over the features of an example. A variance below eps is raised to it; its gradient is that at eps.</summary>
             public static Tensor gaussian_nll_loss(Tensor input, Tensor target, Tensor variance, bool full = false, float eps = 1e-6f, Reduction reduction = Reduction.Mean)
             {
                 if (!input.shape.AsSpan().SequenceEqual(target.shape)) throw new ArgumentException("input and target must have the same shape");
@@ -104,7 +129,8 @@ public static partial class torch
                 if (variance.size(1) != features && variance.size(1) != 1) throw new ArgumentException("variance has the wrong shape");
                 if (Kernels.Item(s_min.Call(variance)) < 0) throw new ArgumentException("variance has negative entry/entries");
 
-                variance = s_clampMin.Call(variance, (double)eps);
+                variance = s_cloneVariance.Call(variance);
+                using (no_grad()) s_clampMinInPlace.CallInto(variance, variance, (double)eps);
                 Tensor error = s_div.Call(s_square.Call(s_sub.Call(input, target)), variance);
                 Tensor loss = s_mulScalar.Call(s_sumOver.Call(s_addTensor.Call(s_log.Call(variance), error), new long[] { 1 }), 0.5);
                 if (full) loss = s_addScalar.Call(loss, 0.5 * features * Math.Log(2 * Math.PI));

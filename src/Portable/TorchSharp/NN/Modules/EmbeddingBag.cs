@@ -8,7 +8,7 @@ namespace TorchSharp.Modules;
 public sealed class EmbeddingBag : nn.Module<Tensor, Tensor?, Tensor?, Tensor>, nn.IModule<Tensor, Tensor>, nn.IModule<Tensor, Tensor, Tensor>
 {
     private static readonly Operator s_embeddingBag = new("embedding_bag", "padding_idx"), s_renorm = new("embedding_renorm_");
-    private static readonly Operator s_reshape = new("reshape"), s_arange = new("arange", "start_step");
+    private static readonly Operator s_reshape = new("reshape"), s_arange = new("arange", "start_step"), s_zeros = new("zeros");
     private readonly double? _maxNorm;
     private readonly double _normType;
     private readonly bool _scaleGradByFreq, _sparse, _includeLastOffset;
@@ -42,14 +42,7 @@ public sealed class EmbeddingBag : nn.Module<Tensor, Tensor?, Tensor?, Tensor>, 
         }
     }
 
-    public new Tensor call(Tensor input, Tensor? offsets, Tensor? perSampleWeights)
-    {
-        if (input.dtype is not (ScalarType.Int32 or ScalarType.Int64)) throw new ArgumentException("Embedding input must be an integral tensor.");
-        if (offsets is not null && input.dtype != offsets.dtype) throw new ArgumentException("input and offsets must have the same element type.");
-        if (input.Dimensions == 1 && offsets is null) throw new ArgumentException("'offsets' must be non-null for a 1-D input.");
-        if (input.Dimensions == 2 && offsets is not null) throw new ArgumentException("'offsets' must be null for a 2-D input.");
-        return base.call(input, offsets, perSampleWeights);
-    }
+    public new Tensor call(Tensor input, Tensor? offsets, Tensor? perSampleWeights) => base.call(input, offsets, perSampleWeights);
 
     public Tensor call(Tensor input, Tensor offsets) => call(input, offsets, null);
 
@@ -57,14 +50,24 @@ public sealed class EmbeddingBag : nn.Module<Tensor, Tensor?, Tensor?, Tensor>, 
 
     public override Tensor forward(Tensor input, Tensor? offsets, Tensor? perSampleWeights)
     {
+        if (input.dtype is not (ScalarType.Int32 or ScalarType.Int64)) throw new ArgumentException("Embedding input must be an integral tensor.");
+        if (offsets is not null && input.dtype != offsets.dtype) throw new ArgumentException("input and offsets must have the same element type.");
+        if (input.Dimensions == 1 && offsets is null) throw new ArgumentException("'offsets' must be non-null for a 1-D input.");
+        if (input.Dimensions == 2 && offsets is not null) throw new ArgumentException("'offsets' must be null for a 2-D input.");
+        if (input.Dimensions is not (1 or 2)) throw new ArgumentException($"The input must have 1 or 2 axes; it has {input.Dimensions}.");
         using DisposeScope scope = NewDisposeScope();
         if (input.Dimensions == 2)
         {
             long bags = input.size(0), length = input.size(1);
-            offsets = s_arange.Call(0L, bags * length, Math.Max(length, 1), input.dtype, Value.None, input.device);
+            offsets = length == 0
+                ? s_zeros.Call(new[] { bags }, input.dtype, Value.None, input.device)
+                : s_arange.Call(0L, bags * length, length, input.dtype, Value.None, input.device);
             input = s_reshape.Call(input, new[] { -1L });
             if (perSampleWeights is not null) perSampleWeights = s_reshape.Call(perSampleWeights, new[] { -1L });
         }
+        // libtorch's maximum would write into a bag that is not there.
+        if (_mode == EmbeddingBagMode.Max && input.NumberOfElements > 0 && offsets!.NumberOfElements <= (_includeLastOffset ? 1 : 0))
+            throw new ArgumentException($"The offsets begin no bag for the {input.NumberOfElements} indices.");
         if (_maxNorm is { } norm)
         {
             using IDisposable noGrad = no_grad();

@@ -17,6 +17,8 @@ public static partial class torch
 
                     public LinearLR(Optimizer optimizer, double start_factor = 1.0 / 3, double end_factor = 1.0, int total_iters = 5, int last_epoch = -1, bool verbose = false) : base(optimizer, last_epoch, verbose)
                     {
+                        if (!(start_factor > 0 && start_factor <= 1)) throw new ArgumentException($"start_factor ({start_factor}) must be greater than 0 and at most 1.", nameof(start_factor));
+                        if (!(end_factor >= 0 && end_factor <= 1)) throw new ArgumentException($"end_factor ({end_factor}) must be between 0 and 1.", nameof(end_factor));
                         _start_factor = start_factor;
                         _end_factor = end_factor;
                         _total_iters = total_iters;
@@ -32,7 +34,7 @@ public static partial class torch
                     }
 
                     protected override IEnumerable<double> get_closed_form_lr() =>
-                        Base(_start_factor + (_end_factor - _start_factor) * Math.Min(_total_iters, _last_epoch) / _total_iters);
+                        Base(_total_iters == 0 ? _end_factor : _start_factor + (_end_factor - _start_factor) * Math.Min(_total_iters, _last_epoch) / _total_iters);
                 }
             }
         }

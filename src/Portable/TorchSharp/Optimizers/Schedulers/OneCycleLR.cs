@@ -64,7 +64,8 @@ public static partial class torch
                         while (place < _phases.Length - 1 && _last_epoch > _phases[place].Last) place++;
                         Phase phase = _phases[place];
                         double first = place == 0 ? 0 : _phases[place - 1].Last;
-                        double part = (_last_epoch - first) / (phase.Last - first);
+                        double length = phase.Last - first;
+                        double part = length == 0 ? 1 : (_last_epoch - first) / length;   // a phase of no length is over
                         if (_momenta is not null)
                         {
                             // The momentum is low at the peak of the rate only.
