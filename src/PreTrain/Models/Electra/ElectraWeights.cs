@@ -18,7 +18,8 @@ internal static class ElectraWeights
     internal static IEnumerable<WeightRow> Table(ElectraConfig config, ModelHead head)
     {
         long c = config.EmbeddingDim, e = config.TokenDim;
-        return EncoderWeights.Encoder(config.ToEncoder(), "electra.", bare: head == ModelHead.None).Concat(head switch
+        IEnumerable<WeightRow> encoder = EncoderWeights.Encoder(config.ToEncoder(), "electra.", bare: head == ModelHead.None);
+        return (head == ModelHead.MaskedLanguageModel ? EncoderWeights.Tied(encoder, "encoder.token_embedding", "generator_lm_head") : encoder).Concat(head switch
         {
             ModelHead.MaskedLanguageModel =>
             [

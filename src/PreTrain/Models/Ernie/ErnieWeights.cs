@@ -18,14 +18,15 @@ internal static class ErnieWeights
     internal static IEnumerable<WeightRow> Table(ErnieConfig config, ModelHead head)
     {
         long c = config.EmbeddingDim;
-        foreach (WeightRow row in EncoderWeights.Encoder(config.ToEncoder(), "ernie.", bare: head == ModelHead.None)) yield return row;
-        IEnumerable<WeightRow> rest = [];
+        bool hasVocabulary = head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining;
+        IEnumerable<WeightRow> encoder = EncoderWeights.Encoder(config.ToEncoder(), "ernie.", bare: head == ModelHead.None), rest = [];
+        foreach (WeightRow row in hasVocabulary ? EncoderWeights.Tied(encoder, "encoder.token_embedding", EncoderWeights.VocabularyMap) : encoder) yield return row;
         if (ErnieModel.HasPooler(head))
         {
             string prefix = head == ModelHead.None ? "" : "ernie.", other = head == ModelHead.None ? "ernie." : "";
             rest = EncoderWeights.Map("pooler", "pooler.dense", c, c).Select(row => row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] });
         }
-        if (head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining) rest = rest.Concat(EncoderWeights.Vocabulary("prediction", config.EmbeddingDim, config.VocabSize));
+        if (hasVocabulary) rest = rest.Concat(EncoderWeights.Vocabulary("prediction", config.EmbeddingDim, config.VocabSize));
         IEnumerable<WeightRow> classes = head switch
         {
             ModelHead.NextSentence or ModelHead.PreTraining => EncoderWeights.Map("next_sentence", "cls.seq_relationship", 2, c),

@@ -16,7 +16,8 @@ internal static class GptWeights
     {
         // The bare model leaves the prefix out.
         string prefix = head == ModelHead.None ? "" : "transformer.", other = head == ModelHead.None ? "transformer." : "";
-        foreach (WeightRow row in Decoder(config)) yield return row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] };
+        IEnumerable<WeightRow> decoder = Decoder(config).Select(row => row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] });
+        foreach (WeightRow row in head == ModelHead.CausalLanguageModel ? EncoderWeights.Tied(decoder, "token_embedding", "lm_head") : decoder) yield return row;
         if (head == ModelHead.SequenceClassification) yield return new("classifier.weight", "score.weight", config.LabelCount, config.EmbeddingDim) { IsOfLabels = true };
     }
 

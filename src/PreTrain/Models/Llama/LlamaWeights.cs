@@ -6,6 +6,9 @@ namespace PreTrain.Models.Llama;
 /// <summary>The two-way table between a <see cref="LlamaModel"/> and a Hugging Face Llama, Mistral, Qwen2 or Qwen3 folder.</summary>
 internal static class LlamaWeights
 {
+    /// <summary>The map to the scores of the next token.</summary>
+    internal const string HeadMap = "lm_head";
+
     /// <summary>The name of each variant in <c>config.json</c>.</summary>
     internal static readonly (LlamaVariant Variant, string ModelType)[] ModelTypes =
         [(LlamaVariant.Llama, "llama"), (LlamaVariant.Mistral, "mistral"), (LlamaVariant.Qwen2, "qwen2"), (LlamaVariant.Qwen3, "qwen3")];
@@ -23,14 +26,16 @@ internal static class LlamaWeights
     {
         // The bare model leaves the prefix out.
         string prefix = head == ModelHead.None ? "" : "model.", other = head == ModelHead.None ? "model." : "";
-        foreach (WeightRow row in Decoder(config)) yield return row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] };
-        if (head == ModelHead.CausalLanguageModel && !config.IsHeadTied) yield return new("head.weight", "lm_head.weight", config.VocabSize, config.EmbeddingDim);
+        IEnumerable<WeightRow> decoder = Decoder(config).Select(row => row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] });
+        bool isTied = head == ModelHead.CausalLanguageModel && config.IsHeadTied;
+        foreach (WeightRow row in isTied ? EncoderWeights.Tied(decoder, "token_embedding", HeadMap) : decoder) yield return row;
+        if (head == ModelHead.CausalLanguageModel && !isTied) yield return new("head.weight", HeadMap + ".weight", config.VocabSize, config.EmbeddingDim);
         if (head == ModelHead.SequenceClassification) yield return new("head.weight", "score.weight", config.LabelCount, config.EmbeddingDim) { IsOfLabels = true };
     }
 
     /// <summary>The tensors of a checkpoint that a model may leave: another head, a tied head once more, and what older versions wrote.</summary>
     internal static bool IsIgnored(string name) =>
-        name is "lm_head.weight" or "score.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal);
+        name is HeadMap + ".weight" or "score.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal);
 
     /// <summary>Whether a row may be missing: that of a head that is to be trained on top of a pre-trained decoder.</summary>
     internal static bool IsOfHead(WeightRow row) => row.Theirs == "score.weight";

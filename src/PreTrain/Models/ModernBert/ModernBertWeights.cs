@@ -18,7 +18,8 @@ internal static class ModernBertWeights
         long c = config.EmbeddingDim;
         // The bare model leaves the prefix out.
         string prefix = head == ModelHead.None ? "" : "model.", other = head == ModelHead.None ? "model." : "";
-        foreach (WeightRow row in Encoder(config)) yield return row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] };
+        IEnumerable<WeightRow> encoder = Encoder(config).Select(row => row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] });
+        foreach (WeightRow row in head == ModelHead.MaskedLanguageModel ? EncoderWeights.Tied(encoder, "token_embedding", "decoder") : encoder) yield return row;
         if (head == ModelHead.None) yield break;
         yield return new("transform.weight", "head.dense.weight", c, c);
         yield return new("transform_norm.weight", "head.norm.weight", c);

@@ -17,7 +17,8 @@ internal static class RobertaWeights
     internal static IEnumerable<WeightRow> Table(RobertaConfig config, ModelHead head)
     {
         long c = config.EmbeddingDim;
-        return EncoderWeights.Encoder(config.ToEncoder(), "roberta.", bare: head == ModelHead.None).Concat(head switch
+        IEnumerable<WeightRow> encoder = EncoderWeights.Encoder(config.ToEncoder(), "roberta.", bare: head == ModelHead.None);
+        return (head == ModelHead.MaskedLanguageModel ? EncoderWeights.Tied(encoder, "encoder.token_embedding", "lm_head.decoder") : encoder).Concat(head switch
         {
             ModelHead.MaskedLanguageModel =>
             [

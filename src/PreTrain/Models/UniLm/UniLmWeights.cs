@@ -12,11 +12,12 @@ internal static class UniLmWeights
 
     /// <summary>The table for all parameters of a model. The vocabulary's map is the token embedding, so it has no row.</summary>
     internal static IEnumerable<WeightRow> Table(UniLmConfig config) =>
-        EncoderWeights.Encoder(config.ToEncoder(), "bert.", bare: false).Concat(EncoderWeights.Vocabulary("prediction", config.EmbeddingDim, config.VocabSize));
+        EncoderWeights.Tied(EncoderWeights.Encoder(config.ToEncoder(), "bert.", bare: false), "encoder.token_embedding", EncoderWeights.VocabularyMap)
+            .Concat(EncoderWeights.Vocabulary("prediction", config.EmbeddingDim, config.VocabSize));
 
     /// <summary>The tensors of a checkpoint that a model may leave: those of BERT's other heads, the map that is the token embedding once more, and what older versions wrote.</summary>
     internal static bool IsIgnored(string name) =>
-        name.StartsWith("cls.seq_relationship.", StringComparison.Ordinal) || name.StartsWith("cls.predictions.decoder.", StringComparison.Ordinal)
+        name.StartsWith("cls.seq_relationship.", StringComparison.Ordinal) || name.StartsWith(EncoderWeights.VocabularyMap + ".", StringComparison.Ordinal)
         || name.Contains("pooler.dense.", StringComparison.Ordinal) || EncoderWeights.IsBuffer(name);
 
     internal static JsonObject ToConfigJson(UniLmConfig config, ModelHead head) => new()
