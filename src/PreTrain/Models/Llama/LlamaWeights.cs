@@ -105,11 +105,13 @@ internal static class LlamaWeights
         if (windows && variant != LlamaVariant.Mistral && json.Whole("max_window_layers", 28) != 0)
             json.Fault("max_window_layers is not 0; a LlamaModel computes one kind of attention in all layers.");
         int heads = json.Whole("num_attention_heads", 32);
+        int context = json.Whole("max_position_embeddings", variant switch { LlamaVariant.Llama => 2048, LlamaVariant.Mistral => 131072, _ => 32768 });
+        var (rotaryBase, scaling) = Rotary(json, context);
         var config = new LlamaConfig
         {
             Variant = variant,
             VocabSize = json.Whole("vocab_size", variant is LlamaVariant.Qwen2 or LlamaVariant.Qwen3 ? 151936 : 32000),
-            ContextLength = json.Whole("max_position_embeddings", variant switch { LlamaVariant.Llama => 2048, LlamaVariant.Mistral => 131072, _ => 32768 }),
+            ContextLength = context,
             LayerCount = json.Whole("num_hidden_layers", 32),
             HeadCount = heads,
             KeyValueHeadCount = json.Whole("num_key_value_heads", variant == LlamaVariant.Mistral ? 8 : heads),
@@ -117,8 +119,8 @@ internal static class LlamaWeights
             HeadWidth = json.Whole("head_dim", variant == LlamaVariant.Qwen3 ? 128 : 0),
             FeedForwardDim = json.Whole("intermediate_size", variant switch { LlamaVariant.Llama => 11008, LlamaVariant.Mistral => 14336, _ => 22016 }),
             NormEpsilon = json.Number("rms_norm_eps", 1e-6),
-            RotaryBase = json.In("rope_parameters")?.Number("rope_theta", 10_000) ?? json.Number("rope_theta", 10_000),
-            RotaryScaling = ToScaling(json),
+            RotaryBase = rotaryBase,
+            RotaryScaling = scaling,
             SlidingWindow = windows ? json.Whole("sliding_window", json.Has("sliding_window") || json.Names("sliding_window") ? 0 : 4096) : 0,
             HasAttentionBias = json.Flag("attention_bias", false),
             AttentionDropout = json.Number("attention_dropout", 0),
@@ -133,22 +135,41 @@ internal static class LlamaWeights
         return config;
     }
 
-    private static RotaryScaling? ToScaling(ConfigReader json)
+    /// <summary>Reads how heads are turned, as transformers does: the older name of the section first, and the base beside it where it has none.</summary>
+    private static (double Base, RotaryScaling? Scaling) Rotary(ConfigReader json, int contextLength)
     {
-        if ((json.In("rope_parameters") ?? json.In("rope_scaling")) is not { } rotary) return null;
+        string section = json.Section("rope_scaling") is { Count: > 0 } ? "rope_scaling" : "rope_parameters";
+        double fallback = json.Number("rope_theta", 10_000);
+        if (json.In(section) is not { } rotary) return (fallback, null);
+        if (json.Section(section)!.Any(part => part.Value is JsonObject))
+        {
+            json.Fault($"{section} differs by the type of layer; a LlamaModel turns heads in the same way in all layers.");
+            return (fallback, null);
+        }
+        return (rotary.Number("rope_theta", fallback), ToScaling(json, rotary, section, contextLength));
+    }
+
+    private static RotaryScaling? ToScaling(ConfigReader json, ConfigReader rotary, string section, int contextLength)
+    {
         string kind = rotary.Text("rope_type", rotary.Text("type", "default"));
         switch (kind)
         {
             case "default":
                 return null;
             case "linear":
-                return new RotaryScaling(rotary.Number("factor", 1));
+                return new RotaryScaling(Needed("factor"));
             case "llama3":
-                return new RotaryScaling(rotary.Number("factor", 8), RotaryScalingKind.Llama3, rotary.Number("low_freq_factor", 1), rotary.Number("high_freq_factor", 4),
-                    rotary.Whole("original_max_position_embeddings", 8192));
+                return new RotaryScaling(Needed("factor"), RotaryScalingKind.Llama3, Needed("low_freq_factor"), Needed("high_freq_factor"),
+                    json.Whole("original_max_position_embeddings", rotary.Whole("original_max_position_embeddings", contextLength)));
             default:
                 json.Fault($"rope_type is '{kind}'; a LlamaModel computes default, linear and llama3.");
                 return null;
+        }
+
+        double Needed(string name)
+        {
+            if (!rotary.Has(name)) json.Fault($"{section} has no {name}, which the rope_type '{kind}' needs.");
+            return rotary.Number(name, 1);
         }
     }
 

@@ -26,6 +26,12 @@ T5 = dict(vocab_size=13, d_model=12, d_kv=6, num_heads=2, d_ff=17, num_layers=1,
 
 # name -> (classes, arguments, what is edited (None: removed), tensors that are added)
 CASES = {
+    "llama-older-scaling-first": (LLAMA, DECODER, dict(rope_scaling={"type": "linear", "factor": 4.0}), []),
+    "llama-base-beside": (LLAMA, DECODER, dict(rope_parameters={"rope_type": "default"}, rope_theta=37.0), []),
+    "llama-base-beside-older-scaling": (LLAMA, DECODER, dict(rope_parameters={"rope_type": "default", "rope_theta": 90.0}, rope_scaling={"rope_type": "linear", "factor": 2.0}, rope_theta=37.0), []),
+    "llama-empty-older-scaling": (LLAMA, DECODER, dict(rope_parameters={"rope_type": "linear", "factor": 3.0, "rope_theta": 90.0}, rope_scaling={}), []),
+    "llama3-without-original": (LLAMA, DECODER, dict(rope_parameters=LLAMA3), []),
+    "llama3-original-beside": (LLAMA, DECODER, dict(rope_parameters={**LLAMA3, "original_max_position_embeddings": 64}, original_max_position_embeddings=8), []),
     "llama-tied-with-own-head": (LLAMA, {**DECODER, "tie_word_embeddings": True}, {}, [("lm_head.weight", (13, 12))]),
     "t5-tied-with-own-head": (("T5Config", "T5ForConditionalGeneration"), T5, {}, [("lm_head.weight", (13, 12))]),
 }
