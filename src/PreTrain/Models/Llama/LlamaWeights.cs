@@ -101,10 +101,7 @@ internal static class LlamaWeights
         json.Require("hidden_act", "silu", "a LlamaModel", "silu");
         json.Require("mlp_bias", false, "a LlamaModel", false);
         LlamaVariant variant = ModelTypes.FirstOrDefault(t => t.ModelType == json.ModelType).Variant;
-        bool windows = variant == LlamaVariant.Mistral || (variant != LlamaVariant.Llama && json.Flag("use_sliding_window", false));
-        if (windows && variant != LlamaVariant.Mistral && json.Whole("max_window_layers", 28) != 0)
-            json.Fault("max_window_layers is not 0; a LlamaModel computes one kind of attention in all layers.");
-        int heads = json.Whole("num_attention_heads", 32);
+        int heads = json.Whole("num_attention_heads", 32), layers = json.Whole("num_hidden_layers", 32);
         int context = json.Whole("max_position_embeddings", variant switch { LlamaVariant.Llama => 2048, LlamaVariant.Mistral => 131072, _ => 32768 });
         var (rotaryBase, scaling) = Rotary(json, context);
         var config = new LlamaConfig
@@ -112,7 +109,7 @@ internal static class LlamaWeights
             Variant = variant,
             VocabSize = json.Whole("vocab_size", variant is LlamaVariant.Qwen2 or LlamaVariant.Qwen3 ? 151936 : 32000),
             ContextLength = context,
-            LayerCount = json.Whole("num_hidden_layers", 32),
+            LayerCount = layers,
             HeadCount = heads,
             KeyValueHeadCount = json.Whole("num_key_value_heads", variant == LlamaVariant.Mistral ? 8 : heads),
             EmbeddingDim = json.Whole("hidden_size", 4096),
@@ -121,7 +118,7 @@ internal static class LlamaWeights
             NormEpsilon = json.Number("rms_norm_eps", 1e-6),
             RotaryBase = rotaryBase,
             RotaryScaling = scaling,
-            SlidingWindow = windows ? json.Whole("sliding_window", json.Has("sliding_window") || json.Names("sliding_window") ? 0 : 4096) : 0,
+            SlidingWindow = Window(json, variant, layers),
             HasAttentionBias = json.Flag("attention_bias", false),
             AttentionDropout = json.Number("attention_dropout", 0),
             InitializerRange = json.Number("initializer_range", 0.02),
@@ -170,6 +167,35 @@ internal static class LlamaWeights
         {
             if (!rotary.Has(name)) json.Fault($"{section} has no {name}, which the rope_type '{kind}' needs.");
             return rotary.Number(name, 1);
+        }
+    }
+
+    /// <summary>The positions that a token sees in every layer; 0 for all.</summary>
+    private static int Window(ConfigReader json, LlamaVariant variant, int layers)
+    {
+        if (variant == LlamaVariant.Llama) return 0;
+        int window = json.Whole("sliding_window", json.Names("sliding_window") ? 0 : 4096);
+        if (variant == LlamaVariant.Mistral) return window;
+        if (!json.Flag("use_sliding_window", false)) window = 0;
+        if (json.Texts("layer_types") is not { } types)
+        {
+            // From this layer on there are windows.
+            int first = json.Whole("max_window_layers", 28);
+            if (window == 0 || first >= layers) return 0;
+            if (first > 0) json.Fault($"max_window_layers ({first}) leaves the first of {layers} layers without a window; a LlamaModel computes one kind of attention in all layers.");
+            return window;
+        }
+        if (types.Length != layers) json.Fault($"layer_types has {types.Length} layers, and num_hidden_layers is {layers}.");
+        switch (types.Distinct().ToArray())
+        {
+            case ["full_attention"]:
+                return 0;
+            case ["sliding_attention"]:
+                if (window == 0) json.Fault("layer_types has sliding_attention, for which use_sliding_window and sliding_window give no window.");
+                return window;
+            default:
+                json.Fault($"layer_types ({string.Join(", ", types)}) is not full_attention in all layers or sliding_attention in all, which a LlamaModel computes.");
+                return 0;
         }
     }
 
