@@ -58,7 +58,7 @@ public sealed record LlamaConfig
     /// <value>The default is 0.</value>
     public int SlidingWindow { get; init; }
 
-    /// <summary>Whether the maps of attention have biases; in a Qwen2 those to queries, keys and values always do, and that of the output never.</summary>
+    /// <summary>Whether the maps of attention have biases; in a Qwen2 those to queries, keys and values always do, and that of the output never, and a Mistral has none.</summary>
     /// <value>The default is false.</value>
     public bool HasAttentionBias { get; init; }
 
@@ -119,6 +119,7 @@ public sealed record LlamaConfig
         if (HeadCount > 0) rules.Require(HeadDim % 2 == 0, $"The width of a head ({HeadDim}) must be even, for rotary positions.");
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(RotaryBase), RotaryBase), (nameof(InitializerRange), InitializerRange));
         rules.Require(RotaryScaling is null || RotaryScaling.Factor > 0, $"{nameof(RotaryScaling)} has the factor {RotaryScaling?.Factor}, which must be positive.");
+        rules.Require(Variant != LlamaVariant.Mistral || !HasAttentionBias, $"{nameof(HasAttentionBias)} ({HasAttentionBias}) must be false for a {nameof(LlamaVariant.Mistral)}, whose readers know none with biases.");
         rules.Require(SlidingWindow >= 0, $"{nameof(SlidingWindow)} ({SlidingWindow}) must be positive, or 0 for none.");
         rules.Probability((nameof(AttentionDropout), AttentionDropout));
         rules.Require(PaddingId is null || (PaddingId >= 0 && PaddingId < VocabSize), $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");

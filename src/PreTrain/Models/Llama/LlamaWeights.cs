@@ -119,7 +119,8 @@ internal static class LlamaWeights
             RotaryBase = rotaryBase,
             RotaryScaling = scaling,
             SlidingWindow = Window(json, variant, layers),
-            HasAttentionBias = json.Flag("attention_bias", false),
+            // A Mistral has none, whatever is written.
+            HasAttentionBias = variant != LlamaVariant.Mistral && json.Flag("attention_bias", false),
             AttentionDropout = json.Number("attention_dropout", 0),
             InitializerRange = json.Number("initializer_range", 0.02),
             IsHeadTied = json.Flag("tie_word_embeddings", false),

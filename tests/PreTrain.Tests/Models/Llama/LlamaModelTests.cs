@@ -95,4 +95,12 @@ public sealed class LlamaModelTests
 
         Assert.EndsWith(message, e.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Validate_MistralWithBiases_Throws()
+    {
+        var e = Assert.Throws<ArgumentException>(() => new LlamaModel(s_composed with { Variant = LlamaVariant.Mistral, HasAttentionBias = true }));
+
+        Assert.Equal("HasAttentionBias (True) must be false for a Mistral, whose readers know none with biases.", e.Message);
+    }
 }

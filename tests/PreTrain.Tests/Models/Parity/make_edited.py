@@ -34,6 +34,7 @@ CASES = {
     "llama3-original-beside": (LLAMA, DECODER, dict(rope_parameters={**LLAMA3, "original_max_position_embeddings": 64}, original_max_position_embeddings=8), []),
     "llama-tied-with-own-head": (LLAMA, {**DECODER, "tie_word_embeddings": True}, {}, [("lm_head.weight", (13, 12))]),
     "t5-tied-with-own-head": (("T5Config", "T5ForConditionalGeneration"), T5, {}, [("lm_head.weight", (13, 12))]),
+    "mistral-attention-bias": (MISTRAL, DECODER, dict(attention_bias=True), []),
     "qwen2-windows-in-all": (QWEN2, TWO, dict(**WINDOW, layer_types=["sliding_attention"] * 2, max_window_layers=2), []),
     "qwen2-windows-in-none": (QWEN2, TWO, dict(**WINDOW, layer_types=["full_attention"] * 2, max_window_layers=0), []),
     "qwen3-windows-after-the-last": (QWEN3, {**TWO, "head_dim": 6}, dict(**WINDOW, layer_types=None, max_window_layers=2), []),
