@@ -10,6 +10,13 @@ internal static class UniLmWeights
     internal static readonly (ModelHead Head, string Architecture)[] Architectures =
         [(ModelHead.MaskedLanguageModel, "BertForMaskedLM"), (ModelHead.CausalLanguageModel, "BertLMHeadModel")];
 
+    /// <summary>The head that has the mask of transformers, which goes by <c>is_decoder</c> and not by the name of the class.</summary>
+    internal static ModelHead HeadOf(ConfigReader json) => json.Flag("is_decoder", false) ? ModelHead.CausalLanguageModel : ModelHead.MaskedLanguageModel;
+
+    /// <summary>Whether a folder of BERT holds what a <see cref="UniLmModel"/> alone computes.</summary>
+    internal static bool IsMeant(ConfigReader json) =>
+        json.Architectures.Contains("BertLMHeadModel") || (json.Architectures.Contains("BertForMaskedLM") && HeadOf(json) == ModelHead.CausalLanguageModel);
+
     /// <summary>The table for all parameters of a model. The vocabulary's map is the token embedding, so it has no row.</summary>
     internal static IEnumerable<WeightRow> Table(UniLmConfig config) =>
         EncoderWeights.Tied(EncoderWeights.Encoder(config.ToEncoder(), "bert.", bare: false), "encoder.token_embedding", EncoderWeights.VocabularyMap)

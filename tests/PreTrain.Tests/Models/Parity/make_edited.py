@@ -39,6 +39,8 @@ CASES = {
     "qwen2-windows-in-none": (QWEN2, TWO, dict(**WINDOW, layer_types=["full_attention"] * 2, max_window_layers=0), []),
     "qwen3-windows-after-the-last": (QWEN3, {**TWO, "head_dim": 6}, dict(**WINDOW, layer_types=None, max_window_layers=2), []),
     "qwen3-windows-from-the-first": (QWEN3, {**TWO, "head_dim": 6}, dict(**WINDOW, layer_types=None, max_window_layers=0), []),
+    "bert-lm-head-of-an-encoder": (("BertConfig", "BertLMHeadModel"), ENCODER, dict(is_decoder=False), []),
+    "bert-masked-as-decoder": (("BertConfig", "BertForMaskedLM"), ENCODER, dict(is_decoder=True), []),
 }
 
 
