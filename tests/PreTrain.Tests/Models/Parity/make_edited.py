@@ -41,6 +41,9 @@ CASES = {
     "qwen3-windows-from-the-first": (QWEN3, {**TWO, "head_dim": 6}, dict(**WINDOW, layer_types=None, max_window_layers=0), []),
     "bert-lm-head-of-an-encoder": (("BertConfig", "BertLMHeadModel"), ENCODER, dict(is_decoder=False), []),
     "bert-masked-as-decoder": (("BertConfig", "BertForMaskedLM"), ENCODER, dict(is_decoder=True), []),
+    "modernbert-base-over-both": (("ModernBertConfig", "ModernBertForMaskedLM"), dict(
+        vocab_size=13, hidden_size=12, intermediate_size=17, num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=19, local_attention=4, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+        cls_token_id=1, sep_token_id=2), dict(rope_scaling={"rope_type": "default", "rope_theta": 37.0}), []),
 }
 
 
