@@ -122,7 +122,7 @@ internal static class PretrainedFolder
             bool half = model.modules().OfType<QuantizedProjection>().Any(map => map.Weight.Format.HasHalfScales);
             try
             {
-                head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, quantization.Format with { HasHalfScales = half }), quantization.Scheme);
+                head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, quantization.Format with { HasHalfScales = half }), quantization.Scheme) { HasSymmetricInputs = quantization.HasSymmetricInputs };
             }
             catch (ArgumentException e)
             {
