@@ -36,9 +36,17 @@ public sealed record GptConfig
     /// <value>The default is 0.</value>
     public int FeedForwardDim { get; init; }
 
-    /// <summary>The probability with which embeddings, attention weights and sub-layer outputs are dropped in training.</summary>
+    /// <summary>The probability with which sub-layer outputs are dropped in training, and embeddings and attention weights where nothing else is said.</summary>
     /// <value>The default is 0, as usual in pre-training on much data; GPT-2 itself used 0.1.</value>
     public double Dropout { get; init; }
+
+    /// <summary>The probability with which embeddings are dropped in training; null for <see cref="Dropout"/>.</summary>
+    /// <value>The default is null.</value>
+    public double? EmbeddingDropout { get; init; }
+
+    /// <summary>The probability with which attention weights are dropped in training; null for <see cref="Dropout"/>.</summary>
+    /// <value>The default is null.</value>
+    public double? AttentionDropout { get; init; }
 
     /// <summary>Added to the variance in layer norms.</summary>
     /// <value>The default is 10⁻⁵.</value>
@@ -80,7 +88,7 @@ public sealed record GptConfig
         if (HeadWidth == 0) rules.Divisible(nameof(EmbeddingDim), EmbeddingDim, nameof(HeadCount), HeadCount);
         rules.Require(HeadWidth >= 0, $"{nameof(HeadWidth)} ({HeadWidth}) must be positive, or 0 for {nameof(EmbeddingDim)} / {nameof(HeadCount)}.");
         rules.Require(FeedForwardDim >= 0, $"{nameof(FeedForwardDim)} ({FeedForwardDim}) must be positive, or 0 for four times {nameof(EmbeddingDim)}.");
-        rules.Probability((nameof(Dropout), Dropout));
+        rules.Probability((nameof(Dropout), Dropout), (nameof(EmbeddingDropout), EmbeddingDropout ?? 0), (nameof(AttentionDropout), AttentionDropout ?? 0));
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));
         rules.Positive((nameof(LabelCount), LabelCount));
         rules.Require(PaddingId is null || (PaddingId >= 0 && PaddingId < VocabSize), $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");

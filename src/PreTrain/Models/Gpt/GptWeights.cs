@@ -42,8 +42,8 @@ internal static class GptWeights
             ["n_inner"] = config.FeedForwardDim == 0 ? null : config.FeedForwardDim,
             ["activation_function"] = "gelu_new",
             ["resid_pdrop"] = config.Dropout,
-            ["embd_pdrop"] = config.Dropout,
-            ["attn_pdrop"] = config.Dropout,
+            ["embd_pdrop"] = config.EmbeddingDropout ?? config.Dropout,
+            ["attn_pdrop"] = config.AttentionDropout ?? config.Dropout,
             ["layer_norm_epsilon"] = config.NormEpsilon,
             ["initializer_range"] = config.InitializerRange,
             ["tie_word_embeddings"] = true,
@@ -68,6 +68,7 @@ internal static class GptWeights
         json.Require("scale_attn_weights", true, who, true);
         json.Require("scale_attn_by_inverse_layer_idx", false, who, false);
         json.Require("add_cross_attention", false, who, false);
+        double dropout = json.Number("resid_pdrop", 0.1);
         var config = new GptConfig
         {
             VocabSize = json.Whole("vocab_size", 50257),
@@ -77,7 +78,9 @@ internal static class GptWeights
             EmbeddingDim = json.Whole("n_embd", 768),
             HeadWidth = json.Whole("head_dim", 0),
             FeedForwardDim = json.Whole("n_inner", 0),
-            Dropout = json.Number("resid_pdrop", 0.1),
+            Dropout = dropout,
+            EmbeddingDropout = Other("embd_pdrop"),
+            AttentionDropout = Other("attn_pdrop"),
             NormEpsilon = json.Number("layer_norm_epsilon", 1e-5),
             InitializerRange = json.Number("initializer_range", 0.02),
             LabelCount = json.Labels(),
@@ -87,6 +90,8 @@ internal static class GptWeights
         };
         json.Finish(config.Validate);
         return config;
+
+        double? Other(string name) => json.Number(name, 0.1) is var value && value != dropout ? value : null;
     }
 
     private static IEnumerable<WeightRow> Decoder(GptConfig config)
