@@ -72,6 +72,14 @@ public sealed record GptConfig
     /// <value>The default is null, as in GPT-2.</value>
     public int? PaddingId { get; init; }
 
+    /// <summary>The token that a sequence begins with, for those who read the folder; null if there is none.</summary>
+    /// <value>The default is null.</value>
+    public int? BeginId { get; init; }
+
+    /// <summary>The tokens of which each ends a sequence, for those who read the folder.</summary>
+    /// <value>The default is none.</value>
+    public IReadOnlyList<int> EndIds { get; init => field = new TokenIds(value); } = TokenIds.None;
+
     /// <summary>Width of a head, D.</summary>
     public int HeadDim => HeadWidth == 0 ? EmbeddingDim / HeadCount : HeadWidth;
 
@@ -92,6 +100,9 @@ public sealed record GptConfig
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));
         rules.Positive((nameof(LabelCount), LabelCount));
         rules.Require(PaddingId is null || (PaddingId >= 0 && PaddingId < VocabSize), $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
+        // Tokens that are not in the vocabulary are in folders that work.
+        rules.Require(BeginId is null or >= 0, $"{nameof(BeginId)} ({BeginId}) must not be negative.");
+        rules.Require(EndIds.All(id => id >= 0), $"{nameof(EndIds)} ({string.Join(", ", EndIds)}) must not be negative.");
         rules.Labels(LabelCount, Labels);
         rules.Finish();
     }

@@ -47,8 +47,8 @@ internal static class GptWeights
             ["layer_norm_epsilon"] = config.NormEpsilon,
             ["initializer_range"] = config.InitializerRange,
             ["tie_word_embeddings"] = true,
-            ["bos_token_id"] = null,
-            ["eos_token_id"] = null,
+            ["bos_token_id"] = config.BeginId,
+            ["eos_token_id"] = TokenIds.ToJson(config.EndIds),
             ["dtype"] = "float32",
         };
         if (config.HeadDim * config.HeadCount != config.EmbeddingDim) json["head_dim"] = config.HeadDim;
@@ -86,6 +86,8 @@ internal static class GptWeights
             LabelCount = json.Labels(),
             Labels = json.LabelNames(),
             Task = json.Task(),
+            BeginId = json.IdOf("bos_token_id", 50256),
+            EndIds = json.IdsOf("eos_token_id", [50256]),
             PaddingId = json.Has("pad_token_id") && json.Whole("pad_token_id", 0) is var padding and >= 0 ? padding : null,
         };
         json.Finish(config.Validate);

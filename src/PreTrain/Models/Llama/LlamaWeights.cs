@@ -75,8 +75,8 @@ internal static class LlamaWeights
             ["initializer_range"] = config.InitializerRange,
             ["tie_word_embeddings"] = config.IsHeadTied,
             ["pad_token_id"] = config.PaddingId,
-            ["bos_token_id"] = null,
-            ["eos_token_id"] = null,
+            ["bos_token_id"] = config.BeginId,
+            ["eos_token_id"] = TokenIds.ToJson(config.EndIds),
             ["num_labels"] = config.LabelCount,
             ["dtype"] = "float32",
         };
@@ -101,13 +101,14 @@ internal static class LlamaWeights
         json.Require("hidden_act", "silu", "a LlamaModel", "silu");
         json.Require("mlp_bias", false, "a LlamaModel", false);
         LlamaVariant variant = ModelTypes.FirstOrDefault(t => t.ModelType == json.ModelType).Variant;
+        bool isQwen = variant is LlamaVariant.Qwen2 or LlamaVariant.Qwen3;
         int heads = json.Whole("num_attention_heads", 32), layers = json.Whole("num_hidden_layers", 32);
         int context = json.Whole("max_position_embeddings", variant switch { LlamaVariant.Llama => 2048, LlamaVariant.Mistral => 131072, _ => 32768 });
         var (rotaryBase, scaling) = Rotary(json, context);
         var config = new LlamaConfig
         {
             Variant = variant,
-            VocabSize = json.Whole("vocab_size", variant is LlamaVariant.Qwen2 or LlamaVariant.Qwen3 ? 151936 : 32000),
+            VocabSize = json.Whole("vocab_size", isQwen ? 151936 : 32000),
             ContextLength = context,
             LayerCount = layers,
             HeadCount = heads,
@@ -124,6 +125,8 @@ internal static class LlamaWeights
             AttentionDropout = json.Number("attention_dropout", 0),
             InitializerRange = json.Number("initializer_range", 0.02),
             IsHeadTied = json.Flag("tie_word_embeddings", false),
+            BeginId = json.IdOf("bos_token_id", isQwen ? null : 1),
+            EndIds = json.IdsOf("eos_token_id", isQwen ? [] : [2]),
             PaddingId = json.Has("pad_token_id") && json.Whole("pad_token_id", 0) is var padding and >= 0 ? padding : null,
             LabelCount = json.Labels(),
             Labels = json.LabelNames(),
