@@ -66,9 +66,9 @@ public static class AutoModel
         throw new CheckpointException(Path.Combine(folder, "config.json"), $"{found}; it must be one of {string.Join(", ", ModelTypes)}.");
     }
 
-    /// <summary>A BERT that predicts the next token is a <see cref="UniLmModel"/>.</summary>
+    /// <summary>A BERT that predicts the next token is a <see cref="UniLmModel"/>, and so is one that scores all tokens as a decoder.</summary>
     private static ITransformerModel Bert(string folder, ModelHead? head, Generator? generator, HeadOptions? options) =>
-        head == ModelHead.CausalLanguageModel || (head is null && ConfigReader.OfFolder(folder).Architectures.Contains("BertLMHeadModel"))
+        head == ModelHead.CausalLanguageModel || (head is null && UniLmWeights.IsMeant(ConfigReader.OfFolder(folder)))
             ? UniLmModel.FromPretrained(folder, head)
             : BertModel.FromPretrained(folder, head, generator, options);
 }

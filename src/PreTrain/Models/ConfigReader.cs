@@ -78,6 +78,15 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
     /// <summary>A token's id; null where the file says so, or says less than 0.</summary>
     internal int? IdOf(string name, int? fallback) => !Names(name) ? fallback : Has(name) && Whole(name, 0) is var id and >= 0 ? id : null;
 
+    /// <summary>The ids of one token or of several.</summary>
+    internal IReadOnlyList<int> IdsOf(string name, IReadOnlyList<int> fallback)
+    {
+        if (json[name] is not JsonArray list) return !Names(name) ? fallback : IdOf(name, null) is { } id ? [id] : [];
+        if (list.All(item => item is JsonValue v && v.TryGetValue(out int _))) return [.. list.Select(item => item!.GetValue<int>()).Where(id => id >= 0)];
+        _faults.Add($"{name} is {list.ToJsonString()}, which is not a list of whole numbers of 32 bits.");
+        return fallback;
+    }
+
     /// <summary>A list of texts; null where it is missing.</summary>
     internal string[]? Texts(string name)
     {

@@ -18,6 +18,15 @@ internal static class EncoderWeights
         }
     }
 
+    /// <summary>What BERT and ERNIE call the map to the vocabulary, whose weight is the token embedding.</summary>
+    internal const string VocabularyMap = "cls.predictions.decoder";
+
+    /// <summary>The rows with another name for one of them: that of a map whose weight it is.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="ours">The parameter.</param>
+    /// <param name="map">The map's name in the checkpoint.</param>
+    internal static IEnumerable<WeightRow> Tied(IEnumerable<WeightRow> rows, string ours, string map) => rows.Select(row => row.Ours == ours ? row with { Aliases = [.. row.Aliases, map + ".weight"] } : row);
+
     /// <summary>A map with its bias.</summary>
     internal static IEnumerable<WeightRow> Map(string ours, string theirs, long outputs, long inputs)
     {
@@ -39,7 +48,7 @@ internal static class EncoderWeights
     internal static IEnumerable<WeightRow> Vocabulary(string ours, long width, long vocabSize) =>
     [
         .. Map(ours + ".transform", "cls.predictions.transform.dense", width, width), .. Norm(ours + ".norm", "cls.predictions.transform.LayerNorm", width),
-        new(ours + ".bias", "cls.predictions.bias", vocabSize) { Aliases = ["cls.predictions.decoder.bias"], TiedMap = "cls.predictions.decoder" },
+        new(ours + ".bias", "cls.predictions.bias", vocabSize) { Aliases = [VocabularyMap + ".bias"], TiedMap = VocabularyMap },
     ];
 
     /// <summary>What older versions saved besides parameters.</summary>

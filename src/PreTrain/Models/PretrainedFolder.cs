@@ -122,7 +122,7 @@ internal static class PretrainedFolder
             bool half = model.modules().OfType<QuantizedProjection>().Any(map => map.Weight.Format.HasHalfScales);
             try
             {
-                head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, quantization.Format with { HasHalfScales = half }), quantization.Scheme);
+                head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(head.Embedding, quantization.Format with { HasHalfScales = half }), quantization.Scheme) { HasSymmetricInputs = quantization.HasSymmetricInputs };
             }
             catch (ArgumentException e)
             {
@@ -171,10 +171,31 @@ internal static class PretrainedFolder
             else
             {
                 names[row] = name;
+                faults.AddRange(row.Aliases.Where(other => other != name && file.Contains(other) && !AreSame(file, name, other))
+                    .Select(other => $"{other} differs from {name}, and the model computes with one tensor for both; leave the one out of the file that it is not to compute with"));
             }
         }
         faults.AddRange(file.Names.Where(n => !known.Contains(n) && !parts.Contains(n) && !ignored(n)).Select(n => $"{n} is not expected"));
         return faults.Count == 0 ? (names, parts) : throw new CheckpointException(file.Path, string.Join("; ", faults) + ".");
+    }
+
+    /// <summary>Whether a file has a head that is not the token embedding, whatever <c>config.json</c> says.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="map">The head's name in the checkpoint.</param>
+    /// <param name="embedding">The token embedding.</param>
+    internal static bool HasOwnHead(string folder, string map, WeightRow embedding)
+    {
+        using CheckpointTensors file = CheckpointTensors.Open(folder);
+        string head = map + ".weight";
+        return file.Contains(head) && embedding.Aliases.Prepend(embedding.Theirs).FirstOrDefault(name => name != head && file.Contains(name)) is { } other && !AreSame(file, other, head);
+    }
+
+    private static bool AreSame(CheckpointTensors file, string name, string other)
+    {
+        if (!file.Info(name).Shape.SequenceEqual(file.Info(other).Shape)) return false;
+        using IDisposable mode = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        return file.View(name).eq(file.View(other)).all().item<bool>();
     }
 
     /// <summary>The name of a weight that the file has in codes; null if it has not.</summary>

@@ -18,6 +18,9 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
     /// <summary>Whether the head that is the token embedding is in few bits too, which other readers do not know: its codes are made of the embedding when a folder is read.</summary>
     internal bool HasTiedHead { get; init; }
 
+    /// <summary>With <see cref="QuantizationScheme.Int8Dynamic"/>, whether activations are rounded to codes around 0.</summary>
+    internal bool HasSymmetricInputs { get; init; }
+
     /// <summary>What transformers calls a head that is the token embedding and scores each next token, whatever the family.</summary>
     internal const string TiedHead = "lm_head";
 
@@ -34,6 +37,9 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
         config.Require("quant_method", "", who, "compressed-tensors");
         config.Require("format", "", who, "pack-quantized", "int-quantized");
         bool isWhole = config.Text("format", "") == "int-quantized";
+        if (config.Has("kv_cache_scheme")) json.Fault($"{Key} has a kv_cache_scheme; {who} keeps keys and values whole.");
+        if (config.Section("transform_config") is { Count: > 0 }) json.Fault($"{Key} has a transform_config; {who} turns no weights.");
+        if (config.In("sparsity_config") is { } sparsity) sparsity.Require("format", "dense", $"{who} with a sparsity_config", "dense");
         ConfigReader? groups = config.In("config_groups");
         if (groups?.In("group_0") is null) json.Fault($"{Key} has no config_groups with a group_0 and its weights.");
         var read = (config.Section("config_groups") ?? []).Where(group => group.Value is JsonObject).Select(group => ReadGroup(json, groups!.In(group.Key)!, isWhole, who)).ToArray();
@@ -45,7 +51,12 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
             json.Fault($"{Key} has several config_groups that do not name their linear maps, or round activations; {who} has one such.");
         if (hasTiedHead && (read.Length > 1 || read[0].Scheme == QuantizationScheme.Int8Static)) json.Fault($"{Key} has {TiedHeadKey} with several config_groups, or with activations on given grids; {who} has it without both.");
         json.Finish(() => { });
-        return new(read[0].Scheme, read[0].Format, config.Texts("ignore") ?? []) { HasTiedHead = hasTiedHead, Groups = read.Length > 1 ? read : [] };
+        return new(read[0].Scheme, read[0].Format, config.Texts("ignore") ?? [])
+        {
+            HasTiedHead = hasTiedHead,
+            HasSymmetricInputs = read[0].Scheme == QuantizationScheme.Int8Dynamic && groups!.In("group_0")!.In("input_activations")!.Flag("symmetric", true),
+            Groups = read.Length > 1 ? read : [],
+        };
     }
 
     /// <summary>What holds for the weight of a map.</summary>
@@ -79,6 +90,7 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
         }
         if (isWhole && inputs is null) json.Fault($"{Key} is int-quantized without input_activations.");
         if (!isWhole && inputs is not null) json.Fault($"{Key} is pack-quantized with input_activations; {who} has them with int-quantized weights.");
+        if (group.Has("output_activations")) json.Fault($"{Key} has output_activations; {who} rounds what goes into a map alone.");
         if (inputs is not null)
         {
             inputs.Require("num_bits", 8, who, 8);
@@ -105,7 +117,7 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
             ["quant_method"] = "compressed-tensors",
             ["format"] = isWhole ? "int-quantized" : "pack-quantized",
             ["quantization_status"] = "compressed",
-            ["config_groups"] = new JsonObject(groups.Select((group, i) => KeyValuePair.Create($"group_{i}", (JsonNode?)WriteGroup(group.Scheme, group.Format, group.Maps)))),
+            ["config_groups"] = new JsonObject(groups.Select((group, i) => KeyValuePair.Create($"group_{i}", (JsonNode?)WriteGroup(group.Scheme, group.Format, group.Maps, HasSymmetricInputs)))),
             ["ignore"] = new JsonArray([.. Ignored.Select(name => JsonValue.Create(name))]),
         });
     }
@@ -116,7 +128,7 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
         return json;
     }
 
-    private static JsonObject WriteGroup(QuantizationScheme scheme, QuantizedFormat format, IReadOnlyList<string> maps)
+    private static JsonObject WriteGroup(QuantizationScheme scheme, QuantizedFormat format, IReadOnlyList<string> maps, bool hasSymmetricInputs)
     {
         bool isDynamic = scheme == QuantizationScheme.Int8Dynamic, isWhole = isDynamic || scheme == QuantizationScheme.Int8Static;
         return new JsonObject
@@ -131,7 +143,7 @@ internal sealed record QuantizationConfig(QuantizationScheme Scheme, QuantizedFo
                 ["group_size"] = format.GroupSize > 0 ? format.GroupSize : null,
                 ["dynamic"] = false,
             },
-            ["input_activations"] = isWhole ? new JsonObject { ["num_bits"] = 8, ["type"] = "int", ["symmetric"] = false, ["strategy"] = isDynamic ? "token" : "tensor", ["dynamic"] = isDynamic } : null,
+            ["input_activations"] = isWhole ? new JsonObject { ["num_bits"] = 8, ["type"] = "int", ["symmetric"] = isDynamic && hasSymmetricInputs, ["strategy"] = isDynamic ? "token" : "tensor", ["dynamic"] = isDynamic } : null,
             ["output_activations"] = null,
         };
     }

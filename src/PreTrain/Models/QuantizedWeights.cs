@@ -31,7 +31,7 @@ internal static class QuantizedWeights
         IEnumerable<string> ignored = table.Where(row => all.ContainsKey(row.Ours) && !maps.ContainsKey(row.Ours)).Select(row => row.Theirs[..^Weight.Length])
             .Concat(table.Select(row => row.TiedMap).OfType<string>()).Concat(head is null ? [] : [QuantizationConfig.TiedHead]);
         var groups = kinds.Select(kind => (kind.Scheme, kind.Format, (IReadOnlyList<string>)[.. table.Where(row => maps.GetValueOrDefault(row.Ours) is { } map && (map.Scheme, map.Weight.Format) == kind).Select(row => row.Theirs[..^Weight.Length])]));
-        var config = new QuantizationConfig(kinds[0].Scheme, kinds[0].Format, [.. ignored]) { HasTiedHead = tied is not null, Groups = kinds.Count > 1 ? [.. groups] : [] };
+        var config = new QuantizationConfig(kinds[0].Scheme, kinds[0].Format, [.. ignored]) { HasTiedHead = tied is not null, HasSymmetricInputs = maps.Values.Any(map => map.HasSymmetricInputs), Groups = kinds.Count > 1 ? [.. groups] : [] };
         return (config, maps);
     }
 
@@ -115,7 +115,7 @@ internal static class QuantizedWeights
         if (!scales.isfinite().all().item<bool>()) throw new CheckpointException(file.Path, name + "_scale", "it has values that are not finite.");
         QuantizedFormat format = config.Format with { HasHalfScales = scales.dtype == ScalarType.Float16 };
         if (format.IsPerTensor) scales = scales.view(1, 1).expand([outputs, 1]);
-        return new QuantizedProjection(QuantizedMatrix.Of(codes, scales, zeros, format), config.Scheme, config.Scheme == QuantizationScheme.Int8Static ? Grid(file, InputOf(name)) : null);
+        return new QuantizedProjection(QuantizedMatrix.Of(codes, scales, zeros, format), config.Scheme, config.Scheme == QuantizationScheme.Int8Static ? Grid(file, InputOf(name)) : null) { HasSymmetricInputs = config.HasSymmetricInputs };
     }
 
     /// <summary>Whether a checkpoint has a weight in codes.</summary>

@@ -9,7 +9,7 @@ internal sealed record WeightRow(string Ours, string Theirs, params long[] Shape
     /// <summary>Whether the checkpoint keeps the matrix transposed.</summary>
     internal bool Transposed { get; init; }
 
-    /// <summary>Other names under which checkpoints have the tensor, in the order in which they are looked for.</summary>
+    /// <summary>Other names under which checkpoints have the tensor, in the order in which they are looked for. One that has it under several has the same values under each.</summary>
     internal string[] Aliases { get; init; } = [];
 
     /// <summary>Whether the tensor is kept with these axes in the checkpoint, all others of 1 (a convolution's kernel as a matrix).</summary>

@@ -14,7 +14,8 @@ internal static class BartWeights
     internal static IEnumerable<WeightRow> Table(BartConfig config, ModelHead head)
     {
         long c = config.EmbeddingDim;
-        foreach (WeightRow row in Pair(config)) yield return row with { Theirs = "model." + row.Theirs, Aliases = [.. row.Aliases.Select(name => "model." + name), row.Theirs, .. row.Aliases] };
+        IEnumerable<WeightRow> pair = Pair(config).Select(row => row with { Theirs = "model." + row.Theirs, Aliases = [.. row.Aliases.Select(name => "model." + name), row.Theirs, .. row.Aliases] });
+        foreach (WeightRow row in head == ModelHead.SequenceToSequence ? EncoderWeights.Tied(pair, "token_embedding", "lm_head") : pair) yield return row;
         if (head == ModelHead.SequenceToSequence)
         {
             yield return new("score_bias", "final_logits_bias", 1, config.VocabSize) { IsBuffer = true };

@@ -53,6 +53,10 @@ public sealed record BertConfig
     /// <value>The default is 0.1.</value>
     public double AttentionDropout { get; init; } = 0.1;
 
+    /// <summary>The probability with which elements are dropped before a classifier in training; null for <see cref="Dropout"/>.</summary>
+    /// <value>The default is null.</value>
+    public double? ClassifierDropout { get; init; }
+
     /// <summary>Added to the variance in layer norms.</summary>
     /// <value>The default is 10⁻¹².</value>
     public double NormEpsilon { get; init; } = 1e-12;
@@ -113,7 +117,7 @@ public sealed record BertConfig
         if (HeadWidth == 0) rules.Divisible(nameof(EmbeddingDim), EmbeddingDim, nameof(HeadCount), HeadCount);
         rules.Require(HeadWidth >= 0, $"{nameof(HeadWidth)} ({HeadWidth}) must be positive, or 0 for {nameof(EmbeddingDim)} / {nameof(HeadCount)}.");
         rules.Require(FeedForwardDim >= 0, $"{nameof(FeedForwardDim)} ({FeedForwardDim}) must be positive, or 0 for four times {nameof(EmbeddingDim)}.");
-        rules.Probability((nameof(Dropout), Dropout), (nameof(AttentionDropout), AttentionDropout));
+        rules.Probability((nameof(Dropout), Dropout), (nameof(AttentionDropout), AttentionDropout), (nameof(ClassifierDropout), ClassifierDropout ?? 0));
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));
         rules.Require(PaddingId >= 0 && PaddingId < VocabSize, $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
         rules.Labels(LabelCount, Labels);

@@ -191,7 +191,7 @@ public sealed class BertModel : nn.Module, ISentencePairModel, IWeightNames, IVi
     /// <summary>(N, C) → (N, V).</summary>
     private Tensor Predict(Tensor rows) => prediction!.Forward(rows, encoder.token_embedding);
 
-    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? CounterDropout.Apply(x, Config.Dropout) : x;
+    private Tensor Drop(Tensor x) => training && (Config.ClassifierDropout ?? Config.Dropout) is > 0 and var dropout ? CounterDropout.Apply(x, dropout) : x;
 
     private void Initialize(Func<string, bool> chosen, Generator? generator)
     {

@@ -18,14 +18,15 @@ internal static class BertWeights
     internal static IEnumerable<WeightRow> Table(BertConfig config, ModelHead head)
     {
         long c = config.EmbeddingDim;
-        foreach (WeightRow row in EncoderWeights.Encoder(config.ToEncoder(), "bert.", bare: head == ModelHead.None)) yield return row;
-        IEnumerable<WeightRow> rest = [];
+        bool hasVocabulary = head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining;
+        IEnumerable<WeightRow> encoder = EncoderWeights.Encoder(config.ToEncoder(), "bert.", bare: head == ModelHead.None), rest = [];
+        foreach (WeightRow row in hasVocabulary ? EncoderWeights.Tied(encoder, "encoder.token_embedding", EncoderWeights.VocabularyMap) : encoder) yield return row;
         if (BertModel.HasPooler(head))
         {
             string prefix = head == ModelHead.None ? "" : "bert.", other = head == ModelHead.None ? "bert." : "";
             rest = EncoderWeights.Map("pooler", "pooler.dense", c, c).Select(row => row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] });
         }
-        if (head is ModelHead.MaskedLanguageModel or ModelHead.PreTraining) rest = rest.Concat(EncoderWeights.Vocabulary("prediction", config.EmbeddingDim, config.VocabSize));
+        if (hasVocabulary) rest = rest.Concat(EncoderWeights.Vocabulary("prediction", config.EmbeddingDim, config.VocabSize));
         IEnumerable<WeightRow> classes = head switch
         {
             ModelHead.NextSentence or ModelHead.PreTraining => EncoderWeights.Map("next_sentence", "cls.seq_relationship", 2, c),
@@ -65,6 +66,7 @@ internal static class BertWeights
         ["hidden_act"] = Activations.NameOf(config.Activation),
         ["hidden_dropout_prob"] = config.Dropout,
         ["attention_probs_dropout_prob"] = config.AttentionDropout,
+        ["classifier_dropout"] = config.ClassifierDropout,
         ["layer_norm_eps"] = config.NormEpsilon,
         ["initializer_range"] = config.InitializerRange,
         ["pad_token_id"] = config.PaddingId,
@@ -92,6 +94,7 @@ internal static class BertWeights
             Activation = json.ActivationOf("hidden_act", "gelu"),
             Dropout = json.Number("hidden_dropout_prob", 0.1),
             AttentionDropout = json.Number("attention_probs_dropout_prob", 0.1),
+            ClassifierDropout = json.Has("classifier_dropout") ? json.Number("classifier_dropout", 0) : null,
             NormEpsilon = json.Number("layer_norm_eps", 1e-12),
             InitializerRange = json.Number("initializer_range", 0.02),
             PaddingId = json.Whole("pad_token_id", 0),

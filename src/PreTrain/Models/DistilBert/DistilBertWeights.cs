@@ -20,8 +20,8 @@ internal static class DistilBertWeights
     {
         long c = config.EmbeddingDim;
         bool bare = head == ModelHead.None;
-        return Encoder(config)
-            .Select(row => row with { Ours = "encoder." + row.Ours, Theirs = bare ? row.Theirs : Prefix + row.Theirs, Aliases = [bare ? Prefix + row.Theirs : row.Theirs] })
+        IEnumerable<WeightRow> encoder = Encoder(config).Select(row => row with { Ours = "encoder." + row.Ours, Theirs = bare ? row.Theirs : Prefix + row.Theirs, Aliases = [bare ? Prefix + row.Theirs : row.Theirs] });
+        return (head == ModelHead.MaskedLanguageModel ? EncoderWeights.Tied(encoder, "encoder.token_embedding", "vocab_projector") : encoder)
             .Concat(head switch
             {
                 ModelHead.MaskedLanguageModel =>

@@ -40,7 +40,7 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel, IWeightNames
         encoder = new PostNormEncoder(config.ToEncoder(), sharing?.encoder);
         if (head is ModelHead.ReplacedTokenDetection) (detector, classifier) = (new Projection(c, c), new Projection(c, 1));
         if (head is ModelHead.MaskedLanguageModel) prediction = new VocabularyHead(c, config.TokenDim, config.VocabSize, Activation.Gelu, config.NormEpsilon);
-        if (head is ModelHead.SequenceClassification) sequence_classifier = new ClassificationHead(c, config.LabelCount, Activation.Gelu, config.Dropout);
+        if (head is ModelHead.SequenceClassification) sequence_classifier = new ClassificationHead(c, config.LabelCount, Activation.Gelu, config.ClassifierDropout ?? config.Dropout);
         if (head is ModelHead.TokenClassification) classifier = new Projection(c, config.LabelCount);
         if (head is ModelHead.QuestionAnswering) classifier = new Projection(c, 2);
         RegisterComponents();
@@ -160,7 +160,7 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel, IWeightNames
     /// <summary>(N, C) → (N): above 0 where a token seems replaced.</summary>
     private Tensor Detect(Tensor rows) => classifier!.forward(Activations.Apply(Config.Activation, detector!.Product(rows), detector.bias)).squeeze(-1);
 
-    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? CounterDropout.Apply(x, Config.Dropout) : x;
+    private Tensor Drop(Tensor x) => training && (Config.ClassifierDropout ?? Config.Dropout) is > 0 and var dropout ? CounterDropout.Apply(x, dropout) : x;
 
     /// <summary>Whether a parameter is one that generator and discriminator share.</summary>
     private static bool IsEmbedding(string name) => name.Contains("_embedding", StringComparison.Ordinal) || name.Contains("embedding_norm", StringComparison.Ordinal);

@@ -18,7 +18,8 @@ internal static class ElectraWeights
     internal static IEnumerable<WeightRow> Table(ElectraConfig config, ModelHead head)
     {
         long c = config.EmbeddingDim, e = config.TokenDim;
-        return EncoderWeights.Encoder(config.ToEncoder(), "electra.", bare: head == ModelHead.None).Concat(head switch
+        IEnumerable<WeightRow> encoder = EncoderWeights.Encoder(config.ToEncoder(), "electra.", bare: head == ModelHead.None);
+        return (head == ModelHead.MaskedLanguageModel ? EncoderWeights.Tied(encoder, "encoder.token_embedding", "generator_lm_head") : encoder).Concat(head switch
         {
             ModelHead.MaskedLanguageModel =>
             [
@@ -58,6 +59,7 @@ internal static class ElectraWeights
         ["hidden_act"] = Activations.NameOf(config.Activation),
         ["hidden_dropout_prob"] = config.Dropout,
         ["attention_probs_dropout_prob"] = config.AttentionDropout,
+        ["classifier_dropout"] = config.ClassifierDropout,
         ["layer_norm_eps"] = config.NormEpsilon,
         ["initializer_range"] = config.InitializerRange,
         ["pad_token_id"] = config.PaddingId,
@@ -85,6 +87,7 @@ internal static class ElectraWeights
             Activation = json.ActivationOf("hidden_act", "gelu"),
             Dropout = json.Number("hidden_dropout_prob", 0.1),
             AttentionDropout = json.Number("attention_probs_dropout_prob", 0.1),
+            ClassifierDropout = json.Has("classifier_dropout") ? json.Number("classifier_dropout", 0) : null,
             NormEpsilon = json.Number("layer_norm_eps", 1e-12),
             InitializerRange = json.Number("initializer_range", 0.02),
             PaddingId = json.Whole("pad_token_id", 0),

@@ -36,9 +36,17 @@ public sealed record GptConfig
     /// <value>The default is 0.</value>
     public int FeedForwardDim { get; init; }
 
-    /// <summary>The probability with which embeddings, attention weights and sub-layer outputs are dropped in training.</summary>
+    /// <summary>The probability with which sub-layer outputs are dropped in training, and embeddings and attention weights where nothing else is said.</summary>
     /// <value>The default is 0, as usual in pre-training on much data; GPT-2 itself used 0.1.</value>
     public double Dropout { get; init; }
+
+    /// <summary>The probability with which embeddings are dropped in training; null for <see cref="Dropout"/>.</summary>
+    /// <value>The default is null.</value>
+    public double? EmbeddingDropout { get; init; }
+
+    /// <summary>The probability with which attention weights are dropped in training; null for <see cref="Dropout"/>.</summary>
+    /// <value>The default is null.</value>
+    public double? AttentionDropout { get; init; }
 
     /// <summary>Added to the variance in layer norms.</summary>
     /// <value>The default is 10⁻⁵.</value>
@@ -64,6 +72,14 @@ public sealed record GptConfig
     /// <value>The default is null, as in GPT-2.</value>
     public int? PaddingId { get; init; }
 
+    /// <summary>The token that a sequence begins with, for those who read the folder; null if there is none.</summary>
+    /// <value>The default is null.</value>
+    public int? BeginId { get; init; }
+
+    /// <summary>The tokens of which each ends a sequence, for those who read the folder.</summary>
+    /// <value>The default is none.</value>
+    public IReadOnlyList<int> EndIds { get; init => field = new TokenIds(value); } = TokenIds.None;
+
     /// <summary>Width of a head, D.</summary>
     public int HeadDim => HeadWidth == 0 ? EmbeddingDim / HeadCount : HeadWidth;
 
@@ -80,10 +96,13 @@ public sealed record GptConfig
         if (HeadWidth == 0) rules.Divisible(nameof(EmbeddingDim), EmbeddingDim, nameof(HeadCount), HeadCount);
         rules.Require(HeadWidth >= 0, $"{nameof(HeadWidth)} ({HeadWidth}) must be positive, or 0 for {nameof(EmbeddingDim)} / {nameof(HeadCount)}.");
         rules.Require(FeedForwardDim >= 0, $"{nameof(FeedForwardDim)} ({FeedForwardDim}) must be positive, or 0 for four times {nameof(EmbeddingDim)}.");
-        rules.Probability((nameof(Dropout), Dropout));
+        rules.Probability((nameof(Dropout), Dropout), (nameof(EmbeddingDropout), EmbeddingDropout ?? 0), (nameof(AttentionDropout), AttentionDropout ?? 0));
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));
         rules.Positive((nameof(LabelCount), LabelCount));
         rules.Require(PaddingId is null || (PaddingId >= 0 && PaddingId < VocabSize), $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
+        // Tokens that are not in the vocabulary are in folders that work.
+        rules.Require(BeginId is null or >= 0, $"{nameof(BeginId)} ({BeginId}) must not be negative.");
+        rules.Require(EndIds.All(id => id >= 0), $"{nameof(EndIds)} ({string.Join(", ", EndIds)}) must not be negative.");
         rules.Labels(LabelCount, Labels);
         rules.Finish();
     }

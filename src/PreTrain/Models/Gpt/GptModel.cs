@@ -25,7 +25,7 @@ internal sealed class GptBlock : nn.Module, IPrefixedBlock
     internal readonly Projection feed_forward_input;
     internal readonly Projection feed_forward_output;
     private readonly int _heads;
-    private readonly double _dropout;
+    private readonly double _dropout, _attentionDropout;
 
     internal GptBlock(GptConfig config) : base(nameof(GptBlock))
     {
@@ -36,7 +36,7 @@ internal sealed class GptBlock : nn.Module, IPrefixedBlock
         feed_forward_input = new Projection(config.EmbeddingDim, config.InnerDim);
         feed_forward_output = new Projection(config.InnerDim, config.EmbeddingDim);
         _heads = config.HeadCount;
-        _dropout = config.Dropout;
+        (_dropout, _attentionDropout) = (config.Dropout, config.AttentionDropout ?? config.Dropout);
         RegisterComponents();
     }
 
@@ -54,12 +54,14 @@ internal sealed class GptBlock : nn.Module, IPrefixedBlock
 
     private double Dropout => training ? _dropout : 0;
 
+    private double AttentionDropout => training ? _attentionDropout : 0;
+
     /// <summary>(N, C) twice → (N, C) twice. The last block's stream ends in the final norm, so it is not given on.</summary>
     internal (Tensor? X, Tensor Normed) Forward(Tensor x, Tensor normed, Norm next, bool last, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
     {
         using DisposeScope scope = NewDisposeScope();   // what the backward pass needs, autograd keeps
         Tensor attended = sequences.IsFull && mask.IsCausal && !trace.WantsAttentions && Prefix is null
-            ? CausalAttention.Apply(qkv.Product(normed), qkv.bias!, sequences.Count, _heads, Dropout)
+            ? CausalAttention.Apply(qkv.Product(normed), qkv.bias!, sequences.Count, _heads, AttentionDropout)
             : Attend(qkv.forward(normed), sequences, mask, trace);
         (Tensor? after, normed) = FeedForward(x, attended, next, last);
         after?.MoveToOuterDisposeScope();
@@ -82,7 +84,7 @@ internal sealed class GptBlock : nn.Module, IPrefixedBlock
     private Tensor Attend(Tensor projected, PackedSequences sequences, AttentionMask mask, LayerTrace trace)
     {
         Tensor[] parts = projected.chunk(3, dim: 1);   // (N, C) each
-        var options = new AttentionOptions { HeadCount = _heads, Dropout = Dropout, WantWeights = trace.WantsAttentions, Prefix = Prefix };
+        var options = new AttentionOptions { HeadCount = _heads, Dropout = AttentionDropout, WantWeights = trace.WantsAttentions, Prefix = Prefix };
         var (attended, weights, values) = Attention.Apply(parts[0], parts[1], parts[2], sequences, sequences, mask, options);
         trace.Attention(weights, values);
         return attended;
@@ -303,7 +305,7 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
         Tensor? x = sequences.IsFull && _prompt is null
             ? TokenEmbedding.Apply(ids, token_embedding, position_embedding, first)
             : SoftPrompt.Embed(_prompt, token_embedding, sequences.Pack(ids), sequences) + position_embedding.index_select(0, sequences.Positions(ids.device) + first);
-        if (training && Config.Dropout > 0) x = CounterDropout.Apply(x, Config.Dropout);
+        if (training && (Config.EmbeddingDropout ?? Config.Dropout) is > 0 and var dropout) x = CounterDropout.Apply(x, dropout);
         trace.Hidden(x, sequences);
         Tensor normed = blocks[0].attention_norm.forward(x);
         for (int layer = 0; layer < blocks.Count; layer++)

@@ -16,7 +16,8 @@ internal static class GptWeights
     {
         // The bare model leaves the prefix out.
         string prefix = head == ModelHead.None ? "" : "transformer.", other = head == ModelHead.None ? "transformer." : "";
-        foreach (WeightRow row in Decoder(config)) yield return row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] };
+        IEnumerable<WeightRow> decoder = Decoder(config).Select(row => row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] });
+        foreach (WeightRow row in head == ModelHead.CausalLanguageModel ? EncoderWeights.Tied(decoder, "token_embedding", "lm_head") : decoder) yield return row;
         if (head == ModelHead.SequenceClassification) yield return new("classifier.weight", "score.weight", config.LabelCount, config.EmbeddingDim) { IsOfLabels = true };
     }
 
@@ -41,13 +42,13 @@ internal static class GptWeights
             ["n_inner"] = config.FeedForwardDim == 0 ? null : config.FeedForwardDim,
             ["activation_function"] = "gelu_new",
             ["resid_pdrop"] = config.Dropout,
-            ["embd_pdrop"] = config.Dropout,
-            ["attn_pdrop"] = config.Dropout,
+            ["embd_pdrop"] = config.EmbeddingDropout ?? config.Dropout,
+            ["attn_pdrop"] = config.AttentionDropout ?? config.Dropout,
             ["layer_norm_epsilon"] = config.NormEpsilon,
             ["initializer_range"] = config.InitializerRange,
             ["tie_word_embeddings"] = true,
-            ["bos_token_id"] = null,
-            ["eos_token_id"] = null,
+            ["bos_token_id"] = config.BeginId,
+            ["eos_token_id"] = TokenIds.ToJson(config.EndIds),
             ["dtype"] = "float32",
         };
         if (config.HeadDim * config.HeadCount != config.EmbeddingDim) json["head_dim"] = config.HeadDim;
@@ -67,6 +68,7 @@ internal static class GptWeights
         json.Require("scale_attn_weights", true, who, true);
         json.Require("scale_attn_by_inverse_layer_idx", false, who, false);
         json.Require("add_cross_attention", false, who, false);
+        double dropout = json.Number("resid_pdrop", 0.1);
         var config = new GptConfig
         {
             VocabSize = json.Whole("vocab_size", 50257),
@@ -76,16 +78,22 @@ internal static class GptWeights
             EmbeddingDim = json.Whole("n_embd", 768),
             HeadWidth = json.Whole("head_dim", 0),
             FeedForwardDim = json.Whole("n_inner", 0),
-            Dropout = json.Number("resid_pdrop", 0.1),
+            Dropout = dropout,
+            EmbeddingDropout = Other("embd_pdrop"),
+            AttentionDropout = Other("attn_pdrop"),
             NormEpsilon = json.Number("layer_norm_epsilon", 1e-5),
             InitializerRange = json.Number("initializer_range", 0.02),
             LabelCount = json.Labels(),
             Labels = json.LabelNames(),
             Task = json.Task(),
+            BeginId = json.IdOf("bos_token_id", 50256),
+            EndIds = json.IdsOf("eos_token_id", [50256]),
             PaddingId = json.Has("pad_token_id") && json.Whole("pad_token_id", 0) is var padding and >= 0 ? padding : null,
         };
         json.Finish(config.Validate);
         return config;
+
+        double? Other(string name) => json.Number(name, 0.1) is var value && value != dropout ? value : null;
     }
 
     private static IEnumerable<WeightRow> Decoder(GptConfig config)

@@ -58,7 +58,7 @@ public sealed record LlamaConfig
     /// <value>The default is 0.</value>
     public int SlidingWindow { get; init; }
 
-    /// <summary>Whether the maps of attention have biases; in a Qwen2 those to queries, keys and values always do, and that of the output never.</summary>
+    /// <summary>Whether the maps of attention have biases; in a Qwen2 those to queries, keys and values always do, and that of the output never, and a Mistral has none.</summary>
     /// <value>The default is false.</value>
     public bool HasAttentionBias { get; init; }
 
@@ -90,6 +90,14 @@ public sealed record LlamaConfig
     /// <value>The default is null.</value>
     public int? PaddingId { get; init; }
 
+    /// <summary>The token that a sequence begins with, for those who read the folder; null if there is none.</summary>
+    /// <value>The default is null.</value>
+    public int? BeginId { get; init; }
+
+    /// <summary>The tokens of which each ends a sequence, for those who read the folder.</summary>
+    /// <value>The default is none.</value>
+    public IReadOnlyList<int> EndIds { get; init => field = new TokenIds(value); } = TokenIds.None;
+
     /// <summary>The key-value heads.</summary>
     public int SharedHeadCount => KeyValueHeadCount == 0 ? HeadCount : KeyValueHeadCount;
 
@@ -119,9 +127,13 @@ public sealed record LlamaConfig
         if (HeadCount > 0) rules.Require(HeadDim % 2 == 0, $"The width of a head ({HeadDim}) must be even, for rotary positions.");
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(RotaryBase), RotaryBase), (nameof(InitializerRange), InitializerRange));
         rules.Require(RotaryScaling is null || RotaryScaling.Factor > 0, $"{nameof(RotaryScaling)} has the factor {RotaryScaling?.Factor}, which must be positive.");
+        rules.Require(Variant != LlamaVariant.Mistral || !HasAttentionBias, $"{nameof(HasAttentionBias)} ({HasAttentionBias}) must be false for a {nameof(LlamaVariant.Mistral)}, whose readers know none with biases.");
         rules.Require(SlidingWindow >= 0, $"{nameof(SlidingWindow)} ({SlidingWindow}) must be positive, or 0 for none.");
         rules.Probability((nameof(AttentionDropout), AttentionDropout));
         rules.Require(PaddingId is null || (PaddingId >= 0 && PaddingId < VocabSize), $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
+        // Tokens that are not in the vocabulary are in folders that work.
+        rules.Require(BeginId is null or >= 0, $"{nameof(BeginId)} ({BeginId}) must not be negative.");
+        rules.Require(EndIds.All(id => id >= 0), $"{nameof(EndIds)} ({string.Join(", ", EndIds)}) must not be negative.");
         rules.Labels(LabelCount, Labels);
         rules.Finish();
     }

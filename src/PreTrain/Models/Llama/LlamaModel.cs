@@ -86,6 +86,8 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         ConfigReader json = ConfigReader.OfFolder(folder, options);
         LlamaConfig config = LlamaWeights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(LlamaWeights.Architectures(config.Variant), ModelHead.CausalLanguageModel);
+        // As transformers, which ties what is the same alone.
+        if (chosen == ModelHead.CausalLanguageModel && config.IsHeadTied) config = config with { IsHeadTied = !PretrainedFolder.HasOwnHead(folder, LlamaWeights.HeadMap, LlamaWeights.Table(config, chosen).First()) };
         return PretrainedFolder.Load(folder, json, [.. LlamaWeights.Table(config, chosen)], LlamaWeights.IsIgnored, missing =>
         {
             var model = new LlamaModel(config, chosen, initialize: false);

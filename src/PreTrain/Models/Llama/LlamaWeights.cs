@@ -6,6 +6,9 @@ namespace PreTrain.Models.Llama;
 /// <summary>The two-way table between a <see cref="LlamaModel"/> and a Hugging Face Llama, Mistral, Qwen2 or Qwen3 folder.</summary>
 internal static class LlamaWeights
 {
+    /// <summary>The map to the scores of the next token.</summary>
+    internal const string HeadMap = "lm_head";
+
     /// <summary>The name of each variant in <c>config.json</c>.</summary>
     internal static readonly (LlamaVariant Variant, string ModelType)[] ModelTypes =
         [(LlamaVariant.Llama, "llama"), (LlamaVariant.Mistral, "mistral"), (LlamaVariant.Qwen2, "qwen2"), (LlamaVariant.Qwen3, "qwen3")];
@@ -23,14 +26,16 @@ internal static class LlamaWeights
     {
         // The bare model leaves the prefix out.
         string prefix = head == ModelHead.None ? "" : "model.", other = head == ModelHead.None ? "model." : "";
-        foreach (WeightRow row in Decoder(config)) yield return row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] };
-        if (head == ModelHead.CausalLanguageModel && !config.IsHeadTied) yield return new("head.weight", "lm_head.weight", config.VocabSize, config.EmbeddingDim);
+        IEnumerable<WeightRow> decoder = Decoder(config).Select(row => row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] });
+        bool isTied = head == ModelHead.CausalLanguageModel && config.IsHeadTied;
+        foreach (WeightRow row in isTied ? EncoderWeights.Tied(decoder, "token_embedding", HeadMap) : decoder) yield return row;
+        if (head == ModelHead.CausalLanguageModel && !isTied) yield return new("head.weight", HeadMap + ".weight", config.VocabSize, config.EmbeddingDim);
         if (head == ModelHead.SequenceClassification) yield return new("head.weight", "score.weight", config.LabelCount, config.EmbeddingDim) { IsOfLabels = true };
     }
 
     /// <summary>The tensors of a checkpoint that a model may leave: another head, a tied head once more, and what older versions wrote.</summary>
     internal static bool IsIgnored(string name) =>
-        name is "lm_head.weight" or "score.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal);
+        name is HeadMap + ".weight" or "score.weight" || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal);
 
     /// <summary>Whether a row may be missing: that of a head that is to be trained on top of a pre-trained decoder.</summary>
     internal static bool IsOfHead(WeightRow row) => row.Theirs == "score.weight";
@@ -70,8 +75,8 @@ internal static class LlamaWeights
             ["initializer_range"] = config.InitializerRange,
             ["tie_word_embeddings"] = config.IsHeadTied,
             ["pad_token_id"] = config.PaddingId,
-            ["bos_token_id"] = null,
-            ["eos_token_id"] = null,
+            ["bos_token_id"] = config.BeginId,
+            ["eos_token_id"] = TokenIds.ToJson(config.EndIds),
             ["num_labels"] = config.LabelCount,
             ["dtype"] = "float32",
         };
@@ -96,29 +101,32 @@ internal static class LlamaWeights
         json.Require("hidden_act", "silu", "a LlamaModel", "silu");
         json.Require("mlp_bias", false, "a LlamaModel", false);
         LlamaVariant variant = ModelTypes.FirstOrDefault(t => t.ModelType == json.ModelType).Variant;
-        bool windows = variant == LlamaVariant.Mistral || (variant != LlamaVariant.Llama && json.Flag("use_sliding_window", false));
-        if (windows && variant != LlamaVariant.Mistral && json.Whole("max_window_layers", 28) != 0)
-            json.Fault("max_window_layers is not 0; a LlamaModel computes one kind of attention in all layers.");
-        int heads = json.Whole("num_attention_heads", 32);
+        bool isQwen = variant is LlamaVariant.Qwen2 or LlamaVariant.Qwen3;
+        int heads = json.Whole("num_attention_heads", 32), layers = json.Whole("num_hidden_layers", 32);
+        int context = json.Whole("max_position_embeddings", variant switch { LlamaVariant.Llama => 2048, LlamaVariant.Mistral => 131072, _ => 32768 });
+        var (rotaryBase, scaling) = Rotary(json, context);
         var config = new LlamaConfig
         {
             Variant = variant,
-            VocabSize = json.Whole("vocab_size", variant is LlamaVariant.Qwen2 or LlamaVariant.Qwen3 ? 151936 : 32000),
-            ContextLength = json.Whole("max_position_embeddings", variant switch { LlamaVariant.Llama => 2048, LlamaVariant.Mistral => 131072, _ => 32768 }),
-            LayerCount = json.Whole("num_hidden_layers", 32),
+            VocabSize = json.Whole("vocab_size", isQwen ? 151936 : 32000),
+            ContextLength = context,
+            LayerCount = layers,
             HeadCount = heads,
             KeyValueHeadCount = json.Whole("num_key_value_heads", variant == LlamaVariant.Mistral ? 8 : heads),
             EmbeddingDim = json.Whole("hidden_size", 4096),
             HeadWidth = json.Whole("head_dim", variant == LlamaVariant.Qwen3 ? 128 : 0),
             FeedForwardDim = json.Whole("intermediate_size", variant switch { LlamaVariant.Llama => 11008, LlamaVariant.Mistral => 14336, _ => 22016 }),
             NormEpsilon = json.Number("rms_norm_eps", 1e-6),
-            RotaryBase = json.In("rope_parameters")?.Number("rope_theta", 10_000) ?? json.Number("rope_theta", 10_000),
-            RotaryScaling = ToScaling(json),
-            SlidingWindow = windows ? json.Whole("sliding_window", json.Has("sliding_window") || json.Names("sliding_window") ? 0 : 4096) : 0,
-            HasAttentionBias = json.Flag("attention_bias", false),
+            RotaryBase = rotaryBase,
+            RotaryScaling = scaling,
+            SlidingWindow = Window(json, variant, layers),
+            // A Mistral has none, whatever is written.
+            HasAttentionBias = variant != LlamaVariant.Mistral && json.Flag("attention_bias", false),
             AttentionDropout = json.Number("attention_dropout", 0),
             InitializerRange = json.Number("initializer_range", 0.02),
             IsHeadTied = json.Flag("tie_word_embeddings", false),
+            BeginId = json.IdOf("bos_token_id", isQwen ? null : 1),
+            EndIds = json.IdsOf("eos_token_id", isQwen ? [] : [2]),
             PaddingId = json.Has("pad_token_id") && json.Whole("pad_token_id", 0) is var padding and >= 0 ? padding : null,
             LabelCount = json.Labels(),
             Labels = json.LabelNames(),
@@ -128,22 +136,70 @@ internal static class LlamaWeights
         return config;
     }
 
-    private static RotaryScaling? ToScaling(ConfigReader json)
+    /// <summary>Reads how heads are turned, as transformers does: the older name of the section first, and the base beside it where it has none.</summary>
+    private static (double Base, RotaryScaling? Scaling) Rotary(ConfigReader json, int contextLength)
     {
-        if ((json.In("rope_parameters") ?? json.In("rope_scaling")) is not { } rotary) return null;
+        string section = json.Section("rope_scaling") is { Count: > 0 } ? "rope_scaling" : "rope_parameters";
+        double fallback = json.Number("rope_theta", 10_000);
+        if (json.In(section) is not { } rotary) return (fallback, null);
+        if (json.Section(section)!.Any(part => part.Value is JsonObject))
+        {
+            json.Fault($"{section} differs by the type of layer; a LlamaModel turns heads in the same way in all layers.");
+            return (fallback, null);
+        }
+        return (rotary.Number("rope_theta", fallback), ToScaling(json, rotary, section, contextLength));
+    }
+
+    private static RotaryScaling? ToScaling(ConfigReader json, ConfigReader rotary, string section, int contextLength)
+    {
         string kind = rotary.Text("rope_type", rotary.Text("type", "default"));
         switch (kind)
         {
             case "default":
                 return null;
             case "linear":
-                return new RotaryScaling(rotary.Number("factor", 1));
+                return new RotaryScaling(Needed("factor"));
             case "llama3":
-                return new RotaryScaling(rotary.Number("factor", 8), RotaryScalingKind.Llama3, rotary.Number("low_freq_factor", 1), rotary.Number("high_freq_factor", 4),
-                    rotary.Whole("original_max_position_embeddings", 8192));
+                return new RotaryScaling(Needed("factor"), RotaryScalingKind.Llama3, Needed("low_freq_factor"), Needed("high_freq_factor"),
+                    json.Whole("original_max_position_embeddings", rotary.Whole("original_max_position_embeddings", contextLength)));
             default:
                 json.Fault($"rope_type is '{kind}'; a LlamaModel computes default, linear and llama3.");
                 return null;
+        }
+
+        double Needed(string name)
+        {
+            if (!rotary.Has(name)) json.Fault($"{section} has no {name}, which the rope_type '{kind}' needs.");
+            return rotary.Number(name, 1);
+        }
+    }
+
+    /// <summary>The positions that a token sees in every layer; 0 for all.</summary>
+    private static int Window(ConfigReader json, LlamaVariant variant, int layers)
+    {
+        if (variant == LlamaVariant.Llama) return 0;
+        int window = json.Whole("sliding_window", json.Names("sliding_window") ? 0 : 4096);
+        if (variant == LlamaVariant.Mistral) return window;
+        if (!json.Flag("use_sliding_window", false)) window = 0;
+        if (json.Texts("layer_types") is not { } types)
+        {
+            // From this layer on there are windows.
+            int first = json.Whole("max_window_layers", 28);
+            if (window == 0 || first >= layers) return 0;
+            if (first > 0) json.Fault($"max_window_layers ({first}) leaves the first of {layers} layers without a window; a LlamaModel computes one kind of attention in all layers.");
+            return window;
+        }
+        if (types.Length != layers) json.Fault($"layer_types has {types.Length} layers, and num_hidden_layers is {layers}.");
+        switch (types.Distinct().ToArray())
+        {
+            case ["full_attention"]:
+                return 0;
+            case ["sliding_attention"]:
+                if (window == 0) json.Fault("layer_types has sliding_attention, for which use_sliding_window and sliding_window give no window.");
+                return window;
+            default:
+                json.Fault($"layer_types ({string.Join(", ", types)}) is not full_attention in all layers or sliding_attention in all, which a LlamaModel computes.");
+                return 0;
         }
     }
 

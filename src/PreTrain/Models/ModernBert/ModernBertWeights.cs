@@ -18,7 +18,8 @@ internal static class ModernBertWeights
         long c = config.EmbeddingDim;
         // The bare model leaves the prefix out.
         string prefix = head == ModelHead.None ? "" : "model.", other = head == ModelHead.None ? "model." : "";
-        foreach (WeightRow row in Encoder(config)) yield return row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] };
+        IEnumerable<WeightRow> encoder = Encoder(config).Select(row => row with { Theirs = prefix + row.Theirs, Aliases = [other + row.Theirs] });
+        foreach (WeightRow row in head == ModelHead.MaskedLanguageModel ? EncoderWeights.Tied(encoder, "token_embedding", "decoder") : encoder) yield return row;
         if (head == ModelHead.None) yield break;
         yield return new("transform.weight", "head.dense.weight", c, c);
         yield return new("transform_norm.weight", "head.norm.weight", c);
@@ -90,7 +91,9 @@ internal static class ModernBertWeights
         foreach (string name in new[] { "norm_bias", "attention_bias", "mlp_bias", "classifier_bias" }) json.Require(name, false, "a ModernBertModel", false);
         json.Require("decoder_bias", true, "a ModernBertModel", true);
         json.Require("tie_word_embeddings", true, "a ModernBertModel", true);
-        ConfigReader? rotary = json.In("rope_parameters");
+        RequireRotary(json, "rope_scaling");
+        RequireRotary(json, "rope_parameters");
+        ConfigReader? rotary = json.In("rope_parameters"), both = json.In("rope_scaling");
         string[]? types = json.Texts("layer_types");
         int every = json.Whole("global_attn_every_n_layers", types is null ? 3 : Math.Max(1, Array.IndexOf([.. types.Skip(1)], "full_attention") is var next && next < 0 ? types.Length : next + 1));
         var config = new ModernBertConfig
@@ -103,8 +106,8 @@ internal static class ModernBertWeights
             FeedForwardDim = json.Whole("intermediate_size", 1152),
             GlobalEveryLayers = every,
             LocalWindow = json.Whole("local_attention", 128),
-            GlobalRotaryBase = rotary?.In("full_attention")?.Number("rope_theta", 160_000) ?? json.Number("global_rope_theta", 160_000),
-            LocalRotaryBase = rotary?.In("sliding_attention")?.Number("rope_theta", 10_000) ?? json.Number("local_rope_theta", 10_000),
+            GlobalRotaryBase = Base("full_attention", "global_rope_theta", 160_000),
+            LocalRotaryBase = Base("sliding_attention", "local_rope_theta", 10_000),
             NormEpsilon = json.Number("norm_eps", 1e-5),
             EmbeddingDropout = json.Number("embedding_dropout", 0),
             AttentionDropout = json.Number("attention_dropout", 0),
@@ -121,6 +124,23 @@ internal static class ModernBertWeights
             json.Fault($"layer_types ({string.Join(", ", types)}) is not global attention in every {every}th of {config.LayerCount} layers from the first on, which a ModernBertModel computes.");
         json.Finish(config.Validate);
         return config;
+
+        // As transformers: the older name of the section is put over both kinds of layers, and the oldest names are for what is in neither.
+        double Base(string layers, string name, double fallback)
+        {
+            double own = rotary?.In(layers) is { } part && part.Has("rope_theta") ? part.Number("rope_theta", fallback) : json.Number(name, fallback);
+            return both?.Number("rope_theta", own) ?? own;
+        }
+    }
+
+    /// <summary>Requires that frequencies are not stretched, in the section or in its parts.</summary>
+    private static void RequireRotary(ConfigReader json, string section)
+    {
+        if (json.In(section) is not { } rotary) return;
+        foreach (ConfigReader part in json.Section(section)!.Where(p => p.Value is JsonObject).Select(p => rotary.In(p.Key)!).Prepend(rotary))
+        {
+            foreach (string name in new[] { "rope_type", "type" }) part.Require(name, "default", "a ModernBertModel", "default");
+        }
     }
 
     private static IEnumerable<WeightRow> Encoder(ModernBertConfig config)

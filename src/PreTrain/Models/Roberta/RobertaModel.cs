@@ -40,7 +40,7 @@ public sealed class RobertaModel : nn.Module, IMaskedLanguageModel, IWeightNames
         encoder = new PostNormEncoder(config.ToEncoder());
         if (head is ModelHead.None) pooler = new Projection(c, c);
         if (head is ModelHead.MaskedLanguageModel) prediction = new VocabularyHead(c, c, config.VocabSize, Activation.Gelu, config.NormEpsilon);
-        if (head is ModelHead.SequenceClassification) sequence_classifier = new ClassificationHead(c, config.LabelCount, Activation.Tanh, config.Dropout);
+        if (head is ModelHead.SequenceClassification) sequence_classifier = new ClassificationHead(c, config.LabelCount, Activation.Tanh, config.ClassifierDropout ?? config.Dropout);
         if (head is ModelHead.TokenClassification) classifier = new Projection(c, config.LabelCount);
         if (head is ModelHead.QuestionAnswering) classifier = new Projection(c, 2);
         RegisterComponents();
@@ -164,7 +164,7 @@ public sealed class RobertaModel : nn.Module, IMaskedLanguageModel, IWeightNames
     /// <summary>(N, C) → (N, V).</summary>
     private Tensor Predict(Tensor rows) => prediction!.Forward(rows, encoder.token_embedding);
 
-    private Tensor Drop(Tensor x) => training && Config.Dropout > 0 ? CounterDropout.Apply(x, Config.Dropout) : x;
+    private Tensor Drop(Tensor x) => training && (Config.ClassifierDropout ?? Config.Dropout) is > 0 and var dropout ? CounterDropout.Apply(x, dropout) : x;
 
     private void Initialize(Func<string, bool> chosen, Generator? generator)
     {

@@ -17,7 +17,8 @@ internal static class RobertaWeights
     internal static IEnumerable<WeightRow> Table(RobertaConfig config, ModelHead head)
     {
         long c = config.EmbeddingDim;
-        return EncoderWeights.Encoder(config.ToEncoder(), "roberta.", bare: head == ModelHead.None).Concat(head switch
+        IEnumerable<WeightRow> encoder = EncoderWeights.Encoder(config.ToEncoder(), "roberta.", bare: head == ModelHead.None);
+        return (head == ModelHead.MaskedLanguageModel ? EncoderWeights.Tied(encoder, "encoder.token_embedding", "lm_head.decoder") : encoder).Concat(head switch
         {
             ModelHead.MaskedLanguageModel =>
             [
@@ -54,6 +55,7 @@ internal static class RobertaWeights
         ["hidden_act"] = Activations.NameOf(config.Activation),
         ["hidden_dropout_prob"] = config.Dropout,
         ["attention_probs_dropout_prob"] = config.AttentionDropout,
+        ["classifier_dropout"] = config.ClassifierDropout,
         ["layer_norm_eps"] = config.NormEpsilon,
         ["initializer_range"] = config.InitializerRange,
         ["pad_token_id"] = config.PaddingId,
@@ -83,6 +85,7 @@ internal static class RobertaWeights
             Activation = json.ActivationOf("hidden_act", "gelu"),
             Dropout = json.Number("hidden_dropout_prob", 0.1),
             AttentionDropout = json.Number("attention_probs_dropout_prob", 0.1),
+            ClassifierDropout = json.Has("classifier_dropout") ? json.Number("classifier_dropout", 0) : null,
             NormEpsilon = json.Number("layer_norm_eps", 1e-12),
             InitializerRange = json.Number("initializer_range", 0.02),
             PaddingId = padding,

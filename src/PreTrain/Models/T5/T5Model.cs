@@ -107,12 +107,8 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
         ConfigReader json = ConfigReader.OfFolder(folder);
         T5Config config = T5Weights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(T5Weights.Architectures, ModelHead.SequenceToSequence);
-        if (config is { IsHeadTied: true, IsHeadScaled: false })
-        {
-            // Some versions of transformers write a 1.1 with a head of its own as tied.
-            using CheckpointTensors file = CheckpointTensors.Open(folder);
-            config = config with { IsHeadTied = !file.Contains(T5Weights.HeadName) };
-        }
+        // Some versions of transformers write a 1.1 with a head of its own as tied, and it ties what is the same alone.
+        if (chosen == ModelHead.SequenceToSequence && config.IsHeadTied) config = config with { IsHeadTied = !PretrainedFolder.HasOwnHead(folder, T5Weights.HeadMap, T5Weights.Table(config, chosen).First()) };
         return PretrainedFolder.Load(folder, json, [.. T5Weights.Table(config, chosen)], name => T5Weights.IsIgnored(name, chosen), _ => new T5Model(config, chosen, initialize: false), _ => false);
     }
 

@@ -7,7 +7,7 @@ namespace PreTrain.Models.T5;
 internal static class T5Weights
 {
     /// <summary>The head of 1.1.</summary>
-    internal const string HeadName = "lm_head.weight";
+    internal const string HeadMap = "lm_head", HeadName = HeadMap + ".weight";
 
     /// <summary>Heads and the class names of transformers.</summary>
     internal static readonly (ModelHead Head, string Architecture)[] Architectures =
@@ -16,7 +16,8 @@ internal static class T5Weights
     /// <summary>The table for all parameters of a model. A tied head is the token embedding, so it has no row.</summary>
     internal static IEnumerable<WeightRow> Table(T5Config config, ModelHead head)
     {
-        yield return new("token_embedding", "shared.weight", config.VocabSize, config.EmbeddingDim) { Aliases = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"] };
+        IEnumerable<WeightRow> embedding = [new("token_embedding", "shared.weight", config.VocabSize, config.EmbeddingDim) { Aliases = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"] }];
+        foreach (WeightRow row in head != ModelHead.None && config.IsHeadTied ? EncoderWeights.Tied(embedding, "token_embedding", HeadMap) : embedding) yield return row;
         foreach (WeightRow row in Stack(config, "encoder", config.LayerCount, isDecoder: false)) yield return row;
         if (head == ModelHead.None) yield break;
         foreach (WeightRow row in Stack(config, "decoder", config.WrittenLayerCount, isDecoder: true)) yield return row;

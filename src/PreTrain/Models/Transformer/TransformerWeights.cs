@@ -12,7 +12,8 @@ internal static class TransformerWeights
     /// <summary>The table for all parameters of a model. The map to scores is an embedding, so it has no row.</summary>
     internal static IEnumerable<WeightRow> Table(TransformerConfig config)
     {
-        foreach (WeightRow row in Pair(config)) yield return row with { Theirs = "model." + row.Theirs, Aliases = [.. row.Aliases.Select(name => "model." + name)] };
+        IEnumerable<WeightRow> pair = Pair(config).Select(row => row with { Theirs = "model." + row.Theirs, Aliases = [.. row.Aliases.Select(name => "model." + name)] });
+        foreach (WeightRow row in EncoderWeights.Tied(pair, config.IsEmbeddingShared ? "token_embedding" : "decoder_embedding", "lm_head")) yield return row;
         yield return new("score_bias", "final_logits_bias", 1, config.WrittenVocabSize) { IsBuffer = true };
     }
 

@@ -70,13 +70,13 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
 
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it for BERT, with a masked or a causal head.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
-    /// <param name="head">The head, since both have the same weights; null for the one that the folder was saved with.</param>
+    /// <param name="head">The head, since both have the same weights; null for that of a decoder where <c>config.json</c> says <c>is_decoder</c>, and else the masked one.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
     public static UniLmModel FromPretrained(string folder, ModelHead? head = null)
     {
         ConfigReader json = ConfigReader.OfFolder(folder);
+        ModelHead chosen = head ?? UniLmWeights.HeadOf(json);
         UniLmConfig config = UniLmWeights.ToConfig(json);
-        ModelHead chosen = head ?? json.HeadOf(UniLmWeights.Architectures, ModelHead.MaskedLanguageModel);
         return PretrainedFolder.Load(folder, json, [.. UniLmWeights.Table(config)], UniLmWeights.IsIgnored, _ => new UniLmModel(config, chosen, initialize: false), _ => false);
     }
 

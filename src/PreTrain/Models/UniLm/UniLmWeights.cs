@@ -10,13 +10,21 @@ internal static class UniLmWeights
     internal static readonly (ModelHead Head, string Architecture)[] Architectures =
         [(ModelHead.MaskedLanguageModel, "BertForMaskedLM"), (ModelHead.CausalLanguageModel, "BertLMHeadModel")];
 
+    /// <summary>The head that has the mask of transformers, which goes by <c>is_decoder</c> and not by the name of the class.</summary>
+    internal static ModelHead HeadOf(ConfigReader json) => json.Flag("is_decoder", false) ? ModelHead.CausalLanguageModel : ModelHead.MaskedLanguageModel;
+
+    /// <summary>Whether a folder of BERT holds what a <see cref="UniLmModel"/> alone computes.</summary>
+    internal static bool IsMeant(ConfigReader json) =>
+        json.Architectures.Contains("BertLMHeadModel") || (json.Architectures.Contains("BertForMaskedLM") && HeadOf(json) == ModelHead.CausalLanguageModel);
+
     /// <summary>The table for all parameters of a model. The vocabulary's map is the token embedding, so it has no row.</summary>
     internal static IEnumerable<WeightRow> Table(UniLmConfig config) =>
-        EncoderWeights.Encoder(config.ToEncoder(), "bert.", bare: false).Concat(EncoderWeights.Vocabulary("prediction", config.EmbeddingDim, config.VocabSize));
+        EncoderWeights.Tied(EncoderWeights.Encoder(config.ToEncoder(), "bert.", bare: false), "encoder.token_embedding", EncoderWeights.VocabularyMap)
+            .Concat(EncoderWeights.Vocabulary("prediction", config.EmbeddingDim, config.VocabSize));
 
     /// <summary>The tensors of a checkpoint that a model may leave: those of BERT's other heads, the map that is the token embedding once more, and what older versions wrote.</summary>
     internal static bool IsIgnored(string name) =>
-        name.StartsWith("cls.seq_relationship.", StringComparison.Ordinal) || name.StartsWith("cls.predictions.decoder.", StringComparison.Ordinal)
+        name.StartsWith("cls.seq_relationship.", StringComparison.Ordinal) || name.StartsWith(EncoderWeights.VocabularyMap + ".", StringComparison.Ordinal)
         || name.Contains("pooler.dense.", StringComparison.Ordinal) || EncoderWeights.IsBuffer(name);
 
     internal static JsonObject ToConfigJson(UniLmConfig config, ModelHead head) => new()

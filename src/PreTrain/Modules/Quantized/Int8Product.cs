@@ -28,15 +28,17 @@ internal static unsafe class Int8Product
     /// <param name="bias">(O), float32, or null.</param>
     /// <returns>(N, O), float32.</returns>
     /// <param name="grid">The scale and zero point of all rows; null for those of each row.</param>
-    internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias, ActivationGrid? grid = null) => AvxVnni.IsSupported ? Apply<DotByteProducts>(x, weight, bias, MatrixUnit.IsSupported, WideDots.IsSupported, grid)
-        : Avx2.IsSupported ? Apply<WideByteProducts>(x, weight, bias, MatrixUnit.IsSupported, WideDots.IsSupported, grid) : Apply<PlainByteProducts>(x, weight, bias, grid: grid);
+    /// <param name="isSymmetric">Whether the scale of a row reaches as far down as up.</param>
+    internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias, ActivationGrid? grid = null, bool isSymmetric = false) =>
+        AvxVnni.IsSupported ? Apply<DotByteProducts>(x, weight, bias, MatrixUnit.IsSupported, WideDots.IsSupported, grid, isSymmetric)
+        : Avx2.IsSupported ? Apply<WideByteProducts>(x, weight, bias, MatrixUnit.IsSupported, WideDots.IsSupported, grid, isSymmetric) : Apply<PlainByteProducts>(x, weight, bias, grid: grid, isSymmetric: isSymmetric);
 
     /// <summary>Multiplies in the given way; if that is wanted, whole blocks of rows on the matrix unit where the inputs fill its tiles, and others in registers of 512 bits.</summary>
-    internal static Tensor Apply<P>(Tensor x, QuantizedMatrix weight, Tensor? bias, bool inTiles = false, bool inWideRegisters = false, ActivationGrid? grid = null) where P : struct, IByteProducts
+    internal static Tensor Apply<P>(Tensor x, QuantizedMatrix weight, Tensor? bias, bool inTiles = false, bool inWideRegisters = false, ActivationGrid? grid = null, bool isSymmetric = false) where P : struct, IByteProducts
     {
         Tensor y = empty([x.size(0), weight.Outputs], dtype: ScalarType.Float32);
         if (y.numel() == 0) return y;
-        using var rows = new QuantizedRows(x, grid);
+        using var rows = new QuantizedRows(x, grid, isSymmetric: isSymmetric);
         var job = new Job
         {
             X = rows.Codes,

@@ -40,6 +40,9 @@ public sealed class QuantizedProjection : ProjectionTransform
     /// <summary>What the codes of x stand for; null where it is not rounded, or as it comes.</summary>
     public ActivationGrid? Activations { get; }
 
+    /// <summary>With <see cref="QuantizationScheme.Int8Dynamic"/>, whether the scale of a row of x reaches as far down as up, as some checkpoints ask for.</summary>
+    internal bool HasSymmetricInputs { get; init; }
+
     /// <summary>Whether an adapter is trained beside it, so that its inputs have gradients.</summary>
     internal bool IsBase { get; set; }
 
@@ -111,7 +114,7 @@ public sealed class QuantizedProjection : ProjectionTransform
         using IDisposable mode = no_grad();
         if (rows.device_type != DeviceType.CPU) return ValueProduct.Apply(rows, Weight, bias?.detach());
         Tensor? wide = bias?.detach().to(ScalarType.Float32).contiguous();
-        return IsWeightOnly ? WeightOnlyProduct.Apply(rows, Weight, wide) : Int8Product.Apply(rows, Weight, wide, Activations);
+        return IsWeightOnly ? WeightOnlyProduct.Apply(rows, Weight, wide) : Int8Product.Apply(rows, Weight, wide, Activations, HasSymmetricInputs);
     }
 
     private static bool HasWholeProducts(QuantizationScheme scheme) => scheme is QuantizationScheme.Int8Dynamic or QuantizationScheme.Int8Static;

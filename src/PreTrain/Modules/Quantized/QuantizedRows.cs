@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Modules.Quantized;
 
 /// <summary>
-/// The rows of an activation in bytes, each with a scale and a zero point from its least and its largest value, or with those that are given. What a row becomes does not depend on the rows beside it. Behind a
+/// The rows of an activation in bytes, each with a scale and a zero point from its least and its largest value, with a scale from the largest of both and 0 in the middle, or with those that are given. What a row becomes does not depend on the rows beside it. Behind a
 /// row's last value, zeros fill up four bytes.
 /// </summary>
 internal sealed unsafe class QuantizedRows : IDisposable
@@ -20,7 +20,8 @@ internal sealed unsafe class QuantizedRows : IDisposable
     /// <param name="x">(N, I), float32, side by side.</param>
     /// <param name="grid">The scale and zero point of all rows, beyond whose values they are clipped; null for those of each row.</param>
     /// <param name="vectors">Whether vectors may be used, with which the results are the same.</param>
-    internal QuantizedRows(Tensor x, ActivationGrid? grid = null, bool vectors = true)
+    /// <param name="isSymmetric">Whether the scale of a row reaches as far down as up.</param>
+    internal QuantizedRows(Tensor x, ActivationGrid? grid = null, bool vectors = true, bool isSymmetric = false)
     {
         (Count, long inputs) = (x.size(0), x.size(1));
         Stride = (inputs + 3) / 4 * 4;
@@ -43,7 +44,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
             {
                 (scales[r], zeros[r]) = givenScale > 0
                     ? Clip(px + r * inputs, inputs, codes + r * stride, stride, givenScale, givenZero, vectors)
-                    : Quantize(px + r * inputs, inputs, codes + r * stride, stride, vectors);
+                    : Quantize(px + r * inputs, inputs, codes + r * stride, stride, vectors, isSymmetric);
             }
         });
     }
@@ -81,7 +82,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
     }
 
     [MethodImpl(ParallelLoop.Hot)]
-    private static (float Scale, int Zero) Quantize(float* x, long inputs, byte* codes, long stride, bool vectors)
+    private static (float Scale, int Zero) Quantize(float* x, long inputs, byte* codes, long stride, bool vectors, bool isSymmetric)
     {
         float least = 0, largest = 0;
         long i = 0;
@@ -97,6 +98,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
         }
         for (; i < inputs; i++) (least, largest) = (Math.Min(least, x[i]), Math.Max(largest, x[i]));
 
+        if (isSymmetric) (least, largest) = (Math.Min(least, -largest), Math.Max(largest, -least));
         float scale = (largest - least) / 255;
         if (!float.IsFinite(scale)) scale = largest / 255 - least / 255;   // the difference alone can be too large
         // A row that is not finite has no codes; its scale makes its results not finite, as they would be without quantization.
@@ -107,7 +109,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
         }
         float inverse = 1 / scale;
         if (!float.IsFinite(inverse)) (scale, inverse) = (1 / float.MaxValue, float.MaxValue);   // wider steps than the row needs
-        var zero = (int)Math.Clamp(MathF.Round(-least * inverse), 0, 255);
+        int zero = isSymmetric ? 128 : (int)Math.Clamp(MathF.Round(-least * inverse), 0, 255);
         i = 0;
         if (vectors)
         {

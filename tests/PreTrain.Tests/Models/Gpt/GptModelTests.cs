@@ -1,6 +1,8 @@
+using System.Text.Json.Nodes;
 using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules;
+using PreTrain.Tests.Checkpoints;
 using PreTrain.Tests.Models.Parity;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -371,5 +373,35 @@ public sealed class GptModelTests : IDisposable
             Assert.Throws<ArgumentException>(() => model.Logits(zeros([1, 18], dtype: ScalarType.Int64))).Message);
         Assert.Throws<ArgumentException>(() => model.Logits(zeros([5], dtype: ScalarType.Int64)));
         Assert.Throws<ArgumentException>(() => model.Loss(zeros([2, 5], dtype: ScalarType.Int64), zeros([2, 7], dtype: ScalarType.Int64), 1));
+    }
+
+    [Theory]
+    [InlineData("resid_pdrop")]
+    [InlineData("embd_pdrop")]
+    [InlineData("attn_pdrop")]
+    public void FromPretrained_OneKindOfDropout_DropsThereAndIsSaved(string kind)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable mode = no_grad();
+        using var folder = new TemporaryFolder();
+        using FamilyFixture fixture = FamilyFixture.Open("Gpt", "causal-lm-two-layers");
+        fixture.WriteFolder(folder.Root);
+        JsonNode json = JsonNode.Parse(File.ReadAllText(folder["config.json"]))!;
+        json[kind] = 0.5;
+        File.WriteAllText(folder["config.json"], json.ToJsonString());
+
+        using GptModel model = GptModel.FromPretrained(folder.Root);
+        JsonNode saved = model.ToConfigJson();
+
+        foreach (string name in new[] { "resid_pdrop", "embd_pdrop", "attn_pdrop" }) Assert.Equal(name == kind ? 0.5 : 0, (double)saved[name]!);
+        model.train();
+        Assert.False(Same(fixture.Input()));
+        Assert.Equal(kind != "embd_pdrop", Bytes(Embedded()).SequenceEqual(Bytes(Embedded())));
+        model.eval();
+        Assert.True(Same(fixture.Input()));
+
+        Tensor Embedded() => model.Forward(fixture.Input() with { WantHiddenStates = true }).HiddenStates![0];
+
+        bool Same(ModelInput input) => Bytes(model.Forward(input).Logits).SequenceEqual(Bytes(model.Forward(input).Logits));
     }
 }

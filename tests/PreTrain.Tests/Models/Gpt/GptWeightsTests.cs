@@ -250,7 +250,7 @@ public sealed class GptWeightsTests : IDisposable
     {
         GptConfig config = GptWeights.ToConfig(new ConfigReader([], "config.json"));
 
-        Assert.Equal(GptPresets.Gpt2Small with { Dropout = 0.1 }, config);
+        Assert.Equal(GptPresets.Gpt2Small with { Dropout = 0.1, BeginId = 50256, EndIds = [50256] }, config);
         Assert.Equal(s_config, GptWeights.ToConfig(new ConfigReader(GptWeights.ToConfigJson(s_config), "config.json")));
     }
 }

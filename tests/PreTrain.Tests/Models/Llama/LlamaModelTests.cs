@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
 using PreTrain.Models;
 using PreTrain.Models.Llama;
 using PreTrain.Tests.Models.Parity;
@@ -72,4 +74,33 @@ public sealed class LlamaModelTests
     [InlineData("qwen3-0.6b", 596_049_920)]
     public void Table_OfAPreset_CountsThePublishedParameters(string preset, long expected) =>
         Assert.Equal(expected, LlamaWeights.Table(LlamaPresets.All[preset], ModelHead.CausalLanguageModel).Sum(row => row.Shape.Aggregate(1L, (a, b) => a * b)));
+
+    [Theory]
+    [InlineData("llama", """ "rope_scaling": { "type": "linear" } """, "rope_scaling has no factor, which the rope_type 'linear' needs.")]
+    [InlineData("llama", """ "rope_parameters": { "rope_type": "llama3" } """,
+        "rope_parameters has no factor, which the rope_type 'llama3' needs. rope_parameters has no low_freq_factor, which the rope_type 'llama3' needs. rope_parameters has no high_freq_factor, which the rope_type 'llama3' needs.")]
+    [InlineData("llama", """ "rope_parameters": { "rope_type": "default" }, "rope_scaling": { "rope_type": "yarn", "factor": 2 } """, "rope_type is 'yarn'; a LlamaModel computes default, linear and llama3.")]
+    [InlineData("qwen2", """ "rope_parameters": { "full_attention": { "rope_type": "default" } } """, "rope_parameters differs by the type of layer; a LlamaModel turns heads in the same way in all layers.")]
+    [InlineData("qwen2", """ "layer_types": ["sliding_attention", "full_attention", "full_attention"], "use_sliding_window": true """,
+        "layer_types (sliding_attention, full_attention, full_attention) is not full_attention in all layers or sliding_attention in all, which a LlamaModel computes.")]
+    [InlineData("qwen3", """ "layer_types": ["full_attention", "full_attention"] """, "layer_types has 2 layers, and num_hidden_layers is 3.")]
+    [InlineData("qwen3", """ "layer_types": ["sliding_attention", "sliding_attention", "sliding_attention"] """, "layer_types has sliding_attention, for which use_sliding_window and sliding_window give no window.")]
+    [InlineData("qwen3", """ "use_sliding_window": true, "max_window_layers": 2 """,
+        "max_window_layers (2) leaves the first of 3 layers without a window; a LlamaModel computes one kind of attention in all layers.")]
+    public void ToConfig_WhatNoLlamaModelComputes_IsNamed(string modelType, string fields, string message)
+    {
+        var json = JsonNode.Parse($$"""{ "model_type": "{{modelType}}", "num_hidden_layers": 3, {{fields}} }""")!.AsObject();
+
+        var e = Assert.Throws<CheckpointException>(() => LlamaWeights.ToConfig(new ConfigReader(json, "config.json")));
+
+        Assert.EndsWith(message, e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Validate_MistralWithBiases_Throws()
+    {
+        var e = Assert.Throws<ArgumentException>(() => new LlamaModel(s_composed with { Variant = LlamaVariant.Mistral, HasAttentionBias = true }));
+
+        Assert.Equal("HasAttentionBias (True) must be false for a Mistral, whose readers know none with biases.", e.Message);
+    }
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using PreTrain.Checkpoints;
 using PreTrain.Models;
 using PreTrain.Models.ModernBert;
 using PreTrain.Tests.Models.Parity;
@@ -60,5 +62,18 @@ public sealed class ModernBertModelTests
                 return new ModelInput { Ids = ids };
             },
             config.VocabSize);
+    }
+
+    [Theory]
+    [InlineData(""" "rope_parameters": { "full_attention": { "rope_type": "linear", "factor": 8.0 } } """, "rope_type is \"linear\"; a ModernBertModel computes \"default\".")]
+    [InlineData(""" "rope_parameters": { "sliding_attention": { "type": "yarn", "factor": 8.0 } } """, "type is \"yarn\"; a ModernBertModel computes \"default\".")]
+    [InlineData(""" "rope_scaling": { "rope_type": "dynamic", "factor": 8.0 } """, "rope_type is \"dynamic\"; a ModernBertModel computes \"default\".")]
+    public void ToConfig_StretchedFrequencies_AreNamed(string fields, string message)
+    {
+        var json = JsonNode.Parse($$"""{ "model_type": "modernbert", {{fields}} }""")!.AsObject();
+
+        var e = Assert.Throws<CheckpointException>(() => ModernBertWeights.ToConfig(new ConfigReader(json, "config.json")));
+
+        Assert.EndsWith(message, e.Message, StringComparison.Ordinal);
     }
 }

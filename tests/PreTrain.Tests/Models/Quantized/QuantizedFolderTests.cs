@@ -246,6 +246,10 @@ public sealed class QuantizedFolderTests : IDisposable
     [InlineData("\"group_size\": 32", "\"group_size\": 64", "config.json asks for")]
     [InlineData("\"symmetric\": true", "\"symmetric\": false", "weight_zero_point is missing")]
     [InlineData("\"config_groups\"", "\"groups\"", "no config_groups")]
+    [InlineData("\"output_activations\": null", "\"output_activations\": { \"num_bits\": 8 }", "has output_activations")]
+    [InlineData("\"quantization_status\"", "\"kv_cache_scheme\": { \"num_bits\": 8 }, \"quantization_status\"", "has a kv_cache_scheme")]
+    [InlineData("\"quantization_status\"", "\"transform_config\": { \"config_groups\": {} }, \"quantization_status\"", "has a transform_config")]
+    [InlineData("\"quantization_status\"", "\"sparsity_config\": { \"format\": \"sparse-24-bitmask\" }, \"quantization_status\"", "format is \"sparse-24-bitmask\"; a quantized model with a sparsity_config computes \"dense\".")]
     public void FromPretrained_AnotherFormat_IsNamed(string before, string after, string message)
     {
         using ITransformerModel model = Create("gpt2");
@@ -255,6 +259,49 @@ public sealed class QuantizedFolderTests : IDisposable
         Assert.Contains(before, text, StringComparison.Ordinal);
         File.WriteAllText(path, text.Replace(before, after, StringComparison.Ordinal));
         Assert.Contains(message, Assert.Throws<CheckpointException>(() => AutoModel.FromPretrained(folder["saved"])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FromPretrained_NothingBesideTheCodes_IsRead()
+    {
+        using ITransformerModel model = Create("gpt2");
+        Quantizer.Quantize(model, new QuantizationOptions { Scheme = QuantizationScheme.Int8Weights });
+        model.SavePretrained(folder["saved"]);
+        Edit(folder["saved"], json => (json["kv_cache_scheme"], json["transform_config"], json["sparsity_config"]) = (null, new JsonObject(), new JsonObject { ["format"] = "dense" }));
+        using ITransformerModel loaded = Load(folder["saved"]);
+        Assert.Equal(Bytes(Logits(model, Ids())), Bytes(Logits(loaded, Ids())));
+    }
+
+    [Fact]
+    public void FromPretrained_SymmetricActivations_AreRoundedAroundZero()
+    {
+        using ITransformerModel model = Create("llama");
+        Quantizer.Quantize(model, new QuantizationOptions());
+        model.SavePretrained(folder["saved"]);
+        Edit(folder["saved"], json => Inputs(json)["symmetric"] = true);
+
+        using ITransformerModel loaded = Load(folder["saved"]);
+        Assert.NotEqual(Bytes(Logits(model, Ids())), Bytes(Logits(loaded, Ids())));
+        QuantizedProjection map = QuantizedProjection.Of(Maps(loaded).First(m => m.Map.Transform is not null).Map)!;
+        Tensor x = Normal([3, map.Weight.Inputs], 3) + 0.4;
+        using (IDisposable mode = no_grad())
+        {
+            // As compressed-tensors rounds them: 255 steps from the largest magnitude below 0 to that above.
+            Tensor step = x.abs().amax([1], keepdim: true) / 127.5, codes = (x / step).round().clamp(-128, 127), expected = (codes * step).mm(map.Weight.Dequantize().t());
+            AssertClose(Doubles(expected), Doubles(map.Multiply(x, null)), expected.size(1), 1e-5, "products", least: 0.1);
+        }
+
+        loaded.SavePretrained(folder["again"]);
+        Assert.True(Inputs(JsonNode.Parse(File.ReadAllText(folder["again/config.json"]))!["quantization_config"]!)["symmetric"]!.GetValue<bool>());
+        using ITransformerModel again = Load(folder["again"]);
+        Assert.Equal(Bytes(Logits(loaded, Ids())), Bytes(Logits(again, Ids())));
+
+        // Which is what it means to say nothing.
+        Edit(folder["again"], json => Inputs(json).Remove("symmetric"));
+        using ITransformerModel silent = Load(folder["again"]);
+        Assert.Equal(Bytes(Logits(loaded, Ids())), Bytes(Logits(silent, Ids())));
+
+        static JsonObject Inputs(JsonNode json) => json["config_groups"]!["group_0"]!["input_activations"]!.AsObject();
     }
 
     [Fact]
@@ -300,6 +347,14 @@ public sealed class QuantizedFolderTests : IDisposable
             Logits(model, Ids());
             model.SavePretrained(folder["again"]);
         }
+    }
+
+    private static void Edit(string of, Action<JsonNode> edit)
+    {
+        string path = Path.Combine(of, "config.json");
+        JsonNode json = JsonNode.Parse(File.ReadAllText(path))!;
+        edit(json["quantization_config"]!);
+        File.WriteAllText(path, json.ToJsonString());
     }
 
     private static ITransformerModel Create(string family)

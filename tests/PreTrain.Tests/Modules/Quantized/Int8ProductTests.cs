@@ -103,7 +103,8 @@ public sealed class Int8ProductTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public unsafe void QuantizedRows_WithoutVectors_AreTheSame(bool isGiven)
+    [InlineData(false, true)]
+    public unsafe void QuantizedRows_WithoutVectors_AreTheSame(bool isGiven, bool isSymmetric = false)
     {
         Tensor x = Normal([11, 149], 3) * 2;
         x[1] = zeros([149]);
@@ -112,12 +113,13 @@ public sealed class Int8ProductTests : IDisposable
         x[4, 9] = isGiven ? 1e20f : 1e3f;
         x[5, 3] = isGiven ? -1e20f : -1e3f;
         ActivationGrid? grid = isGiven ? new ActivationGrid(0.017f, 37) : null;
-        using var fast = new QuantizedRows(x, grid);
-        using var slow = new QuantizedRows(x, grid, vectors: false);
+        using var fast = new QuantizedRows(x, grid, isSymmetric: isSymmetric);
+        using var slow = new QuantizedRows(x, grid, vectors: false, isSymmetric);
         Assert.Equal(new Span<byte>(fast.Codes, 11 * 152).ToArray(), new Span<byte>(slow.Codes, 11 * 152).ToArray());
         Assert.Equal(new Span<float>(fast.Scales, 11).ToArray(), new Span<float>(slow.Scales, 11).ToArray());
         Assert.Equal(new Span<int>(fast.Zeros, 11).ToArray(), new Span<int>(slow.Zeros, 11).ToArray());
         Assert.All(new[] { 2, 3 }, row => Assert.True(float.IsNaN(fast.Scales[row])));
+        if (isSymmetric) Assert.Equal((128, 255, 0), (fast.Zeros[0], fast.Codes[4 * 152 + 9], fast.Codes[5 * 152 + 3]));
         if (isGiven) Assert.Equal((255, 0), (fast.Codes[4 * 152 + 9], fast.Codes[5 * 152 + 3]));
     }
 
