@@ -74,8 +74,8 @@ internal static class OtherFormats
             throw new TokenizerException(path, "The model keeps blanks as they are (escape_whitespaces is false), which is not supported.");
         ITokenModel model = file.ToModel();
         var normalizers = new List<ITextNormalizer>();
-        if (!file.CharacterMap.IsEmpty)
-            normalizers.Add(new PrecompiledNormalizer(file.CharacterMap.ToArray()));
+        if (CharacterMap(path, file) is { } map)
+            normalizers.Add(map);
         if (file.RemoveExtraBlanks)
         {
             normalizers.Add(new StripNormalizer(left: true, right: true));
@@ -105,6 +105,20 @@ internal static class OtherFormats
         }
 
         return parts with { PostProcessor = UsualTokens.Template(model), Settings = settings with { Roles = roles } };
+    }
+
+    private static PrecompiledNormalizer? CharacterMap(string path, SentencePieceFile file)
+    {
+        if (file.CharacterMap.IsEmpty)
+            return null;
+        try
+        {
+            return new PrecompiledNormalizer(file.CharacterMap.ToArray());
+        }
+        catch (FormatException fault)
+        {
+            throw new TokenizerException(path, $"The character map (precompiled_charsmap) is broken: {fault.Message}.", fault);
+        }
     }
 
     private static AddedToken[] Added(ITokenModel model, IEnumerable<string> specials) =>
