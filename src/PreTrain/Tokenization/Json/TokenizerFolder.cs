@@ -39,20 +39,20 @@ internal static class TokenizerFolder
         TokenizerSettings settings = SettingsReader.Read(folder);
         string json = isFolder ? Path.Combine(path, TokenizerFileName) : path;
         if (!isFolder && OtherFormats.Read(path, settings) is { } other)
-            return other;
+            return DeclaredTokens.AddTo(other);
         if (File.Exists(json))
         {
             TokenizerParts parts = new TokenizerJsonReader(new TokenizerFile(json)).Read() with { Settings = settings };
-            return WithEndOfText(parts, json);
+            return DeclaredTokens.AddTo(WithEndOfText(parts, json));
         }
 
         string vocabulary = Path.Combine(path, "vocab.json"), merges = Path.Combine(path, "merges.txt");
         if (File.Exists(vocabulary) && File.Exists(merges))
-            return ReadPair(vocabulary, merges, settings);
+            return DeclaredTokens.AddTo(ReadPair(vocabulary, merges, settings));
         foreach (string name in OtherFormats.FileNames)
         {
             if (File.Exists(Path.Combine(path, name)))
-                return OtherFormats.Read(Path.Combine(path, name), settings)!;
+                return DeclaredTokens.AddTo(OtherFormats.Read(Path.Combine(path, name), settings)!);
         }
 
         throw new TokenizerException(path, $"The folder holds neither tokenizer.json nor vocab.json with merges.txt, nor {string.Join(", ", OtherFormats.FileNames)}.");
@@ -63,7 +63,7 @@ internal static class TokenizerFolder
     {
         if (parts.Settings["eos_token"] is { } named)
         {
-            bool exists = parts.Model.IdOf(named) is not null || parts.AddedTokens.Any(token => token.Content == named);
+            bool exists = DeclaredTokens.IdOf(parts, named) is not null || parts.Settings.Table.Any(token => token.Content == named);
             return exists ? parts : throw new TokenizerException(path, $"tokenizer_config.json says that '{named}' ends a document, but no such token is here.");
         }
 
