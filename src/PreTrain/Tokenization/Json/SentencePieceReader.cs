@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using PreTrain.Tokenization.Decoders;
 using PreTrain.Tokenization.Normalizers;
 using PreTrain.Tokenization.Patterns;
@@ -11,16 +12,18 @@ namespace PreTrain.Tokenization.Json;
 
 /// <summary>
 /// Reads SentencePiece models, with the ids, special tokens and pipeline of the tokenizer's class in transformers (convert_slow_tokenizer.py and the classes'
-/// own files). Without a class the name <c>sentencepiece.bpe.model</c> says that it is XLM-R's.
+/// own files). Without a class the name of the file says which it is: <c>sentencepiece.bpe.model</c> is XLM-R's, <c>spiece.model</c> T5's, any other Llama's.
 /// </summary>
 internal static class SentencePieceReader
 {
     public const string XlmRobertaFile = "sentencepiece.bpe.model";
+    public const string T5File = "spiece.model";
 
     private static readonly Rune s_blank = new('▁');
 
     private static readonly (string Role, string Token)[] s_rolesOfXlmRoberta =
         [("bos_token", "<s>"), ("pad_token", "<pad>"), ("eos_token", "</s>"), ("unk_token", "<unk>"), ("mask_token", "<mask>"), ("cls_token", "<s>"), ("sep_token", "</s>")];
+    private static readonly (string Role, string Token)[] s_rolesOfT5 = [("eos_token", "</s>"), ("unk_token", "<unk>"), ("pad_token", "<pad>")];
 
     public static TokenizerParts Read(string path, TokenizerSettings settings)
     {
@@ -28,16 +31,24 @@ internal static class SentencePieceReader
         string fileName = Path.GetFileName(path);
         if (fileName == XlmRobertaFile && name is not (null or TokenizerClass.XlmRoberta))
             throw TokenizerClass.Unknown(path, name, TokenizerClass.XlmRoberta);
+        if (name is not (null or TokenizerClass.XlmRoberta or TokenizerClass.T5 or TokenizerClass.Llama or TokenizerClass.Gemma))
+            throw TokenizerClass.Unknown(path, name, TokenizerClass.Llama, TokenizerClass.Gemma, TokenizerClass.T5, TokenizerClass.XlmRoberta);
         SentencePieceFile file = SentencePieceFile.Read(path);
         if (file.BlankIsSuffix)
             throw new TokenizerException(path, "The model puts the sign of a blank after words (treat_whitespace_as_suffix), which is not supported.");
         if (!file.EscapeBlanks)
             throw new TokenizerException(path, "The model keeps blanks as they are (escape_whitespaces is false), which is not supported.");
-        return name == TokenizerClass.XlmRoberta || fileName == XlmRobertaFile ? XlmRoberta(path, file, settings) : General(path, file, settings);
+        bool isBert = file.Pieces.Any(piece => piece.Text == "[CLS]") && file.Pieces.Any(piece => piece.Text == "[SEP]");
+        return (name ?? (fileName == XlmRobertaFile ? TokenizerClass.XlmRoberta : fileName == T5File && !isBert ? TokenizerClass.T5 : null)) switch
+        {
+            TokenizerClass.XlmRoberta => XlmRoberta(path, file, settings),
+            TokenizerClass.T5 => T5(path, file, settings),
+            _ => General(path, file, settings, name == TokenizerClass.Llama && OtherFormats.Flag(settings, "legacy") != true, isBert && name is null),
+        };
     }
 
-    /// <summary>The pipeline that the file itself describes.</summary>
-    private static TokenizerParts General(string path, SentencePieceFile file, TokenizerSettings settings)
+    /// <summary>The pipeline that the file itself describes. Llama's later form puts a blank before the text alone, and not after special tokens.</summary>
+    private static TokenizerParts General(string path, SentencePieceFile file, TokenizerSettings settings, bool startsOnce, bool isBert)
     {
         ITokenModel model = file.ToModel();
         var normalizers = new List<ITextNormalizer>();
@@ -49,7 +60,7 @@ internal static class SentencePieceReader
             normalizers.Add(new ReplaceNormalizer(ScannerPattern.ForRegex(" {2,}"), " "));
         }
 
-        PrependScheme scheme = file.AddDummyPrefix ? PrependScheme.Always : PrependScheme.Never;
+        PrependScheme scheme = !(OtherFormats.Flag(settings, "add_prefix_space") ?? file.AddDummyPrefix) ? PrependScheme.Never : startsOnce ? PrependScheme.First : PrependScheme.Always;
         List<(string, string)> roles = [];
         foreach ((string role, int? id) in new (string, int?)[] { ("unk_token", file.UnknownId), ("bos_token", file.BeginId), ("eos_token", file.EndId), ("pad_token", file.PadId) })
         {
@@ -57,7 +68,7 @@ internal static class SentencePieceReader
                 roles.Add((role, file.Pieces[known].Text));
         }
 
-        return new TokenizerParts
+        TokenizerParts parts = DeclaredTokens.AddTo(new TokenizerParts
         {
             Model = model,
             AddedTokens = Added(file, settings),
@@ -67,9 +78,15 @@ internal static class SentencePieceReader
             Decoder = file.ByteFallback
                 ? new DecoderSequence([new ByteFallbackDecoder(), new MetaspaceDecoder(s_blank, scheme, splits: true)])
                 : new MetaspaceDecoder(s_blank, scheme, splits: true),
-            PostProcessor = UsualTokens.Template(model),
             Settings = settings.WithRoles(roles),
+        });
+        return parts with
+        {
+            PostProcessor = isBert ? UsualTokens.Template(model) : UsualTokens.Around(Around("add_bos_token", "bos_token", usual: true), Around("add_eos_token", "eos_token", usual: false)),
         };
+
+        (string, int)? Around(string flag, string role, bool usual) =>
+            (OtherFormats.Flag(settings, flag) ?? usual) && parts.Settings[role] is { } token && DeclaredTokens.IdOf(parts, token) is { } id ? (token, id) : null;
     }
 
     /// <summary>Fairseq's ids: four tokens in an order of their own, the pieces from the fourth on, and a mask.</summary>
@@ -87,6 +104,22 @@ internal static class SentencePieceReader
         {
             PostProcessor = new TemplatePostProcessor(
                 single, [.. single, new(-1, end, 0), new(1, "", 0), new(-1, end, 0)], new Dictionary<string, IReadOnlyList<(int, string)>> { [begin] = [(0, begin)], [end] = [(2, end)] }),
+        };
+    }
+
+    /// <summary>The pieces, and behind them the sentinels, of which the first is the last one.</summary>
+    private static TokenizerParts T5(string path, SentencePieceFile file, TokenizerSettings settings)
+    {
+        int count = settings.Configuration?["extra_ids"] is JsonValue value && value.TryGetValue(out int given) ? given : 100;
+        HashSet<string> known = [.. file.Pieces.Select(piece => piece.Text)];
+        IEnumerable<string> sentinels = Enumerable.Range(0, Math.Max(count, 0)).Reverse().Select(i => $"<extra_id_{i}>").Where(sentinel => !known.Contains(sentinel));
+        TokenizerParts parts = Words(path, file.With([.. file.Pieces, .. sentinels.Select(Special)], file.UnknownId), settings.WithRoles(s_rolesOfT5));
+        const string End = "</s>";
+        int id = DeclaredTokens.IdOf(parts, parts.Settings["eos_token"]!)!.Value;
+        TemplatePiece[] single = [new(0, "", 0), new(-1, End, 0)];
+        return parts with
+        {
+            PostProcessor = new TemplatePostProcessor(single, [.. single, new(1, "", 0), new(-1, End, 0)], new Dictionary<string, IReadOnlyList<(int, string)>> { [End] = [(id, End)] }),
         };
     }
 

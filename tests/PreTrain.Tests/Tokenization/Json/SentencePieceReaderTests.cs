@@ -4,7 +4,7 @@ namespace PreTrain.Tests.Tokenization.Json;
 
 public class SentencePieceReaderTests
 {
-    public static TheoryData<string> Folders => [.. FolderFixture.Names("xlmr")];
+    public static TheoryData<string> Folders => [.. FolderFixture.Names("xlmr"), .. FolderFixture.Names("t5"), .. FolderFixture.Names("llama")];
 
     [Theory]
     [MemberData(nameof(Folders))]
@@ -18,6 +18,11 @@ public class SentencePieceReaderTests
         TextTokenizer tokenizer = TextTokenizer.Load(folder.Path);
         Assert.Equal([0, 4, 5, 2], tokenizer.Tokenize("the cat").Ids.ToArray());
         Assert.Equal((0, 2, 1, 12), (tokenizer.SpecialTokens.BeginOfText, tokenizer.SpecialTokens.EndOfText, tokenizer.SpecialTokens.Padding, tokenizer.SpecialTokens.Mask));
+        Move("t5", "spiece.model");
+        Assert.Equal([3, 4, 1], TextTokenizer.Load(folder.File("spiece.model")).Tokenize("the cat").Ids.ToArray());
+        Assert.Equal(110, TextTokenizer.Load(folder.File("spiece.model")).TokenToId("<extra_id_0>"));
+        Move("llama_end", "tokenizer.model");
+        Assert.Equal([1, 261, 264], TextTokenizer.Load(folder.File("tokenizer.model")).Tokenize("the cat").Ids.ToArray());
 
         void Move(string name, string file)
         {
@@ -27,10 +32,20 @@ public class SentencePieceReaderTests
         }
     }
 
+    [Fact]
+    public void Read_LlamaWithoutFlags_BeginsATextAndDoesNotEndIt()
+    {
+        using var folder = new TemporaryFolder();
+        FolderFixture.Write("llama_end", folder);
+        folder.Write("tokenizer_config.json", """{"tokenizer_class": "LlamaTokenizer"}""");
+        Assert.Equal([1, 261, 264], TextTokenizer.Load(folder.Path).Tokenize("the cat").Ids.ToArray());
+    }
+
     [Theory]
     [InlineData("xlmr", "sentencepiece.bpe.model", "config.json", """{"model_type": "camembert"}""", "CamembertTokenizer", "XLMRobertaTokenizer is")]
     [InlineData("xlmr", "sentencepiece.bpe.model", "tokenizer_config.json", """{"tokenizer_class": "NllbTokenizerFast"}""", "NllbTokenizer", "XLMRobertaTokenizer is")]
     [InlineData("xlmr", "sentencepiece.bpe.model", "tokenizer_config.json", """{"tokenizer_class": "LlamaTokenizer"}""", "LlamaTokenizer", "XLMRobertaTokenizer is")]
+    [InlineData("t5", "spiece.model", "tokenizer_config.json", """{"tokenizer_class": "AlbertTokenizer"}""", "AlbertTokenizer", "LlamaTokenizer, GemmaTokenizer, T5Tokenizer, XLMRobertaTokenizer are")]
     public void Read_OtherClass_IsRefused(string name, string file, string configuration, string content, string found, string known)
     {
         using var folder = new TemporaryFolder();
