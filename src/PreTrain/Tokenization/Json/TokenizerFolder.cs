@@ -1,9 +1,4 @@
-using System.Text;
-using System.Text.Json;
-using PreTrain.Tokenization.Decoders;
 using PreTrain.Tokenization.Pipeline;
-using PreTrain.Tokenization.PostProcessors;
-using PreTrain.Tokenization.PreTokenizers;
 
 namespace PreTrain.Tokenization.Json;
 
@@ -48,7 +43,7 @@ internal static class TokenizerFolder
 
         string vocabulary = Path.Combine(path, "vocab.json"), merges = Path.Combine(path, "merges.txt");
         if (File.Exists(vocabulary) && File.Exists(merges))
-            return DeclaredTokens.AddTo(ReadPair(vocabulary, merges, settings));
+            return DeclaredTokens.AddTo(MergesReader.Read(vocabulary, merges, settings));
         foreach (string name in OtherFormats.FileNames)
         {
             if (File.Exists(Path.Combine(path, name)))
@@ -72,50 +67,6 @@ internal static class TokenizerFolder
             return parts;
         var roles = new Dictionary<string, string>(parts.Settings.Roles) { ["eos_token"] = usual };
         return parts with { Settings = parts.Settings with { Roles = roles } };
-    }
-
-    /// <summary>Reads <c>vocab.json</c> and <c>merges.txt</c> of GPT-2's kind. <c>&lt;|endoftext|&gt;</c> is a special token if the vocabulary holds it.</summary>
-    private static TokenizerParts ReadPair(string vocabularyPath, string mergesPath, TokenizerSettings settings)
-    {
-        var file = new TokenizerFile(vocabularyPath);
-        var vocabulary = new TokenVocabulary();
-        file.Read((ref reader) => vocabulary = VocabularyJson.Read(file, ref reader, "The vocabulary"));
-        VocabularyJson.RequireBytes(vocabulary, fault => new TokenizerException(vocabularyPath, fault));
-        var merges = new List<Merge>();
-        string text = Encoding.UTF8.GetString(TokenizerFile.ReadAll(mergesPath));
-        string[] lines = text.TrimStart('\uFEFF').TrimEnd('\r', '\n').Split('\n');
-        for (int i = 0; i < lines.Length; i++)
-        {
-            string line = lines[i].TrimEnd('\r');
-            if (line.StartsWith("#version", StringComparison.Ordinal) || (line.Length == 0 && lines.Length == 1))
-                continue;
-            string[] parts = line.Split(' ');
-            if (parts.Length != 2)
-                throw new TokenizerException(mergesPath, i + 1, null, $"A merge is two tokens with one blank between them, but the line is '{line}'.");
-            try
-            {
-                merges.Add(BpeModel.Resolve(vocabulary, parts[0], parts[1]));
-            }
-            catch (ArgumentException fault)
-            {
-                throw new TokenizerException(mergesPath, i + 1, null, VocabularyJson.Sentence(fault));
-            }
-        }
-
-        string special = settings["eos_token"] ?? EndOfText;
-        bool hasSpecial = vocabulary.TryFind(special, out int id);
-        var roles = new Dictionary<string, string>(settings.Roles);
-        if (hasSpecial)
-            roles["eos_token"] = special;
-        return new TokenizerParts
-        {
-            Model = new BpeModel(vocabulary, merges, new BpeSettings { ByteLevel = true }),
-            AddedTokens = hasSpecial ? [new AddedToken(id, special)] : [],
-            PreTokenizer = new ByteLevelSplitter(addPrefixSpace: false, trimOffsets: true, usesPattern: true, spells: false),
-            PostProcessor = new ByteLevelPostProcessor(addPrefixSpace: false, trimOffsets: true, usesPattern: true),
-            Decoder = new ByteLevelDecoder(addPrefixSpace: false, trimOffsets: true, usesPattern: true),
-            Settings = settings with { Roles = roles },
-        };
     }
 
     /// <summary>Writes a file beside its place first, so that a reader never sees a part of it.</summary>
