@@ -59,6 +59,7 @@ internal sealed class EmbedCommand
         if (ModelFolder.Sizes(model) is not { } sizes) throw new UsageException($"--model ({folder}) holds a {model.ModelType} model, which reads no text.");
         if (pooling == Pooling.Pooler) RequirePooler(folder, model);
         TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
+        if (own is not null) texts = [.. texts.Select(text => text.Length == 0 ? text : own.Prepare(own.WithPrompt(text)))];
         List<int[]> tokens = Encode(session, folder, tokenizer, texts, file, own?.MaxLength ?? sizes.Context);
 
         int batch = parsed.GetValue(_batch) ?? DefaultBatch;

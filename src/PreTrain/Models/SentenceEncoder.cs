@@ -36,6 +36,7 @@ public sealed class SentenceEncoder : nn.Module, IPretrainedModel
             _ => throw new ArgumentException($"A {model.ModelType} model reads no text.", nameof(model)),
         };
         if (!Enum.IsDefined(Options.Pooling)) throw new ArgumentException($"Pooling ({(int)Options.Pooling}) must be Mean, First, Max or Last.", nameof(options));
+        if (Options.DefaultPrompt is { } prompt && !Options.Prompts.ContainsKey(prompt)) throw new ArgumentException($"DefaultPrompt ({prompt}) must be the name of one of the Prompts ({string.Join(", ", Options.Prompts.Keys)}).", nameof(options));
         if (Options.MaxLength is { } asked && (asked < 2 || asked > context)) throw new ArgumentException($"MaxLength ({asked}) must be at least 2 and at most the model's context ({context}).", nameof(options));
         MaxLength = Options.MaxLength ?? (context == int.MaxValue ? UnlimitedLength : context);
         _knowsTypes = new ConfigReader(model.ToConfigJson(), "config.json").Whole("type_vocab_size", 1) > 1;
@@ -133,7 +134,7 @@ public sealed class SentenceEncoder : nn.Module, IPretrainedModel
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 using DisposeScope scope = NewDisposeScope();
-                using TokenBatch rows = Tokenize(tokenizer, [.. some.Select(i => texts[i])]);
+                using TokenBatch rows = Tokenize(tokenizer, [.. some.Select(i => Options.WithPrompt(texts[i]))]);
                 Tensor Rows(Memory<long> values) => tensor(values.ToArray(), [rows.RowCount, rows.Length], device: Device);
                 float[] all = Forward(new() { Ids = Rows(rows.Ids), AttentionMask = Rows(rows.AttentionMask), TokenTypeIds = _knowsTypes ? Rows(rows.TypeIds) : null }).cpu().contiguous().data<float>().ToArray();
                 int width = all.Length / some.Length;
@@ -150,7 +151,7 @@ public sealed class SentenceEncoder : nn.Module, IPretrainedModel
     /// <summary>The tokens of texts as rows, each with at least one.</summary>
     internal TokenBatch Tokenize(TextTokenizer tokenizer, IReadOnlyList<string> texts)
     {
-        TokenBatch rows = tokenizer.TokenizeBatch(texts, options: new() { Truncation = new() { MaxLength = MaxLength }, Padding = new() });
+        TokenBatch rows = tokenizer.TokenizeBatch([.. texts.Select(Options.Prepare)], options: new() { Truncation = new() { MaxLength = MaxLength }, Padding = new() });
         for (int row = 0; row < rows.RowCount; row++)
         {
             if (rows.AttentionMask.Span[row * rows.Length] == 0) throw new ArgumentException($"The text '{texts[row]}' has no token, and there is nothing to pool.", nameof(texts));

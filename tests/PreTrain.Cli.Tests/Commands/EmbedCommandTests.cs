@@ -63,6 +63,19 @@ public class EmbedCommandTests
     }
 
     [Fact]
+    public void Embed_LowerCaseAndDefaultPromptOfTheFolder_AreThoseOfTheTextWrittenOut()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.SaveBert(folder.Path, ModelHead.None);
+        float[][] expected = Vectors(ToolRunner.Run(["embed", "--model", folder.Path, .. s_texts.SelectMany(text => new[] { "--text", "a query: " + text.ToLowerInvariant() }), "--json"]));
+        folder.Write("modules.json", """[{"path": "", "type": "sentence_transformers.models.Transformer"}]""");
+        folder.Write("sentence_roberta_config.json", """{"do_lower_case": true}""");
+        folder.Write("config_sentence_transformers.json", """{"prompts": {"query": "A Query: "}, "default_prompt_name": "query"}""");
+        foreach (var (a, b) in expected.Zip(Vectors(Embed(folder.Path))))
+            Assert.All(a.Zip(b), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
+    }
+
+    [Fact]
     public void Embed_File_IsOneTextALine()
     {
         using var folder = new TemporaryFolder();

@@ -84,4 +84,14 @@ public class TokenizerCommandTests
         Assert.Contains(text, strict.Error);
         Assert.Equal(0, ToolRunner.Run([.. arguments, "--replace-invalid"]).ExitCode);
     }
+
+    [Fact]
+    public void Encode_BrokenCharacterMap_IsBadInput()
+    {
+        using var folder = new TemporaryFolder();
+        string model = folder["broken.model"];
+        File.WriteAllBytes(model, [0x0A, 0x05, 0x0A, 0x01, 0x61, 0x18, 0x02, 0x1A, 0x05, 0x12, 0x03, 1, 2, 3]);   // an unknown piece, and a map of three bytes
+        ToolResult result = ToolRunner.Run("tokenizer", "encode", "--tokenizer", model, "--text", "a");
+        Assert.Equal((3, $"error: {model}: The character map (precompiled_charsmap) is broken: the first four bytes must give the length of a trie that the rules hold.\n"), (result.ExitCode, result.Error));
+    }
 }

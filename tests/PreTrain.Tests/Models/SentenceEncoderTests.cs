@@ -80,6 +80,9 @@ public sealed class SentenceEncoderTests
     [InlineData("modules.json", "{}", "its top level is not a list of modules")]
     [InlineData("modules.json", "[", "it is not valid JSON")]
     [InlineData("1_Pooling/config.json", "{\"pooling_mode_mean_tokens\": true, \"pooling_mode_max_tokens\": true}", "it chooses the poolings pooling_mode_mean_tokens, pooling_mode_max_tokens; one of")]
+    [InlineData("config_sentence_transformers.json", "{\"prompts\": {\"query\": \"q\"}, \"default_prompt_name\": \"other\"}", "its default prompt 'other' is none of its prompts (query).")]
+    [InlineData("config_sentence_transformers.json", "{\"prompts\": {\"query\": 3}}", "the prompt 'query' is no text.")]
+    [InlineData("sentence_bert_config.json", "{\"do_lower_case\": 1}", "do_lower_case must be true or false, and is 1.")]
     [InlineData("1_Pooling/config.json", "{\"pooling_mode_weightedmean_tokens\": true}", "it chooses the poolings pooling_mode_weightedmean_tokens")]
     public void FromFolder_WhatIsNotKnown_IsNamed(string file, string content, string expected)
     {
@@ -91,12 +94,55 @@ public sealed class SentenceEncoderTests
         Assert.Contains(Path.GetFileName(file), fault.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("sentence_roberta_config.json")]
+    [InlineData("sentence_distilbert_config.json")]
+    [InlineData("sentence_xlm-roberta_config.json")]
+    public void FromFolder_OlderNameOfTheFile_GivesTheLongestText(string name)
+    {
+        using var folder = new Checkpoints.TemporaryFolder();
+        using (var encoder = new SentenceEncoder(Bert())) encoder.SavePretrained(folder["m"]);
+        File.WriteAllText(folder[$"m/{name}"], """{"max_seq_length": 17, "do_lower_case": false}""");
+        Assert.Equal(new SentenceEncoderOptions { MaxLength = 17 }, SentenceEncoderOptions.FromFolder(folder["m"]));
+        File.WriteAllText(folder["m/sentence_bert_config.json"], """{"max_seq_length": 19}""");
+        Assert.Equal(19, SentenceEncoderOptions.FromFolder(folder["m"])!.MaxLength);
+    }
+
+    [Fact]
+    public void Embed_LowerCaseAndDefaultPrompt_AreThoseOfTheTextWrittenOut()
+    {
+        using var folder = new Checkpoints.TemporaryFolder();
+        using SentenceEncoder plain = new(Bert());
+        plain.SavePretrained(folder["m"]);
+        File.WriteAllText(folder["m/sentence_bert_config.json"], """{"max_seq_length": null, "do_lower_case": true}""");
+        File.WriteAllText(folder["m/config_sentence_transformers.json"], """{"prompts": {"query": "A Reader: ", "passage": ""}, "default_prompt_name": "query"}""");
+        using SentenceEncoder encoder = SentenceEncoder.FromPretrained(folder["m"]);
+        CancellationToken token = TestContext.Current.CancellationToken;
+        IReadOnlyList<float[]> vectors = encoder.Embed(s_tokenizer, s_texts, cancellationToken: token);
+        Assert.Equal(plain.Embed(s_tokenizer, [.. s_texts.Select(text => ("A Reader: " + text).ToLowerInvariant())], cancellationToken: token), vectors);
+        Assert.NotEqual(plain.Embed(s_tokenizer, s_texts, cancellationToken: token), vectors);
+
+        encoder.SavePretrained(folder["again"]);
+        using SentenceEncoder again = SentenceEncoder.FromPretrained(folder["again"]);
+        Assert.Equal((true, null, "query"), (again.Options.Lowercases, again.Options.MaxLength, again.Options.DefaultPrompt));
+        Assert.Equal([("passage", ""), ("query", "A Reader: ")], again.Options.Prompts.Select(prompt => (prompt.Key, prompt.Value)).Order());
+    }
+
+    [Fact]
+    public void Prepare_LowerCase_IsPythons()
+    {
+        // "İΑΣ ΟΔΟΣ Σ ẞǅ".lower() of Python 3.14
+        Assert.Equal("i\u0307ας οδος σ ßǆ", new SentenceEncoderOptions { Lowercases = true }.Prepare("İΑΣ ΟΔΟΣ Σ ẞǅ"));
+        Assert.Equal("ΑΣ", new SentenceEncoderOptions().Prepare("ΑΣ"));
+    }
+
     [Fact]
     public void New_WhatDoesNotFit_SaysWhat()
     {
         using var masked = new BertModel(Config(), ModelHead.MaskedLanguageModel);
         Assert.Contains("The model's head is MaskedLanguageModel", Assert.Throws<ArgumentException>(() => new SentenceEncoder(masked)).Message, StringComparison.Ordinal);
         using BertModel bert = Bert();
+        Assert.Contains("DefaultPrompt (query) must be the name of one of the Prompts", Assert.Throws<ArgumentException>(() => new SentenceEncoder(bert, new() { DefaultPrompt = "query" })).Message, StringComparison.Ordinal);
         Assert.Contains("MaxLength (99) must be at least 2 and at most the model's context (43)", Assert.Throws<ArgumentException>(() => new SentenceEncoder(bert, new() { MaxLength = 99 })).Message, StringComparison.Ordinal);
         using var gpt = new SentenceEncoder(new GptModel(new GptConfig { VocabSize = 300, ContextLength = 8, LayerCount = 1, HeadCount = 1, EmbeddingDim = 8 }, ModelHead.None));
         ByteLevelBpeTokenizer bytes = ByteLevelBpeTokenizer.Train(["a"], new() { VocabSize = 257 }, cancellation: TestContext.Current.CancellationToken);

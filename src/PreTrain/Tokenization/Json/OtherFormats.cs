@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using PreTrain.Tokenization.Decoders;
 using PreTrain.Tokenization.Normalizers;
@@ -19,7 +18,7 @@ internal static class OtherFormats
     /// <summary>Reads a file by its name's end; <see langword="null"/> if that is none of these formats.</summary>
     public static TokenizerParts? Read(string path, TokenizerSettings settings) => Path.GetExtension(path) switch
     {
-        ".model" => ReadSentencePiece(path, settings),
+        ".model" => SentencePieceReader.Read(path, settings),
         ".tiktoken" => ReadTiktoken(path, settings),
         ".txt" => ReadVocabularyText(path, settings),
         _ => null,
@@ -38,12 +37,12 @@ internal static class OtherFormats
         return new TokenizerParts
         {
             Model = model,
-            AddedTokens = Added(model, specials),
+            AddedTokens = [.. specials.Select(token => DeclaredTokens.Special(settings, model.IdOf(token)!.Value, token)).OrderBy(token => token.Id)],
             Normalizer = new BertNormalizer(cleanText: true, Flag(settings, "tokenize_chinese_chars") ?? true, Flag(settings, "strip_accents"), lowercase),
             PreTokenizer = new BertSplitter(),
             PostProcessor = UsualTokens.Template(model),
             Decoder = new WordPieceDecoder("##", cleansUp: true),
-            Settings = WithRoles(settings, specials),
+            Settings = settings.WithRoles(UsualTokens.Roles.Where(usual => specials.Contains(usual.Token)).Select(usual => (usual.Role, usual.Token))),
         };
     }
 
@@ -65,63 +64,7 @@ internal static class OtherFormats
         };
     }
 
-    private static TokenizerParts ReadSentencePiece(string path, TokenizerSettings settings)
-    {
-        SentencePieceFile file = SentencePieceFile.Read(path);
-        if (file.BlankIsSuffix)
-            throw new TokenizerException(path, "The model puts the sign of a blank after words (treat_whitespace_as_suffix), which is not supported.");
-        if (!file.EscapeBlanks)
-            throw new TokenizerException(path, "The model keeps blanks as they are (escape_whitespaces is false), which is not supported.");
-        ITokenModel model = file.ToModel();
-        var normalizers = new List<ITextNormalizer>();
-        if (!file.CharacterMap.IsEmpty)
-            normalizers.Add(new PrecompiledNormalizer(file.CharacterMap.ToArray()));
-        if (file.RemoveExtraBlanks)
-        {
-            normalizers.Add(new StripNormalizer(left: true, right: true));
-            normalizers.Add(new ReplaceNormalizer(ScannerPattern.ForRegex(" {2,}"), " "));
-        }
-
-        var blank = new Rune('▁');
-        PrependScheme scheme = file.AddDummyPrefix ? PrependScheme.Always : PrependScheme.Never;
-        var parts = new TokenizerParts
-        {
-            Model = model,
-            AddedTokens = [.. file.Pieces.Select((piece, id) => (piece, id))
-                .Where(p => p.piece.Kind is SentencePieceKind.Control or SentencePieceKind.UserDefined or SentencePieceKind.Unknown)
-                .Select(p => new AddedToken(p.id, p.piece.Text, Special: p.piece.Kind != SentencePieceKind.UserDefined))],
-            Normalizer = normalizers.Count == 0 ? null : new NormalizerSequence(normalizers),
-            // Merges of BPE may lie across blanks.
-            PreTokenizer = new MetaspaceSplitter(blank, scheme, splits: model is not BpeModel),
-            Decoder = file.ByteFallback
-                ? new DecoderSequence([new ByteFallbackDecoder(), new MetaspaceDecoder(blank, scheme, splits: true)])
-                : new MetaspaceDecoder(blank, scheme, splits: true),
-        };
-        var roles = new Dictionary<string, string>(settings.Roles);
-        foreach ((string role, int? id) in new (string, int?)[] { ("unk_token", file.UnknownId), ("bos_token", file.BeginId), ("eos_token", file.EndId), ("pad_token", file.PadId) })
-        {
-            if (id is { } known)
-                roles.TryAdd(role, file.Pieces[known].Text);
-        }
-
-        return parts with { PostProcessor = UsualTokens.Template(model), Settings = settings with { Roles = roles } };
-    }
-
-    private static AddedToken[] Added(ITokenModel model, IEnumerable<string> specials) =>
-        [.. specials.Select(token => new AddedToken(model.IdOf(token)!.Value, token)).OrderBy(token => token.Id)];
-
-    private static TokenizerSettings WithRoles(TokenizerSettings settings, string[] specials)
-    {
-        var roles = new Dictionary<string, string>(settings.Roles);
-        foreach ((string token, string role) in UsualTokens.Roles)
-        {
-            if (specials.Contains(token))
-                roles.TryAdd(role, token);
-        }
-
-        return settings with { Roles = roles };
-    }
-
-    private static bool? Flag(TokenizerSettings settings, string name) =>
+    /// <summary>A setting of <c>tokenizer_config.json</c> that is true or false; <see langword="null"/> if it is not there.</summary>
+    public static bool? Flag(TokenizerSettings settings, string name) =>
         settings.Configuration?[name] is JsonValue value && value.TryGetValue(out bool flag) ? flag : null;
 }

@@ -1,9 +1,4 @@
-using System.Text;
-using System.Text.Json;
-using PreTrain.Tokenization.Decoders;
 using PreTrain.Tokenization.Pipeline;
-using PreTrain.Tokenization.PostProcessors;
-using PreTrain.Tokenization.PreTokenizers;
 
 namespace PreTrain.Tokenization.Json;
 
@@ -39,20 +34,20 @@ internal static class TokenizerFolder
         TokenizerSettings settings = SettingsReader.Read(folder);
         string json = isFolder ? Path.Combine(path, TokenizerFileName) : path;
         if (!isFolder && OtherFormats.Read(path, settings) is { } other)
-            return other;
+            return DeclaredTokens.AddTo(other);
         if (File.Exists(json))
         {
             TokenizerParts parts = new TokenizerJsonReader(new TokenizerFile(json)).Read() with { Settings = settings };
-            return WithEndOfText(parts, json);
+            return DeclaredTokens.AddTo(WithEndOfText(parts, json));
         }
 
         string vocabulary = Path.Combine(path, "vocab.json"), merges = Path.Combine(path, "merges.txt");
         if (File.Exists(vocabulary) && File.Exists(merges))
-            return ReadPair(vocabulary, merges, settings);
+            return DeclaredTokens.AddTo(MergesReader.Read(vocabulary, merges, settings));
         foreach (string name in OtherFormats.FileNames)
         {
             if (File.Exists(Path.Combine(path, name)))
-                return OtherFormats.Read(Path.Combine(path, name), settings)!;
+                return DeclaredTokens.AddTo(OtherFormats.Read(Path.Combine(path, name), settings)!);
         }
 
         throw new TokenizerException(path, $"The folder holds neither tokenizer.json nor vocab.json with merges.txt, nor {string.Join(", ", OtherFormats.FileNames)}.");
@@ -63,7 +58,7 @@ internal static class TokenizerFolder
     {
         if (parts.Settings["eos_token"] is { } named)
         {
-            bool exists = parts.Model.IdOf(named) is not null || parts.AddedTokens.Any(token => token.Content == named);
+            bool exists = DeclaredTokens.IdOf(parts, named) is not null || parts.Settings.Table.Any(token => token.Content == named);
             return exists ? parts : throw new TokenizerException(path, $"tokenizer_config.json says that '{named}' ends a document, but no such token is here.");
         }
 
@@ -72,50 +67,6 @@ internal static class TokenizerFolder
             return parts;
         var roles = new Dictionary<string, string>(parts.Settings.Roles) { ["eos_token"] = usual };
         return parts with { Settings = parts.Settings with { Roles = roles } };
-    }
-
-    /// <summary>Reads <c>vocab.json</c> and <c>merges.txt</c> of GPT-2's kind. <c>&lt;|endoftext|&gt;</c> is a special token if the vocabulary holds it.</summary>
-    private static TokenizerParts ReadPair(string vocabularyPath, string mergesPath, TokenizerSettings settings)
-    {
-        var file = new TokenizerFile(vocabularyPath);
-        var vocabulary = new TokenVocabulary();
-        file.Read((ref reader) => vocabulary = VocabularyJson.Read(file, ref reader, "The vocabulary"));
-        VocabularyJson.RequireBytes(vocabulary, fault => new TokenizerException(vocabularyPath, fault));
-        var merges = new List<Merge>();
-        string text = Encoding.UTF8.GetString(TokenizerFile.ReadAll(mergesPath));
-        string[] lines = text.TrimStart('\uFEFF').TrimEnd('\r', '\n').Split('\n');
-        for (int i = 0; i < lines.Length; i++)
-        {
-            string line = lines[i].TrimEnd('\r');
-            if (line.StartsWith("#version", StringComparison.Ordinal) || (line.Length == 0 && lines.Length == 1))
-                continue;
-            string[] parts = line.Split(' ');
-            if (parts.Length != 2)
-                throw new TokenizerException(mergesPath, i + 1, null, $"A merge is two tokens with one blank between them, but the line is '{line}'.");
-            try
-            {
-                merges.Add(BpeModel.Resolve(vocabulary, parts[0], parts[1]));
-            }
-            catch (ArgumentException fault)
-            {
-                throw new TokenizerException(mergesPath, i + 1, null, VocabularyJson.Sentence(fault));
-            }
-        }
-
-        string special = settings["eos_token"] ?? EndOfText;
-        bool hasSpecial = vocabulary.TryFind(special, out int id);
-        var roles = new Dictionary<string, string>(settings.Roles);
-        if (hasSpecial)
-            roles["eos_token"] = special;
-        return new TokenizerParts
-        {
-            Model = new BpeModel(vocabulary, merges, new BpeSettings { ByteLevel = true }),
-            AddedTokens = hasSpecial ? [new AddedToken(id, special)] : [],
-            PreTokenizer = new ByteLevelSplitter(addPrefixSpace: false, trimOffsets: true, usesPattern: true, spells: false),
-            PostProcessor = new ByteLevelPostProcessor(addPrefixSpace: false, trimOffsets: true, usesPattern: true),
-            Decoder = new ByteLevelDecoder(addPrefixSpace: false, trimOffsets: true, usesPattern: true),
-            Settings = settings with { Roles = roles },
-        };
     }
 
     /// <summary>Writes a file beside its place first, so that a reader never sees a part of it.</summary>

@@ -36,4 +36,21 @@ internal static class UsualTokens
 
         static TemplatePiece Special(string name) => new(-1, name, 0);
     }
+
+    /// <summary>The template of transformers' <c>add_bos_token</c> and <c>add_eos_token</c>: a token before each text and one after it, as far as they are given; the second text is of type 1.</summary>
+    public static IPostProcessor? Around((string Token, int Id)? begin, (string Token, int Id)? end)
+    {
+        if (begin is null && end is null)
+            return null;
+        TemplatePiece[] single = Text(0);
+        return new TemplatePostProcessor(
+            single, [.. single, .. Text(1)], new[] { begin, end }.OfType<(string Token, int Id)>().DistinctBy(token => token.Token).ToDictionary(token => token.Token, token => (IReadOnlyList<(int, string)>)[(token.Id, token.Token)]));
+
+        TemplatePiece[] Text(int index) =>
+        [
+            .. begin is { } first ? new[] { new TemplatePiece(-1, first.Token, index) } : [],
+            new(index, "", index),
+            .. end is { } last ? new[] { new TemplatePiece(-1, last.Token, index) } : [],
+        ];
+    }
 }

@@ -80,6 +80,10 @@ internal sealed record SentencePieceFile
         return Check(path, result, ids);
     }
 
+    /// <summary>The same with other pieces, and without byte fallback, as the classes of transformers read it that arrange the pieces anew.</summary>
+    public SentencePieceFile With(IReadOnlyList<SentencePiece> pieces, int unknownId) =>
+        this with { Pieces = pieces, UnknownId = unknownId, BeginId = null, EndId = null, PadId = null, ByteFallback = false };
+
     /// <summary>The model of the pieces.</summary>
     public ITokenModel ToModel()
     {
