@@ -18,7 +18,12 @@ internal static class TokenizerClass
     // Names of the same class.
     private static readonly Dictionary<string, string> s_same = new()
     {
-        ["CodeGenTokenizer"] = Gpt2, ["BartTokenizer"] = Roberta, ["LongformerTokenizer"] = Roberta, ["LEDTokenizer"] = Roberta, ["MvpTokenizer"] = Roberta, ["MT5Tokenizer"] = T5,
+        ["CodeGenTokenizer"] = Gpt2,
+        ["BartTokenizer"] = Roberta,
+        ["LongformerTokenizer"] = Roberta,
+        ["LEDTokenizer"] = Roberta,
+        ["MvpTokenizer"] = Roberta,
+        ["MT5Tokenizer"] = T5,
     };
 
     /// <summary>The classes of the models whose vocabularies lie in the files that are read here (models/auto/tokenization_auto.py).</summary>
