@@ -27,6 +27,8 @@ internal sealed partial record PretrainFamily
                 EmbeddingDim = task.Sizes.Embedding,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                BeginId = task.Tokenizer.SpecialTokens.BeginOfText ?? task.Tokenizer.EndOfTextId,
+                EndIds = task.Tokenizer.EndOfTextId is { } end ? [end] : [],
             };
             using GptModel model = new GptModel(config, generator: task.Random).to(task.Device);
             return RunCausal(task, model);
@@ -48,6 +50,8 @@ internal sealed partial record PretrainFamily
                 EmbeddingDim = task.Sizes.Embedding,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                BeginId = task.Tokenizer.SpecialTokens.BeginOfText ?? task.Tokenizer.EndOfTextId,
+                EndIds = task.Tokenizer.EndOfTextId is { } end ? [end] : [],
                 // Other widths have no ready-made ratio of key-value heads and feed-forward layers.
                 KeyValueHeadCount = task.Sizes.Heads == preset.HeadCount ? preset.KeyValueHeadCount : 0,
                 FeedForwardDim = task.Sizes.Embedding == preset.EmbeddingDim ? preset.FeedForwardDim : 8 * task.Sizes.Embedding / 3,

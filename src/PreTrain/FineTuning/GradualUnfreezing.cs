@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using PreTrain.Optimization;
 using PreTrain.Training;
 using TorchSharp;
@@ -29,6 +30,9 @@ public sealed class GradualUnfreezing : ITrainingCallback, IDisposable
 
     /// <summary>The steps after which the next block is trained too.</summary>
     public int StepsPerBlock { get; }
+
+    /// <inheritdoc/>
+    public JsonObject Describe() => new() { ["stepsPerBlock"] = StepsPerBlock };
 
     /// <inheritdoc/>
     public void OnStart(TrainingRun run) => Apply(run);

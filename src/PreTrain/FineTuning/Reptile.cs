@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
 using PreTrain.Objectives;
 using PreTrain.Optimization;
@@ -39,6 +40,9 @@ public sealed class Reptile : ITrainingCallback, IDisposable
 
     /// <summary>The first ε.</summary>
     public double Rate { get; }
+
+    /// <inheritdoc/>
+    public JsonObject Describe() => new() { ["innerSteps"] = InnerSteps, ["rate"] = Rate };
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The steps of the run are no multiple of those of a task; steps may be left out (<see cref="Precision.Float16"/>, <see cref="TrainingOptions.Faults"/>), so that tasks would no longer begin where their data do; or weights are averaged within tasks.</exception>

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using PreTrain.Models;
 using PreTrain.Training;
 
@@ -33,6 +34,9 @@ public sealed class GradualPruning : ITrainingCallback, IDisposable
 
     /// <summary>The sparsity of every step.</summary>
     public SparsitySchedule Schedule { get; }
+
+    /// <inheritdoc/>
+    public JsonObject Describe() => new() { ["schedule"] = Schedule.ToString(), ["scope"] = _options.Scope?.ToString(), ["targets"] = string.Join(", ", _options.Targets) };
 
     /// <inheritdoc/>
     public void OnStart(TrainingRun run)

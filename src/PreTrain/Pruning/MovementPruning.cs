@@ -43,6 +43,9 @@ public sealed class MovementPruning : IPretrainedModel, ITrainingCallback, IDisp
     public SparsitySchedule Schedule { get; }
 
     /// <inheritdoc/>
+    public JsonObject Describe() => new() { ["schedule"] = Schedule.ToString(), ["maps"] = string.Join(", ", _maps.Select(map => map.Name)) };
+
+    /// <inheritdoc/>
     public void OnStart(TrainingRun run)
     {
         Schedule.Require(run.Options);

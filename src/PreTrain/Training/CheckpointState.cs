@@ -10,7 +10,7 @@ namespace PreTrain.Training;
 internal sealed record CheckpointState
 {
     internal const string FileName = "state.json";
-    private const int Version = 1;
+    private const int Version = 1, ShownLength = 200;
     private static readonly string[] s_streams = ["init", "data", "mask", "dropout"];
 
     /// <summary>Updates so far.</summary>
@@ -65,6 +65,9 @@ internal sealed record CheckpointState
         if (options.Faults != new FaultOptions()) settings["faults"] = options.Faults.ToString();
         if (options.EarlyStopping is not null) settings["earlyStopping"] = options.EarlyStopping.ToString();
         if (options.SavedModel != SavedModel.Last) settings["savedModel"] = options.SavedModel.ToString();
+        var callbacks = new JsonArray([.. options.Callbacks.Select(callback => (callback.GetType().Name, What: callback.Describe())).Where(c => c.What is not null)
+            .Select(c => new JsonObject { [c.Name] = c.What })]);
+        if (callbacks.Count > 0) settings["callbacks"] = callbacks;
         if (options.MicroBatchSize is not null) settings["microBatchSize"] = options.MicroBatchSize;
         if (options.Deterministic) settings["threads"] = TorchSharp.torch.get_num_threads();   // sums over threads are grouped by their number
         return settings;
@@ -84,12 +87,21 @@ internal sealed record CheckpointState
         ["clipNorm"] = options.ClipNorm,
     };
 
-    /// <summary>The entries in which two objects differ, as <c>name (checkpoint: x, now: y)</c>.</summary>
+    /// <summary>The entries in which two objects differ, as <c>name (checkpoint: x, now: y)</c>. One that is null is the same as one that is not there, as in settings that later versions add.</summary>
     internal static List<string> Differences(JsonObject checkpoint, JsonObject now, string what = "checkpoint")
     {
         Dictionary<string, string> then = Flatten(checkpoint), current = Flatten(now);
-        return [.. then.Keys.Union(current.Keys).Where(key => then.GetValueOrDefault(key, "missing") != current.GetValueOrDefault(key, "missing"))
-            .Select(key => $"{key} ({what}: {then.GetValueOrDefault(key, "missing")}, now: {current.GetValueOrDefault(key, "missing")})")];
+        return [.. then.Keys.Union(current.Keys).Where(key => then.GetValueOrDefault(key) != current.GetValueOrDefault(key))
+            .Select(key => $"{key} ({what}: {Shown(then.GetValueOrDefault(key), current.GetValueOrDefault(key))}, now: {Shown(current.GetValueOrDefault(key), then.GetValueOrDefault(key))})")];
+    }
+
+    /// <summary>A value; of a long one the part where it begins to differ from another.</summary>
+    private static string Shown(string? value, string? other)
+    {
+        if (value is null) return "missing";
+        if (value.Length <= ShownLength) return value;
+        int start = Math.Clamp(value.AsSpan().CommonPrefixLength(other) - ShownLength / 4, 0, value.Length - ShownLength), end = start + ShownLength;
+        return $"{(start > 0 ? "…" : "")}{value.AsSpan(start, ShownLength)}{(end < value.Length ? "…" : "")}";
     }
 
     internal void Save(string folder)
@@ -151,7 +163,7 @@ internal sealed record CheckpointState
                 foreach (var (key, value) in inner) Add(name.Length == 0 ? key : $"{name}.{key}", value);
                 return;
             }
-            flat[name] = node?.ToJsonString() ?? "none";
+            if (node is not null) flat[name] = node.ToJsonString();
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace PreTrain.Training;
 
 /// <summary>
@@ -6,6 +8,10 @@ namespace PreTrain.Training;
 /// </summary>
 public interface ITrainingCallback
 {
+    /// <summary>What the course of a training depends on: a resumed run in which it differs from the checkpoint's goes on with a warning, as it does with other learning rates.</summary>
+    /// <returns>Null, the default, where the callback only watches.</returns>
+    JsonObject? Describe() => null;
+
     /// <summary>Before the first step, when a checkpoint to resume has been loaded.</summary>
     /// <param name="run">The training.</param>
     void OnStart(TrainingRun run)

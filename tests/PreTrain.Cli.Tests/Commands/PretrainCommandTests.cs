@@ -1,4 +1,6 @@
+using System.Text.Json.Nodes;
 using PreTrain.Models;
+using PreTrain.Tokenization;
 
 namespace PreTrain.Cli.Tests.Commands;
 
@@ -44,6 +46,19 @@ public class PretrainCommandTests
         ToolResult resumed = Run(folder, family, ["--steps", "6", "--resume", .. options]);
         Assert.True(resumed.ExitCode == 0, resumed.Error);
         Assert.Contains("steps              6", resumed.Output);
+    }
+
+    [Theory]
+    [InlineData("gpt")]
+    [InlineData("llama")]
+    public void Pretrain_ADecoder_SavesTheTokensThatBeginAndEndASequence(string family)
+    {
+        using var folder = new TemporaryFolder();
+        Assert.Equal(0, Run(folder, family).ExitCode);
+
+        JsonNode config = JsonNode.Parse(File.ReadAllText(folder["run/model/config.json"]))!;
+        int end = TextTokenizer.Load(folder["run/model"]).EndOfTextId!.Value;
+        Assert.Equal((end, end), (config["bos_token_id"]!.GetValue<int>(), config["eos_token_id"]!.GetValue<int>()));
     }
 
     [Theory]

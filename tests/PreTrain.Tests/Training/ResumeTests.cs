@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
+using PreTrain.Data;
 using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules;
@@ -226,6 +227,45 @@ public sealed class ResumeTests : IDisposable
         using var fewer = Tiny.Model(Tiny.Even);
         var e = Assert.Throws<ArgumentException>(() => Tiny.Train(fewer, new RowsObjective(), Tiny.Options(folder["a"], 3) with { Resume = true }));
         Assert.Equal($"The run in '{folder["a"]}' is at step 4 already; Steps (3) must be at least that.", e.Message);
+    }
+
+    [Fact]
+    public void Differences_AnEntryThatIsNullOrMissing_IsTheSame()
+    {
+        JsonObject Of(string json) => JsonNode.Parse(json)!.AsObject();
+
+        Assert.Empty(CheckpointState.Differences(Of("""{"a":{"b":1}}"""), Of("""{"a":{"b":1,"later":null},"new":null}""")));
+        Assert.Equal(["a.b (checkpoint: 1, now: missing)", "c (checkpoint: missing, now: 2)"], CheckpointState.Differences(Of("""{"a":{"b":1},"c":null}"""), Of("""{"a":{"b":null},"c":2}""")));
+    }
+
+    [Fact]
+    public void Run_OtherSettingsThatAreLong_ShowsWhereTheyBeginToDiffer()
+    {
+        LabelSet Labels(string last) => new([.. Enumerable.Range(0, 200).Select(i => $"label {i}"), last, .. Enumerable.Range(300, 200).Select(i => $"label {i}")]);
+        using (var model = Tiny.Model(Tiny.Even with { LabelCount = 401, Labels = Labels("cat") })) Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["a"], 2));
+
+        using var other = Tiny.Model(Tiny.Even with { LabelCount = 401, Labels = Labels("a dog") });
+        var e = Assert.Throws<ArgumentException>(() => Tiny.Train(other, new RowsObjective(), Tiny.Options(folder["a"], 4) with { Resume = true }));
+        Assert.Contains("\"cat\"", e.Message, StringComparison.Ordinal);
+        Assert.Contains("\"a dog\"", e.Message, StringComparison.Ordinal);
+        Assert.True(e.Message.Length < 1200, e.Message);
+    }
+
+    private sealed class Described(int every) : ITrainingCallback
+    {
+        public JsonObject Describe() => new() { ["every"] = every };
+    }
+
+    [Fact]
+    public void Run_ACallbackThatIsDescribedOtherwise_GoesOnAndSaysSo()
+    {
+        TrainingOptions Options(int steps, int every) => Tiny.Options(folder["a"], steps) with { Callbacks = [new Described(every), new Tiny.AfterStep((_, _) => { })] };
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), Options(2, 5));
+        var log = new Tiny.ListLogger();
+        using (var again = Tiny.Model(Tiny.Even)) Tiny.Train(again, new RowsObjective(), Options(2, 5) with { Resume = true, Logger = log });
+        Assert.DoesNotContain(log.Lines, line => line.Contains("changed settings", StringComparison.Ordinal));
+        using (var again = Tiny.Model(Tiny.Even)) Tiny.Train(again, new RowsObjective(), Options(2, 7) with { Resume = true, Logger = log });
+        Assert.Contains("""Warning: The resumed run goes on with changed settings: callbacks (checkpoint: [{"Described":{"every":5}}], now: [{"Described":{"every":7}}])""", log.Lines);
     }
 
     [Fact]
