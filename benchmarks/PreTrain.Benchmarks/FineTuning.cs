@@ -1,4 +1,4 @@
-// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- finetuning classify|tokens|qa [FOLDER [SHARE [scratch,whole,lora,aligned]]]   (a small share of the steps, such as 0.02, for a look; the ways to measure)
+// dotnet run -c Release --project benchmarks/PreTrain.Benchmarks -- finetuning classify|tokens|qa [FOLDER [SHARE [scratch,whole,lora,aligned,hira,hira-aligned [0.01,0.1,1]]]]   (a small share of the steps, such as 0.02, for a look; the ways to measure; the shares of the labels)
 using System.Globalization;
 using PreTrain.Data;
 using PreTrain.Data.Masking;
@@ -15,7 +15,7 @@ namespace PreTrain.Benchmarks;
 
 /// <summary>
 /// What pre-training is worth by the number of labels: a small ModernBERT that has read the SDK's documentation, and one that has not, are fine-tuned with 1, 10 and 100 % of the labels of a task, as a
-/// whole and with an adapter that starts at random or aligned to the gradient, three times with different seeds. What is held out is the same for all. The folder keeps the pre-trained model.
+/// whole and with an adapter, whose low-rank updates are added to the weights or multiply them (HiRA), and start at random or aligned to the gradient, three times with different seeds. What is held out is the same for all. The folder keeps the pre-trained model.
 /// </summary>
 internal static class FineTuning
 {
@@ -23,7 +23,7 @@ internal static class FineTuning
     private const int Rank = 4, Batch = 32, MeasuredExamples = 1000, PretrainSteps = 1500;
     private static readonly double[] s_shares = [0.01, 0.1, 1];
     private static readonly long[] s_seeds = [1, 2, 3];
-    private static readonly string[] s_ways = ["scratch", "whole", "lora", "aligned"];
+    private static readonly string[] s_ways = ["scratch", "whole", "lora", "aligned", "hira", "hira-aligned"];
 
     /// <summary>A task: the steps of its fine-tuning, the measure, its head, and how an objective is made of a share of the labels.</summary>
     private sealed record HeadTask(string Name, int Steps, string Measure, ModelHead Head, HeadOptions Options, Func<TextTokenizer, double, int, ILabelledObjective> Objective, Func<ITransformerModel, TextTokenizer, IReadOnlyDictionary<string, double>> Evaluate);
@@ -49,7 +49,8 @@ internal static class FineTuning
         ModernBertConfig config = Config(tokenizer);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ModernBERT of {config.LayerCount} x {config.EmbeddingDim}, {pretrainSteps} steps of pre-training, {steps} of fine-tuning, means of {s_seeds.Length} seeds (least and most)"));
         Console.WriteLine($"task      labels   share  measure       {string.Join(" ", ways.Select(way => $"{way,-20}"))} trained  bytes");
-        foreach (double share in s_shares)
+        double[] shares = arguments.Length > 4 ? [.. arguments[4].Split(',').Select(share => double.Parse(share, CultureInfo.InvariantCulture))] : s_shares;
+        foreach (double share in shares)
         {
             var last = new Result();
             string Cell(string way)
@@ -85,16 +86,16 @@ internal static class FineTuning
 
     private static Result Score(HeadTask task, double share, long seed, string way, TextTokenizer tokenizer, ModernBertConfig config, int steps, string folder)
     {
-        bool adapts = way is "lora" or "aligned";
+        bool adapts = way is not ("scratch" or "whole");
         using torch.Generator generator = new RandomStreams(seed).CreateGenerator("init");
         using ModernBertModel model = way != "scratch"
             ? ModernBertModel.FromPretrained(Path.Combine(folder, "read", "model"), task.Head, generator, task.Options)
             : new(config with { LabelCount = task.Options.Labels?.Count ?? config.LabelCount, Labels = task.Options.Labels, Task = task.Options.Task }, task.Head, generator);
         double whole = model.parameters().Sum(p => p.numel());
-        using LoraAdapter? adapter = adapts ? new LoraAdapter(model, new LoraOptions { Rank = Rank, Alpha = 4 * Rank, Trained = ["*classifier*", "*norm*"] }, generator: generator) : null;
+        using LoraAdapter? adapter = adapts ? new LoraAdapter(model, new LoraOptions { Rank = Rank, Alpha = 4 * Rank, Trained = ["*classifier*", "*norm*"], IsHadamard = way.StartsWith("hira", StringComparison.Ordinal) }, generator: generator) : null;
         double trained = (adapter?.ParameterCount ?? whole) / whole;
         ILabelledObjective objective = task.Objective(tokenizer, share, (int)seed);
-        if (way == "aligned") adapter!.AlignToGradient(objective, Batch, seed: seed);
+        if (way.EndsWith("aligned", StringComparison.Ordinal)) adapter!.AlignToGradient(objective, Batch, seed: seed);
         string output = Path.Combine(folder, $"run-{task.Name}");
         string saved = new Trainer(Options(output, steps, seed, adapts ? AdapterRate : FullRate) with { Weights = adapter, Overwrite = true }).Run(model, objective).ModelFolder;
         double bytes = Directory.GetFiles(saved, "*.safetensors").Sum(file => new FileInfo(file).Length) / (whole * sizeof(float));

@@ -24,6 +24,7 @@ internal sealed class AdapterChoice
     [
         ("lora", AdapterWay.Lora, null, 3e-4, 2e-3),                                         // Hu et al. 2021, appendix D
         ("dora", AdapterWay.Dora, null, 3e-4, 2e-3),
+        ("hira", AdapterWay.Hira, null, 3e-4, 2e-3),
         ("ia3", AdapterWay.Ia3, null, 3e-3, 3e-3),                                           // Liu et al. 2022, section 3.5
         ("bottleneck", AdapterWay.Bottleneck, new BottleneckOptions().Width, 3e-4, 1e-3),    // Houlsby et al. 2019, section 3.1
         ("prefix", AdapterWay.Prefix, new PrefixOptions().Length, 1e-2, 1e-2),
@@ -34,16 +35,16 @@ internal sealed class AdapterChoice
     private static readonly (string Word, QuantizationScheme Value)[] s_schemes = [("nf4", QuantizationScheme.NormalFloat4), ("int4", QuantizationScheme.Int4Weights), ("int8", QuantizationScheme.Int8Weights)];
 
     private readonly Option<AdapterWay?> _way = Options.Choice("--adapter",
-        "What is trained beside the model instead of its weights: low-rank updates (dora: with lengths of their own), factors, small layers behind the sub-layers, keys and values before every text, virtual tokens, or the biases alone. With --lora-rank it is lora.",
+        "What is trained beside the model instead of its weights: low-rank updates (dora: with lengths of their own; hira: as factors of the weights), factors of activations, small layers behind the sub-layers, keys and values before every text, virtual tokens, or the biases alone. With --lora-rank it is lora.",
         [.. s_ways.Select(way => (way.Word, way.Way))]);
-    private readonly Option<int?> _rank = Options.Positive("--lora-rank", $"lora and dora: the rank of the updates. The default is {new LoraOptions().Rank}.");
-    private readonly Option<double?> _alpha = Options.Number("--lora-alpha", "lora and dora: the scale of the updates times their rank. The default is twice the rank.", alpha => alpha > 0, "must be a positive number");
-    private readonly Option<double?> _dropout = Options.Number("--lora-dropout", "lora and dora: the share of what the updates read that is dropped. The default is 0.", share => share is >= 0 and < 1, "must be a number from 0 to below 1");
-    private readonly Option<string[]> _targets = new("--lora-targets") { Description = "lora and dora: the linear maps that are updated, by patterns with *, such as *query *value. The default is all of the blocks, and the one before a task's head.", HelpName = "PATTERN", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore };
-    private readonly Option<AdapterStart?> _start = Options.Choice("--lora-start", "lora and dora: where the updates start to look, in random directions or in those in which the loss of the first batches falls fastest, which learns more in as many steps. The default is random.",
+    private readonly Option<int?> _rank = Options.Positive("--lora-rank", $"lora, dora and hira: the rank of the updates. The default is {new LoraOptions().Rank}.");
+    private readonly Option<double?> _alpha = Options.Number("--lora-alpha", "lora, dora and hira: the scale of the updates times their rank; of hira, how fast they learn. The default is twice the rank.", alpha => alpha > 0, "must be a positive number");
+    private readonly Option<double?> _dropout = Options.Number("--lora-dropout", "lora, dora and hira: the share of what the updates read that is dropped. The default is 0.", share => share is >= 0 and < 1, "must be a number from 0 to below 1");
+    private readonly Option<string[]> _targets = new("--lora-targets") { Description = "lora, dora and hira: the linear maps that are updated, by patterns with *, such as *query *value. The default is all of the blocks, and the one before a task's head.", HelpName = "PATTERN", AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore };
+    private readonly Option<AdapterStart?> _start = Options.Choice("--lora-start", "lora, dora and hira: where the updates start to look, in random directions or in those in which the loss of the first batches falls fastest, which learns more in as many steps. The default is random.",
         ("random", AdapterStart.Random), ("gradient", AdapterStart.Gradient));
     private readonly Option<int?> _size = Options.Positive("--adapter-size", $"The width of small layers ({new BottleneckOptions().Width}), or the number of virtual tokens of prefix and prompt ({new PrefixOptions().Length}).");
-    private readonly Option<QuantizationScheme?> _base = Options.Choice("--quantize-base", "lora and dora: the model's weights in few bits while the updates are trained, for models that would not fit (QLoRA). What is saved is merged into the weights as they were.", s_schemes);
+    private readonly Option<QuantizationScheme?> _base = Options.Choice("--quantize-base", "lora, dora and hira: the model's weights in few bits while the updates are trained, for models that would not fit (QLoRA). What is saved is merged into the weights as they were.", s_schemes);
 
     /// <summary>All options.</summary>
     public IEnumerable<Option> All => [_way, _rank, _alpha, _dropout, _targets, _start, _size, _base];
@@ -56,8 +57,8 @@ internal sealed class AdapterChoice
     public void Check(ParseResult parsed)
     {
         AdapterWay? way = WayOf(parsed);
-        if (way is not (AdapterWay.Lora or AdapterWay.Dora) && Given(parsed, _rank, _alpha, _dropout, _targets, _start, _base) is { Length: > 0 } updates)
-            throw new UsageException($"{updates} belong{(updates.Contains(' ') ? "" : "s")} to --adapter lora or dora.");
+        if (!IsUpdates(way) && Given(parsed, _rank, _alpha, _dropout, _targets, _start, _base) is { Length: > 0 } updates)
+            throw new UsageException($"{updates} belong{(updates.Contains(' ') ? "" : "s")} to --adapter lora, dora or hira.");
         if (parsed.GetValue(_start) == AdapterStart.Gradient && parsed.GetValue(_base) is not null)
             throw new UsageException("--lora-start gradient needs the gradient of weights, which those of --quantize-base have not. Leave one of them out.");
         if (parsed.GetValue(_size) is not null && (way is null || Row(way.Value).Size is null)) throw new UsageException("--adapter-size belongs to --adapter bottleneck, prefix or prompt.");
@@ -77,7 +78,7 @@ internal sealed class AdapterChoice
     public IEnumerable<(Option, JsonNode?)> Effective(ParseResult parsed)
     {
         if (WayOf(parsed) is not { } way) return [];
-        bool updates = way is AdapterWay.Lora or AdapterWay.Dora;
+        bool updates = IsUpdates(way);
         return
         [
             (_way, Row(way).Word), (_rank, updates ? RankOf(parsed) : null), (_alpha, updates ? parsed.GetValue(_alpha) ?? 2 * RankOf(parsed) : null),
@@ -187,11 +188,13 @@ internal sealed class AdapterChoice
     private LoraOptions Updates(ParseResult parsed, AdapterWay way)
     {
         int rank = RankOf(parsed);
-        var options = new LoraOptions { Rank = rank, Alpha = parsed.GetValue(_alpha) ?? 2 * rank, Dropout = parsed.GetValue(_dropout) ?? 0, IsWeightDecomposed = way == AdapterWay.Dora };
+        var options = new LoraOptions { Rank = rank, Alpha = parsed.GetValue(_alpha) ?? 2 * rank, Dropout = parsed.GetValue(_dropout) ?? 0, IsWeightDecomposed = way == AdapterWay.Dora, IsHadamard = way == AdapterWay.Hira };
         return parsed.GetValue(_targets) is { Length: > 0 } targets ? options with { Targets = targets } : options;
     }
 
     private AdapterWay? WayOf(ParseResult parsed) => parsed.GetValue(_way) ?? (parsed.GetValue(_rank) is null ? null : AdapterWay.Lora);
+
+    private static bool IsUpdates(AdapterWay? way) => way is AdapterWay.Lora or AdapterWay.Dora or AdapterWay.Hira;
 
     private int RankOf(ParseResult parsed) => parsed.GetValue(_rank) ?? new LoraOptions().Rank;
 

@@ -9,6 +9,9 @@ internal enum AdapterWay
     /// <summary>Low-rank updates of directions, with lengths of their own.</summary>
     Dora,
 
+    /// <summary>Factors of weights by low rank.</summary>
+    Hira,
+
     /// <summary>Factors of activations.</summary>
     Ia3,
 

@@ -16,6 +16,8 @@ internal static class AdapterFiles
     /// <summary>What an adapter's identity calls the weights beneath.</summary>
     internal const string BaseName = "baseSha256";
 
+    private static readonly string[] s_partNames = [LoraFolder.NameOfA(false), LoraFolder.NameOfB(false), LoraFolder.NameOfA(true), LoraFolder.NameOfB(true), ".ia3_l"];
+
     private const string ConfigFile = "adapter_config.json", WeightsFile = "adapter_model.safetensors", BaseKey = "base_sha256";
 
     /// <summary>The checkpoint's name of each parameter of a model.</summary>
@@ -92,8 +94,7 @@ internal static class AdapterFiles
     }
 
     /// <summary>The tensors of a folder that are parameters as a whole, and no updates or factors of them.</summary>
-    internal static IReadOnlyList<string> WholeNames(string folder) =>
-        [.. Names(folder).Where(name => !name.EndsWith(".lora_A.weight", StringComparison.Ordinal) && !name.EndsWith(".lora_B.weight", StringComparison.Ordinal) && !name.EndsWith(".ia3_l", StringComparison.Ordinal))];
+    internal static IReadOnlyList<string> WholeNames(string folder) => [.. Names(folder).Where(name => !s_partNames.Any(part => name.EndsWith(part, StringComparison.Ordinal)))];
 
     /// <summary>Reads the tensors of an adapter.</summary>
     /// <param name="folder">The adapter's folder.</param>

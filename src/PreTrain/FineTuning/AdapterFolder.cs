@@ -9,7 +9,8 @@ public static class AdapterFolder
     // A new kind is a line here.
     private static readonly (string Name, AdapterKind Kind, Func<ITransformerModel, string, string, IAdapter> Open)[] s_kinds =
     [
-        ("LORA", AdapterKind.Lora, LoraAdapter.FromPretrained),
+        (LoraFolder.Type, AdapterKind.Lora, LoraAdapter.FromPretrained),
+        (LoraFolder.HadamardType, AdapterKind.Lora, LoraAdapter.FromPretrained),
         ("IA3", AdapterKind.Ia3, (model, folder, _) => Ia3Adapter.FromPretrained(model, folder)),
         ("BOTTLENECK", AdapterKind.Bottleneck, (model, folder, _) => BottleneckAdapter.FromPretrained(model, folder)),
         ("PREFIX_TUNING", AdapterKind.Prefix, (model, folder, _) => PrefixTuning.FromPretrained(model, folder)),
@@ -56,7 +57,7 @@ public static class AdapterFolder
     /// <param name="adapters">Folders, and what each counts: 1, or of <see cref="AdapterKind.Lora"/> any number.</param>
     /// <returns>The kinds and numbers of trained values, in order.</returns>
     /// <exception cref="CheckpointException">A folder is damaged, or for another model.</exception>
-    /// <exception cref="ArgumentException">There is none; one is of a kind that is no change of weights; two hold the same parameter as a whole, or one has lengths of its own (DoRA) beside others; a weight is not one of the kind; the model is quantized.</exception>
+    /// <exception cref="ArgumentException">There is none; one is of a kind that is no change of weights; two hold the same parameter as a whole, or one has lengths of its own (DoRA) or factors of the weights (HiRA) beside others; a weight is not one of the kind; the model is quantized.</exception>
     public static IReadOnlyList<(AdapterKind Kind, long ParameterCount)> Merge(ITransformerModel model, params IReadOnlyList<(string Folder, double Weight)> adapters)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -68,6 +69,8 @@ public static class AdapterFolder
             AdapterKind kind = KindOf(folder);
             if (kind is AdapterKind.Bottleneck or AdapterKind.Prefix or AdapterKind.Prompt) throw new ArgumentException($"The adapter '{folder}' is a {kind}, which is no change of weights and cannot be merged; keep it beside the model.", nameof(adapters));
             if (weight != 1 && kind != AdapterKind.Lora) throw new ArgumentException($"The weight of the adapter '{folder}' ({weight}) must be 1: only low-rank updates can be weighed.", nameof(adapters));
+            if (adapters.Count > 1 && AdapterFiles.Names(folder).Any(name => name.EndsWith(LoraFolder.NameOfA(isHadamard: true), StringComparison.Ordinal)))
+                throw new ArgumentException($"The adapter '{folder}' has factors of its model's weights (HiRA), which other adapters change; merge it alone.", nameof(adapters));
             foreach (string name in AdapterFiles.WholeNames(folder))
             {
                 if (name.EndsWith("lora_magnitude_vector", StringComparison.Ordinal) ? adapters.Count > 1 : !holders.TryAdd(name, folder))

@@ -17,7 +17,17 @@ internal sealed record AdapterTensor(string Name, long[] Shape, IReadOnlyList<Pa
     /// <param name="value">The parameter.</param>
     /// <param name="shape">The shape in the file; null for the parameter's.</param>
     /// <param name="isTransposed">Whether the file has the matrix transposed.</param>
-    internal static AdapterTensor Of(string ours, string theirs, Parameter value, long[]? shape = null, bool isTransposed = false) =>
-        new(theirs, shape ?? value.shape, [value], weights => (weights?.GetValueOrDefault(ours) ?? value) is var t && isTransposed ? t.t() : t.reshape(shape ?? value.shape),
-            given => value.copy_(isTransposed ? given.t() : given.view(value.shape)));
+    /// <param name="factor">What the file has the parameter multiplied with.</param>
+    internal static AdapterTensor Of(string ours, string theirs, Parameter value, long[]? shape = null, bool isTransposed = false, double factor = 1) =>
+        new(theirs, shape ?? value.shape, [value],
+            weights =>
+            {
+                Tensor own = weights?.GetValueOrDefault(ours) ?? value, there = isTransposed ? own.t() : own.reshape(shape ?? value.shape);
+                return factor == 1 ? there : there * factor;
+            },
+            given =>
+            {
+                value.copy_(isTransposed ? given.t() : given.view(value.shape));
+                if (factor != 1) value.div_(factor);
+            });
 }

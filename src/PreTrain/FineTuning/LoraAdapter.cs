@@ -112,7 +112,7 @@ public sealed class LoraAdapter : IAdapter
             if (value != 1 && Options.IsWeightDecomposed) throw new ArgumentException($"The weight of an adapter ({value}) must be 1 where it has lengths of its own, which are no sum.", nameof(value));
             if (IsMerged) throw new InvalidOperationException($"The adapter '{Name}' is merged; its weight cannot change any more.");
             field = value;
-            foreach (LowRankUpdate update in Updates) update.Scale = value * Options.Scale;
+            foreach (LowRankUpdate update in Updates) update.Scale = value * update.Unit;
         }
     } = 1;
 
@@ -223,7 +223,7 @@ public sealed class LoraAdapter : IAdapter
                 if (projection.weight.grad is not { } gradient) continue;   // the objective does not use it
                 using DisposeScope scope = NewDisposeScope();
                 if (!gradient.isfinite().all().item<bool>()) throw new ArgumentException($"The gradient of '{path}' is not finite: look at the data, or at the weights.", nameof(objective));
-                Update(projection).Align(gradient);
+                Update(projection).Align(gradient, projection.weight);
             }
         }
         finally
@@ -238,7 +238,7 @@ public sealed class LoraAdapter : IAdapter
     public IReadOnlyCollection<Parameter> SavedParameters => [.. Tensors().SelectMany(tensor => tensor.Parameters)];
 
     /// <inheritdoc/>
-    public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), [AdapterFiles.BaseName] = _base.Fingerprint, ["adapter"] = LoraFolder.ConfigOf(this) };
+    public JsonObject ToConfigJson() => new() { ["base"] = Model.ToConfigJson(), [AdapterFiles.BaseName] = _base.Fingerprint, ["adapter"] = LoraFolder.ConfigOf(this), ["alpha"] = Options.IsHadamard ? Options.Alpha : null };
 
     /// <inheritdoc/>
     public void SavePretrained(string folder, IReadOnlyDictionary<string, Tensor>? weights = null) => AdapterFiles.Write(folder, LoraFolder.ConfigOf(this), Tensors(), weights, _base.FingerprintOf(IsMerged));
@@ -268,19 +268,19 @@ public sealed class LoraAdapter : IAdapter
     /// <summary>The names of the parameters that are trained as a whole.</summary>
     internal IEnumerable<string> Trained => _base.Trained.Keys;
 
-    /// <summary>Each trained value: its name in the model, the name that PEFT gives it, and the value.</summary>
-    internal IEnumerable<(string Ours, string Theirs, Parameter Value)> Parameters()
+    /// <summary>Each trained value: its name in the model, the name that PEFT gives it, the value, and what it is multiplied with in PEFT's files.</summary>
+    internal IEnumerable<(string Ours, string Theirs, Parameter Value, double Factor)> Parameters()
     {
         Dictionary<string, string> theirs = AdapterFiles.NamesOf(Model);
         foreach (var (path, projection) in _projections)
         {
             string ours = $"{path}.transform.{Name}.", module = AdapterFiles.Prefix + AdapterFiles.ModuleOf(theirs, path);
             LowRankUpdate update = Update(projection);
-            yield return (ours + "a", $"{module}.lora_A.weight", update.a);
-            yield return (ours + "b", $"{module}.lora_B.weight", update.b);
-            if (update.magnitude is { } magnitude) yield return (ours + "magnitude", $"{module}.lora_magnitude_vector", magnitude);
+            yield return (ours + "a", module + LoraFolder.NameOfA(Options.IsHadamard), update.a, 1);
+            yield return (ours + "b", module + LoraFolder.NameOfB(Options.IsHadamard), update.b, Options.IsHadamard ? update.Unit : 1);
+            if (update.magnitude is { } magnitude) yield return (ours + "magnitude", $"{module}.lora_magnitude_vector", magnitude, 1);
         }
-        foreach (var (path, parameter) in _base.Trained) yield return (path, AdapterFiles.Prefix + theirs.GetValueOrDefault(path, path), parameter);
+        foreach (var (path, parameter) in _base.Trained) yield return (path, AdapterFiles.Prefix + theirs.GetValueOrDefault(path, path), parameter, 1);
     }
 
     /// <summary>The maps of the blocks; where a task's head reads another map of them (ModernBERT's <c>transform</c>, BERT's <c>pooler</c>), that one too.</summary>
@@ -293,7 +293,7 @@ public sealed class LoraAdapter : IAdapter
         foreach (QuantizedProjection quantized in _model.modules().OfType<QuantizedProjection>()) quantized.IsBase = value;
     }
 
-    private IEnumerable<AdapterTensor> Tensors() => Parameters().Where(p => !_base.Trained.ContainsKey(p.Ours)).Select(p => AdapterTensor.Of(p.Ours, p.Theirs, p.Value))
+    private IEnumerable<AdapterTensor> Tensors() => Parameters().Where(p => !_base.Trained.ContainsKey(p.Ours)).Select(p => AdapterTensor.Of(p.Ours, p.Theirs, p.Value, factor: p.Factor))
         .Concat(AdapterFiles.Whole(Model, _base.Trained, AdapterFiles.Prefix));
 
     private LowRankUpdate Update(Projection projection) => TransformOf(projection).Updates[Name];

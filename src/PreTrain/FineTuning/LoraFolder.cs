@@ -14,13 +14,40 @@ internal static class LoraFolder
 {
     private static readonly TimeSpan s_patternTime = TimeSpan.FromSeconds(1);   // an expression may backtrack for ever
 
+    /// <summary>What PEFT calls them.</summary>
+    internal const string Type = "LORA", HadamardType = "HIRA";
+
+    /// <summary>How the name of A ends.</summary>
+    internal static string NameOfA(bool isHadamard) => isHadamard ? ".hira_A" : ".lora_A.weight";
+
+    /// <summary>How the name of B ends.</summary>
+    internal static string NameOfB(bool isHadamard) => isHadamard ? ".hira_B" : ".lora_B.weight";
+
     internal static JsonObject ConfigOf(LoraAdapter adapter)
     {
         Dictionary<string, string> names = AdapterFiles.NamesOf(adapter.Model);
         LoraOptions options = adapter.Options;
+        bool transposed = adapter.Model is IWeightNames known && known.Weights.Any(row => row.Transposed);
+        JsonArray targets = [.. adapter.Targets.Select(path => JsonValue.Create(AdapterFiles.ModuleOf(names, path)))];
+        JsonArray? whole = AdapterFiles.ModulesToSave(names, adapter.Trained);
+        if (options.IsHadamard)
+        {
+            return new JsonObject
+            {
+                ["peft_type"] = HadamardType,
+                ["task_type"] = null,
+                ["base_model_name_or_path"] = null,
+                ["inference_mode"] = true,
+                ["r"] = options.Rank,
+                ["hira_dropout"] = options.Dropout,
+                ["fan_in_fan_out"] = transposed,
+                ["target_modules"] = targets,
+                ["modules_to_save"] = whole,
+            };
+        }
         return new JsonObject
         {
-            ["peft_type"] = "LORA",
+            ["peft_type"] = Type,
             ["task_type"] = null,
             ["base_model_name_or_path"] = null,
             ["inference_mode"] = true,
@@ -29,17 +56,18 @@ internal static class LoraFolder
             ["lora_dropout"] = options.Dropout,
             ["use_rslora"] = options.IsRankStabilized,
             ["use_dora"] = options.IsWeightDecomposed,
-            ["fan_in_fan_out"] = adapter.Model is IWeightNames known && known.Weights.Any(row => row.Transposed),
+            ["fan_in_fan_out"] = transposed,
             ["bias"] = "none",
-            ["target_modules"] = new JsonArray([.. adapter.Targets.Select(path => JsonValue.Create(AdapterFiles.ModuleOf(names, path)))]),
-            ["modules_to_save"] = AdapterFiles.ModulesToSave(names, adapter.Trained),
+            ["target_modules"] = targets,
+            ["modules_to_save"] = whole,
         };
     }
 
     internal static LoraOptions ReadOptions(string folder, ITransformerModel model)
     {
         var (json, reader, path) = AdapterFiles.ReadConfig(folder);
-        reader.Require("peft_type", "LORA", "a LoraAdapter", "LORA");
+        reader.Require("peft_type", Type, "a LoraAdapter", Type, HadamardType);
+        bool isHadamard = reader.Text("peft_type", Type) == HadamardType;
         reader.Require("bias", "none", "a LoraAdapter", "none");
         RequireKnown(json, reader);
         Dictionary<string, string> names = AdapterFiles.NamesOf(model);
@@ -50,16 +78,17 @@ internal static class LoraFolder
         if (new[] { "layers_to_transform", "exclude_modules" }.Any(key => json[key] is not null))
         {
             HashSet<string> held = AdapterFiles.Names(folder);
-            wanted = [.. wanted.Where(ours => held.Contains($"{AdapterFiles.Prefix}{AdapterFiles.ModuleOf(names, ours)}.lora_A.weight"))];
+            wanted = [.. wanted.Where(ours => held.Contains($"{AdapterFiles.Prefix}{AdapterFiles.ModuleOf(names, ours)}{NameOfA(isHadamard)}"))];
         }
         if (wanted.Length == 0) throw new CheckpointException(path, $"target_modules {json["target_modules"]?.ToJsonString() ?? "(missing)"} name no linear map of this model; the adapter is for another one.");
         var options = new LoraOptions
         {
-            Rank = reader.Whole("r", 8),
+            Rank = reader.Whole("r", isHadamard ? 32 : 8),
             Alpha = reader.Number("lora_alpha", 8),
-            Dropout = reader.Number("lora_dropout", 0),
+            Dropout = reader.Number(isHadamard ? "hira_dropout" : "lora_dropout", 0),
             IsRankStabilized = reader.Flag("use_rslora", false),
             IsWeightDecomposed = reader.Flag("use_dora", false),
+            IsHadamard = isHadamard,
             Targets = [.. wanted.Distinct()],
             Trained = saved,
         };

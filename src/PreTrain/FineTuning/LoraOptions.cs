@@ -21,6 +21,14 @@ public sealed record LoraOptions
     /// <value>The default is false.</value>
     public bool IsWeightDecomposed { get; init; }
 
+    /// <summary>
+    /// Whether the update is W ⊙ (B·A), every weight times a factor, instead of s·B·A (HiRA, Huang et al. 2025, "HiRA: Parameter-Efficient Hadamard High-Rank Adaptation for Large Language Models", section 3). As
+    /// many trained values make updates that are not held to the rank, and learn more where that is what holds them back; each step computes as much as one of whole fine-tuning.
+    /// </summary>
+    /// <value>The default is false.</value>
+    /// <remarks>B is trained as a part of itself: what is added to a weight of the map's root mean square is then s·B·A, so that the rates of low-rank updates serve, and <see cref="Alpha"/> counts as there.</remarks>
+    public bool IsHadamard { get; init; }
+
     /// <summary>The probability with which an element of x is dropped before A in training.</summary>
     /// <value>The default is 0.</value>
     public double Dropout { get; init; }
@@ -47,6 +55,7 @@ public sealed record LoraOptions
         if (Rank < 1) faults.Add($"{nameof(Rank)} ({Rank}) must be at least 1.");
         if (!(Alpha > 0 && double.IsFinite(Alpha))) faults.Add($"{nameof(Alpha)} ({Alpha}) must be positive.");
         if (!(Dropout >= 0 && Dropout < 1)) faults.Add($"{nameof(Dropout)} ({Dropout}) must be at least 0 and below 1.");
+        if (IsHadamard && IsWeightDecomposed) faults.Add($"{nameof(IsHadamard)} and {nameof(IsWeightDecomposed)} exclude each other; set one of them.");
         if (Targets is { Count: 0 }) faults.Add($"{nameof(Targets)} must name at least one linear map; '*' fits all.");
         if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
     }

@@ -50,14 +50,14 @@ internal sealed class LowRankTransform : ProjectionTransform
     {
         if (Quantized is not null)
         {
-            QuantizedMatrix before = Quantized.Exchange(With(update, Quantized.Weight));
+            QuantizedMatrix before = Quantized.Exchange(With(update, Quantized.Weight, _unmerged as QuantizedMatrix));
             if (_unmerged is null) _unmerged = before;
             else before.Dispose();
         }
         else
         {
             _unmerged ??= projection.weight.detach().clone().DetachFromDisposeScope();
-            Add(update, projection.weight);
+            Add(update, projection.weight, (Tensor)_unmerged);
         }
         _merged.Add(update);
     }
@@ -71,7 +71,7 @@ internal sealed class LowRankTransform : ProjectionTransform
             var weight = (QuantizedMatrix)_unmerged!;
             foreach (LowRankUpdate other in _merged)
             {
-                QuantizedMatrix next = With(other, weight);
+                QuantizedMatrix next = With(other, weight, (QuantizedMatrix)_unmerged!);
                 if (!ReferenceEquals(weight, _unmerged)) weight.Dispose();
                 weight = next;
             }
@@ -80,7 +80,7 @@ internal sealed class LowRankTransform : ProjectionTransform
         else
         {
             projection.weight.copy_((Tensor)_unmerged!);
-            foreach (LowRankUpdate other in _merged) Add(other, projection.weight);
+            foreach (LowRankUpdate other in _merged) Add(other, projection.weight, (Tensor)_unmerged!);
             if (_merged.Count == 0) _unmerged!.Dispose();
         }
         if (_merged.Count == 0) _unmerged = null;
@@ -92,25 +92,38 @@ internal sealed class LowRankTransform : ProjectionTransform
         if (!_merged.Remove(update)) return;
         if (_merged.Count > 0 && _unmerged is Tensor weight)
         {
-            Add(update, weight);
+            Add(update, weight, weight);
             return;
         }
-        QuantizedMatrix? others = _merged.Count > 0 ? With(update, (QuantizedMatrix)_unmerged!) : null;
+        QuantizedMatrix? others = _merged.Count > 0 ? With(update, (QuantizedMatrix)_unmerged!, null) : null;
         _unmerged!.Dispose();
         _unmerged = others;
     }
 
-    private static void Add(LowRankUpdate update, Tensor weight)
+    private static void Add(LowRankUpdate update, Tensor weight, Tensor own)
     {
         using DisposeScope scope = NewDisposeScope();
-        weight.copy_(update.Apply(weight));
+        weight.copy_(update.Apply(weight, own));
     }
 
-    private static QuantizedMatrix With(LowRankUpdate update, QuantizedMatrix weight)
+    /// <param name="update">The update.</param>
+    /// <param name="weight">What it is added to.</param>
+    /// <param name="own">The weight without updates; null where that is what it is added to.</param>
+    private static QuantizedMatrix With(LowRankUpdate update, QuantizedMatrix weight, QuantizedMatrix? own)
     {
         using DisposeScope scope = NewDisposeScope();
-        return QuantizedMatrix.Quantize(update.Apply(weight.Dequantize(update.a.device, ScalarType.Float32)), weight.Format);
+        Tensor values = weight.Dequantize(update.a.device, ScalarType.Float32);
+        Tensor ownValues = own is null || ReferenceEquals(own, weight) || !update.IsHadamard ? values : own.Dequantize(update.a.device, ScalarType.Float32);
+        return QuantizedMatrix.Quantize(update.Apply(values, ownValues), weight.Format);
     }
+
+    /// <summary>The weight without any update.</summary>
+    private Tensor Own(Tensor current, Device device) => (_unmerged ?? Quantized?.Weight) switch
+    {
+        Tensor weight => weight,
+        QuantizedMatrix codes => codes.Dequantize(device, ScalarType.Float32),
+        _ => current,
+    };
 
     /// <summary>Gives the map in few bits back.</summary>
     internal QuantizedProjection? Release()
@@ -129,7 +142,7 @@ internal sealed class LowRankTransform : ProjectionTransform
         foreach (LowRankUpdate update in _updates.Values)
         {
             if (!update.IsActive) continue;
-            product += update.Of(x);
+            product += update.Of(x, () => Own(projection.weight, x.device));
             if (update.magnitude is null) continue;
             // The length counts as a constant in the gradient (Liu et al. 2024, section 4.3).
             Tensor length;

@@ -30,13 +30,21 @@ internal sealed class LowRankUpdate : nn.Module
         b = new Parameter(zeros([outputs, options.Rank], dtype: ScalarType.Float32, device: device));
         if (options.IsWeightDecomposed) magnitude = new Parameter(LengthsOf(weight));
         scope.Detach(new[] { a, b, magnitude }.OfType<Tensor>());
-        (Scale, Dropout) = (options.Scale, options.Dropout);
+        (Dropout, IsHadamard) = (options.Dropout, options.IsHadamard);
+        Scale = Unit = IsHadamard ? PowerOfTwo(options.Scale, weight) : options.Scale;
         RegisterComponents();
     }
 
+    /// <summary>What B·A is multiplied with.</summary>
     internal double Scale { get; set; }
 
+    /// <summary>What it is multiplied with where the adapter counts 1. Of factors it is a power of two, so that B is saved with it, and read without it, to the last bit.</summary>
+    internal double Unit { get; }
+
     internal double Dropout { get; }
+
+    /// <summary>Whether it multiplies the weight instead of being added to it.</summary>
+    internal bool IsHadamard { get; }
 
     /// <summary>Whether it takes part.</summary>
     internal bool IsActive { get; set; } = true;
@@ -53,30 +61,43 @@ internal sealed class LowRankUpdate : nn.Module
 
     /// <summary>Makes rows of A the first right singular vectors of a gradient, as long as rows that are drawn are on average.</summary>
     /// <param name="gradient">That of the weight, (O, I).</param>
-    internal void Align(Tensor gradient)
+    /// <param name="weight">The weight, (O, I).</param>
+    internal void Align(Tensor gradient, Tensor weight)
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
-        var (_, _, directions) = linalg.svd(gradient.to(ScalarType.Float32), fullMatrices: false);
+        Tensor ofProduct = IsHadamard ? gradient * weight : gradient;
+        var (_, _, directions) = linalg.svd(ofProduct.to(ScalarType.Float32), fullMatrices: false);
         long rows = Math.Min(a.size(0), directions.size(0));
         a.narrow(0, 0, rows).copy_(directions.narrow(0, 0, rows) / Math.Sqrt(3));   // of 1/√I times numbers from -1 to 1
     }
 
-    /// <summary>s·B·A·x, (…, O).</summary>
-    internal Tensor Of(Tensor x)
+    /// <summary>s·B·A·x, or (W ⊙ s·B·A)·x, (…, O).</summary>
+    /// <param name="x">(…, I).</param>
+    /// <param name="weight">Gives W, (O, I).</param>
+    internal Tensor Of(Tensor x, Func<Tensor> weight)
     {
         Tensor kept = training && Dropout > 0 ? CounterDropout.Apply(x, Dropout) : x;
-        return nn.functional.linear(nn.functional.linear(kept, a), b * Scale);
+        return IsHadamard ? nn.functional.linear(kept, (weight() * matmul(b * Scale, a)).to(x.dtype)) : nn.functional.linear(nn.functional.linear(kept, a), b * Scale);
     }
 
     /// <summary>s·B·A, (O, I).</summary>
     internal Tensor Delta() => matmul(b, a) * Scale;
 
     /// <summary>What a weight becomes, (O, I), in 32 bits.</summary>
-    internal Tensor Apply(Tensor weight)
+    /// <param name="weight">The weight, with other updates in it or not.</param>
+    /// <param name="own">The weight without any.</param>
+    internal Tensor Apply(Tensor weight, Tensor own)
     {
-        Tensor sum = weight.to(ScalarType.Float32) + Delta().to(ScalarType.Float32);
+        Tensor update = Delta().to(ScalarType.Float32), sum = weight.to(ScalarType.Float32) + (IsHadamard ? own.to(ScalarType.Float32) * update : update);
         return magnitude is null ? sum : sum * (magnitude.to(ScalarType.Float32) / LengthsOf(sum)).unsqueeze(1);
+    }
+
+    /// <summary>The power of two that is next to a scale over the root mean square of a weight; of one that is zero, to the scale.</summary>
+    private static double PowerOfTwo(double scale, Tensor weight)
+    {
+        double size = weight.to(ScalarType.Float32).pow(2).mean().sqrt().item<float>();
+        return Math.ScaleB(1, (int)Math.Round(Math.Log2(size > 0 ? scale / size : scale)));
     }
 
     /// <summary>The Euclidean length of each output's weights, (O), in 32 bits.</summary>

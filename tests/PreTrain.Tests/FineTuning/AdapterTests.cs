@@ -277,7 +277,7 @@ public sealed class AdapterTests : IDisposable
         Directory.CreateDirectory(folder["adapter"]);
         Assert.Contains("missing; the folder of an adapter holds adapter_config.json and adapter_model.safetensors.", Assert.Throws<CheckpointException>(() => AdapterFolder.KindOf(folder["adapter"])).Message);
         File.WriteAllText(Path.Combine(folder["adapter"], "adapter_config.json"), """{"peft_type": "ADALORA"}""");
-        Assert.Contains("peft_type is 'ADALORA', which is not known; it must be one of LORA, IA3, BOTTLENECK, PREFIX_TUNING, PROMPT_TUNING, BITFIT.", Assert.Throws<CheckpointException>(() => AdapterFolder.KindOf(folder["adapter"])).Message);
+        Assert.Contains("peft_type is 'ADALORA', which is not known; it must be one of LORA, HIRA, IA3, BOTTLENECK, PREFIX_TUNING, PROMPT_TUNING, BITFIT.", Assert.Throws<CheckpointException>(() => AdapterFolder.KindOf(folder["adapter"])).Message);
     }
 
     [Fact]

@@ -445,7 +445,7 @@ public sealed class LoraAdapterTests : IDisposable
     {
         using var generator = new Generator(11);
         using IDisposable mode = no_grad();
-        foreach (var (_, _, value) in adapter.Parameters().Where(p => heads || p.Ours.Contains(".transform."))) value.add_(randn(value.shape, generator: generator) * 0.1);
+        foreach (var (_, _, value, _) in adapter.Parameters().Where(p => heads || p.Ours.Contains(".transform."))) value.add_(randn(value.shape, generator: generator) * 0.1);
     }
 
     private static Tensor Ids()

@@ -200,7 +200,7 @@ public sealed class QuantizedLoraTests : IDisposable
         var adapter = new LoraAdapter(model, new LoraOptions { Targets = ["*qkv"] }, name, generator);
         using IDisposable mode = no_grad();
         int seed = 20;
-        foreach (var (ours, _, value) in adapter.Parameters())
+        foreach (var (ours, _, value, _) in adapter.Parameters())
         {
             if (ours.EndsWith(".b", StringComparison.Ordinal)) value.copy_(Normal(value.shape, seed++) * 0.05);
         }
