@@ -117,6 +117,14 @@ internal sealed class LowRankTransform : ProjectionTransform
         return QuantizedMatrix.Quantize(update.Apply(values, ownValues), weight.Format);
     }
 
+    /// <summary>The weight as it computes, times factors, (O, I).</summary>
+    private Tensor Multiplied(LowRankUpdate[] factors, Tensor weight, Device device)
+    {
+        Tensor own = Own(weight, device), sum = Quantized?.Weight.Dequantize(device, ScalarType.Float32) ?? weight;
+        foreach (LowRankUpdate update in factors) sum += own * update.Delta();
+        return sum;
+    }
+
     /// <summary>The weight without any update.</summary>
     private Tensor Own(Tensor current, Device device) => (_unmerged ?? Quantized?.Weight) switch
     {
@@ -138,10 +146,13 @@ internal sealed class LowRankTransform : ProjectionTransform
     public override Tensor Product(Projection projection, Tensor x)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor product = Quantized is null ? WeightProduct.Apply(x, projection.weight) : Quantized.Multiply(x, null);
-        foreach (LowRankUpdate update in _updates.Values)
+        LowRankUpdate[] active = [.. _updates.Values.Where(update => update.IsActive)];
+        // In 32 bits factors of the weight cost one product with it; in fewer, small ones would be lost in its rounding.
+        LowRankUpdate[] factors = x.dtype == ScalarType.Float32 && !active.Any(update => update.magnitude is not null) ? [.. active.Where(update => update.IsFactor)] : [];
+        Tensor product = factors.Length > 0 ? WeightProduct.Apply(x, Multiplied(factors, projection.weight, x.device))
+            : Quantized is null ? WeightProduct.Apply(x, projection.weight) : Quantized.Multiply(x, null);
+        foreach (LowRankUpdate update in active.Except(factors))
         {
-            if (!update.IsActive) continue;
             product += update.Of(x, () => Own(projection.weight, x.device));
             if (update.magnitude is null) continue;
             // The length counts as a constant in the gradient (Liu et al. 2024, section 4.3).

@@ -46,6 +46,9 @@ internal sealed class LowRankUpdate : nn.Module
     /// <summary>Whether it multiplies the weight instead of being added to it.</summary>
     internal bool IsHadamard { get; }
 
+    /// <summary>Whether it can be computed in the product with the weight itself.</summary>
+    internal bool IsFactor => IsHadamard && !(training && Dropout > 0);
+
     /// <summary>Whether it takes part.</summary>
     internal bool IsActive { get; set; } = true;
 
