@@ -140,8 +140,8 @@ internal sealed class AdapterChoice
     }
 
     /// <summary>
-    /// Writes the whole model of a run that trained an adapter beside the adapter itself: with it in the weights as <see cref="ModelFolder.Merged"/>, or as it was, as <see cref="ModelFolder.Base"/>, where the
-    /// adapter is no change of weights.
+    /// Writes the whole model of a run that trained an adapter beside the adapter itself: with it in the weights as <see cref="ModelFolder.Merged"/>, or as it was but for new heads, as
+    /// <see cref="ModelFolder.Base"/>, where the adapter is no change of weights.
     /// </summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="adapter">The adapter; null where the weights were trained, and the run's model is whole.</param>
@@ -166,7 +166,10 @@ internal sealed class AdapterChoice
         }
         else
         {
-            Write(adapter.Model, ModelFolder.Base);
+            // Norms and heads beside the adapter were trained in place, and are its own.
+            using ITransformerModel model = reload();
+            CopyNew(adapter.Model, model);
+            Write(model, ModelFolder.Base);
         }
 
         void Write(ITransformerModel model, string name) => AtomicFolder.Write(Path.Combine(training.Output, name), parts =>
@@ -176,6 +179,12 @@ internal sealed class AdapterChoice
         });
     }
 
+    /// <summary>Whether the updates drop some of what they read.</summary>
+    public bool DropsOut(ParseResult parsed) => parsed.GetValue(_dropout) > 0;
+
+    /// <summary>Whether what was trained is not what is saved: the updates beside weights of few bits are merged into those as they were.</summary>
+    public bool SavesOtherWeights(ParseResult parsed) => parsed.GetValue(_base) is not null;
+
     /// <summary>What deletes the whole model of a run before, as soon as this one begins: it would be taken for what this one learns.</summary>
     public static ITrainingCallback Former(string output) => new FormerFolders(output);
 
@@ -183,6 +192,15 @@ internal sealed class AdapterChoice
     public static void LoadSaved(IPretrainedModel weights, TrainingOptions training, TrainingResult result)
     {
         if (result.ModelStep != result.Steps || training.Average is { Save: true }) weights.LoadPretrained(result.ModelFolder);
+    }
+
+    /// <summary>Gives a model the heads that another one has and their folder lacked.</summary>
+    private static void CopyNew(ITransformerModel from, ITransformerModel to)
+    {
+        using IDisposable mode = torch.no_grad();
+        Dictionary<string, torch.Tensor> trained = ((torch.nn.Module)from).named_parameters().ToDictionary(p => p.name, p => (torch.Tensor)p.parameter);
+        HashSet<string> fresh = [.. LoadedWeights.Of(to)!.NewParameters];
+        foreach (var (name, parameter) in ((torch.nn.Module)to).named_parameters().Where(p => fresh.Contains(p.name))) parameter.copy_(trained[name]);
     }
 
     private LoraOptions Updates(ParseResult parsed, AdapterWay way)

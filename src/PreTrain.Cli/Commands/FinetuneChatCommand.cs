@@ -26,6 +26,7 @@ internal sealed class FinetuneChatCommand
     private readonly Option<PackingKind?> _pack = Options.Choice("--pack", "best-fit lays as many conversations into a place of a batch as fit into --context; none lays one. The default is none.",
         ("none", PackingKind.None), ("best-fit", PackingKind.BestFit));
     private readonly Option<double?> _fraction = TunedModel.CreateFraction("conversations");
+    private readonly Option<double?> _dropout = TunedModel.CreateDropout();
     private readonly AdapterChoice _adapter = new();
     private readonly ReportChoice _reports = new();
 
@@ -34,7 +35,7 @@ internal sealed class FinetuneChatCommand
         var options = new FinetuneChatCommand();
         var command = new Command("chat", "Tunes a model such as gpt2 or llama on conversations: it learns what its own side says.")
         {
-            options._model, options._data, options._run.Output, options._template.Option, options._system, options._context, options._pack, options._fraction,
+            options._model, options._data, options._run.Output, options._template.Option, options._system, options._context, options._pack, options._fraction, options._dropout,
         };
         foreach (Option option in options._adapter.All.Concat(options._run.All).Concat(options._reports.All)) command.Options.Add(option);
         add(finetune, command, options.Run);
@@ -54,15 +55,16 @@ internal sealed class FinetuneChatCommand
         torch.Device device = session.Start(), home = _adapter.HomeOf(parsed, device);
         RunChoice.Interruptible(session, () =>
         {
-            using ITransformerModel model = ModelFolder.LoadCausal(session, folder, home);
+            ITransformerModel Load() => ModelFolder.LoadCausal(session, folder, home, new HeadOptions { Dropout = parsed.GetValue(_dropout) });
+            using ITransformerModel model = Load();
             using IAdapter? adapter = _adapter.Adapt(parsed, session, model, device);
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
             ChatTemplate template = _template.Read(parsed, folder, tokenizer);
             Conversations conversations = Read(parsed.GetRequiredValue(_data), parsed.GetValue(_system));
             var objective = new ChatTuning(conversations, tokenizer, template, new() { ContextLength = parsed.GetValue(_context), Packs = pack == PackingKind.BestFit, ValidationFraction = fraction });
             session.Log($"A {model.ModelType} model, {conversations.Count} conversations, of which {objective.Validation?.Count ?? 0} are held out.");
-            Conversation sample = (objective.Validation ?? conversations).Examples[0];
-            string prompt = template.Render([.. sample.Messages.TakeWhile(message => message.Role != ChatMessage.Assistant)], addGenerationPrompt: true);
+            TunedModel.LogShortened(session, (ICausalLanguageModel)model, objective, "conversation");
+            string prompt = _reports.TakesUsualSample(parsed) ? Prompt(template, [.. objective.Validation?.Examples ?? [], .. conversations.Examples]) : "";
             int length = parsed.GetValue(_context) ?? ((ICausalLanguageModel)model).ContextLength;
             using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, length), configuration, (prompt, SampleTokens));
             _adapter.Align(parsed, session, adapter, objective, training);
@@ -72,12 +74,19 @@ internal sealed class FinetuneChatCommand
                 TrainingResult result = TunedModel.Train(model, options, objective, session.Cancellation);
                 template.Save(result.ModelFolder);
                 return result;
-            }, result => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadCausal(session, folder, home), (whole, parts) =>
+            }, result => _adapter.Finish(parsed, adapter, training, result, Load, (whole, parts) =>
             {
                 whole.SavePretrained(parts);
                 template.Save(parts);
             }));
         });
+    }
+
+    /// <summary>What comes before the first answer, of the first conversation in which something does; empty where none has it.</summary>
+    private static string Prompt(ChatTemplate template, IEnumerable<Conversation> conversations)
+    {
+        ChatMessage[]? opening = conversations.Select(conversation => conversation.Messages.TakeWhile(message => message.Role != ChatMessage.Assistant).ToArray()).FirstOrDefault(messages => messages.Length > 0);
+        return opening is null ? "" : template.Render(opening, addGenerationPrompt: true);
     }
 
     /// <summary>The conversations of files; of the SDK's documentation, members and what they are for.</summary>

@@ -27,6 +27,7 @@ internal sealed class FinetuneCommand
     private readonly Option<double?> _epochs = Options.Number("--epochs", $"How often every row is learned, instead of --steps. The default is {DefaultEpochs}.", epochs => epochs > 0, "must be a positive number");
     private readonly Option<int?> _context = Options.Positive("--context", "The longest row, in tokens. The default is that of the model.");
     private readonly Option<double?> _validationFraction = TunedModel.CreateFraction("examples", DefaultValidationFraction);
+    private readonly Option<double?> _dropout = TunedModel.CreateDropout();
     private readonly AdapterChoice _adapter = new();
     private readonly Option<string[]> _labels = new("--labels") { Description = "The labels that may occur, in their order. The default is those that do.", HelpName = "NAME", AllowMultipleArgumentsPerToken = true };
 
@@ -48,7 +49,7 @@ internal sealed class FinetuneCommand
             var options = new FinetuneCommand(task);
             var command = new Command(task.Name, $"Trains a model {task.Title}, and saves it as a Hugging Face folder.")
             {
-                options._model, options._data, options._run.Output, options._epochs, options._context, options._validationFraction, options._labels,
+                options._model, options._data, options._run.Output, options._epochs, options._context, options._validationFraction, options._labels, options._dropout,
             };
             foreach (Option option in task.Reading.Concat(task.Learning).Concat(options._adapter.All).Concat(options._run.All).Concat(options._reports.WithoutText)) command.Options.Add(option);
             add(parent, command, options.Run);
@@ -69,7 +70,8 @@ internal sealed class FinetuneCommand
         RunChoice.Interruptible(session, () =>
         {
             IHeadData data = _task.Read(parsed, parsed.GetRequiredValue(_data), parsed.GetValue(_labels) ?? [], null);
-            using ITransformerModel model = ModelFolder.LoadModel(session, folder, home, data.Head, data.HeadOptions);
+            ITransformerModel Load() => ModelFolder.LoadModel(session, folder, home, data.Head, data.HeadOptions with { Dropout = parsed.GetValue(_dropout) });
+            using ITransformerModel model = Load();
             using IAdapter? adapter = _adapter.Adapt(parsed, session, model, device);
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
             ILabelledObjective objective = data.Objective(parsed, tokenizer, parsed.GetValue(_context), validationFraction);
@@ -81,11 +83,12 @@ internal sealed class FinetuneCommand
             if (_run.Prints(parsed, session, configuration)) return;
 
             session.Log($"{data.Summary}, of which {rows} rows are learned; a {model.ModelType} of width {width.Embedding}, {training.Steps} steps.");
+            TunedModel.LogShortened(session, "text", objective.CutTexts(model));
             LoadedWeights loaded = LoadedWeights.Of(model)!;
             if (loaded.New.Count > 0) session.Log($"New, and to be trained: {string.Join(", ", loaded.New)}.");
             if (loaded.LeftOut.Count > 0) session.Log($"Left out of the folder: {string.Join(", ", loaded.LeftOut)}.");
             _adapter.Align(parsed, session, adapter, objective, training);
-            Train(parsed, session, training with { Tokenizer = tokenizer, Weights = adapter }, configuration, data, model, adapter, objective, validationFraction, () => ModelFolder.LoadModel(session, folder, home, data.Head, data.HeadOptions));
+            Train(parsed, session, training with { Tokenizer = tokenizer, Weights = adapter }, configuration, data, model, adapter, objective, validationFraction, Load);
         });
     }
 
@@ -96,9 +99,10 @@ internal sealed class FinetuneCommand
         RunChoice.Train(session, training, reports, options => new Trainer(options).Run(model, objective, session.Cancellation), result =>
         {
             AdapterChoice.LoadSaved(adapter ?? (IPretrainedModel)model, training, result);
-            IReadOnlyDictionary<string, double>? metrics = validationFraction == 0 ? null : data.Measure(parsed, model, training.Tokenizer!, parsed.GetValue(_context), validationFraction, training.BatchSize);
             _adapter.Finish(parsed, adapter, training, result, reload, (whole, parts) => whole.SavePretrained(parts));
-            return metrics;
+            if (validationFraction == 0) return null;
+            using ITransformerModel? saved = _adapter.SavesOtherWeights(parsed) ? ModelFolder.LoadModel(session, training.Output, _adapter.HomeOf(parsed, model.Device)) : null;
+            return data.Measure(parsed, saved ?? model, training.Tokenizer!, parsed.GetValue(_context), validationFraction, training.BatchSize);
         }, data.HeadOptions.Task != ClassificationTask.Regression);
     }
 

@@ -27,6 +27,7 @@ internal sealed class FinetuneEmbedCommand
     private readonly Option<double?> _temperature = Options.Number("--temperature", FormattableString.Invariant($"What cosines are divided by, not with --loss cosine. The default is {s_defaults.Temperature}."), value => value > 0, "must be a positive number");
     private readonly Option<bool> _symmetric = new("--symmetric") { Description = "Find texts from what belongs to them too, not with --loss cosine." };
     private readonly Option<double?> _fraction = TunedModel.CreateFraction("examples");
+    private readonly Option<double?> _dropout = TunedModel.CreateDropout();
     private readonly AdapterChoice _adapter = new();
     private readonly ReportChoice _reports = new();
 
@@ -35,7 +36,7 @@ internal sealed class FinetuneEmbedCommand
         var options = new FinetuneEmbedCommand();
         var command = new Command("embed", "Tunes any model that reads text to turn texts into vectors.") { options._model };
         foreach (Option option in options._texts.All) command.Options.Add(option);
-        foreach (Option option in new Option[] { options._run.Output, options._loss }.Concat(options._pooling.All).Concat([options._temperature, options._symmetric, options._fraction])) command.Options.Add(option);
+        foreach (Option option in new Option[] { options._run.Output, options._loss }.Concat(options._pooling.All).Concat([options._temperature, options._symmetric, options._fraction, options._dropout])) command.Options.Add(option);
         foreach (Option option in options._adapter.All.Concat(options._run.All).Concat(options._reports.WithoutText)) command.Options.Add(option);
         add(finetune, command, options.Run);
     }
@@ -61,18 +62,25 @@ internal sealed class FinetuneEmbedCommand
         torch.Device device = session.Start(), home = _adapter.HomeOf(parsed, device);
         RunChoice.Interruptible(session, () =>
         {
-            ITransformerModel model = ModelFolder.LoadModel(session, folder, home, ModelHead.None);
+            ITransformerModel Load() => ModelFolder.LoadModel(session, folder, home, ModelHead.None, new HeadOptions { Dropout = parsed.GetValue(_dropout) });
+            ITransformerModel model = Load();
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
             IAdapter? beside = _adapter.Adapt(parsed, session, model, device);   // before what is to know how long texts may be then
             using var encoder = new SentenceEncoder(model, _pooling.Read(parsed, folder, model));
             using IAdapter? adapter = beside;
             using RunReports reports = _reports.Create(parsed, null, TunedModel.CostOf(model, encoder.MaxLength), configuration, ("", 0));
             training = training with { Tokenizer = tokenizer, Weights = adapter };
-            Action<TrainingResult> finish = result => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadModel(session, folder, home, ModelHead.None), (whole, parts) =>
+            if (loss == EmbeddingLoss.SimCse && !TunedModel.DropsOut(model) && !_adapter.DropsOut(parsed))
+                throw new UsageException($"--loss simcse compares each text with itself under other dropout, and the {model.ModelType} model in '{folder}' has none (0), so that there is nothing to learn; give --dropout, such as 0.1.");
+            Action<TrainingResult> finish = result =>
             {
-                SentenceEncoder saved = ReferenceEquals(whole, model) ? encoder : new SentenceEncoder(whole, encoder.Options);
-                saved.SavePretrained(parts);
-            });
+                if (adapter is not null) encoder.SavePooling(result.ModelFolder);
+                _adapter.Finish(parsed, adapter, training, result, Load, (whole, parts) =>
+                {
+                    SentenceEncoder saved = ReferenceEquals(whole, model) ? encoder : new SentenceEncoder(whole, encoder.Options);
+                    saved.SavePretrained(parts);
+                });
+            };
             if (contrasts)
             {
                 ContrastiveTexts texts = loss == EmbeddingLoss.SimCse ? _texts.Texts(parsed) : _texts.Pairs(parsed);

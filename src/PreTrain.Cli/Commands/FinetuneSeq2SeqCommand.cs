@@ -25,6 +25,7 @@ internal sealed class FinetuneSeq2SeqCommand
     private readonly Option<int?> _maxTarget = Options.Positive("--max-target", "The longest text to write, in tokens. The default is as of --max-source.");
     private readonly TemplateChoice _template = new("plain");
     private readonly Option<double?> _fraction = TunedModel.CreateFraction("pairs");
+    private readonly Option<double?> _dropout = TunedModel.CreateDropout();
     private readonly AdapterChoice _adapter = new();
     private readonly ReportChoice _reports = new();
 
@@ -33,7 +34,7 @@ internal sealed class FinetuneSeq2SeqCommand
         var options = new FinetuneSeq2SeqCommand();
         var command = new Command("seq2seq", "Tunes a model to write a text for a text: t5, bart and marian, or one such as gpt2 that goes on from it.") { options._model };
         foreach (Option option in options._pairs.All) command.Options.Add(option);
-        foreach (Option option in new Option[] { options._run.Output, options._maxSource, options._maxTarget, options._template.Option, options._fraction }) command.Options.Add(option);
+        foreach (Option option in new Option[] { options._run.Output, options._maxSource, options._maxTarget, options._template.Option, options._fraction, options._dropout }) command.Options.Add(option);
         foreach (Option option in options._adapter.All.Concat(options._run.All).Concat(options._reports.All)) command.Options.Add(option);
         add(finetune, command, options.Run);
     }
@@ -50,13 +51,14 @@ internal sealed class FinetuneSeq2SeqCommand
         torch.Device device = session.Start(), home = _adapter.HomeOf(parsed, device);
         RunChoice.Interruptible(session, () =>
         {
-            using ITransformerModel model = ModelFolder.LoadWriter(session, folder, home);
+            ITransformerModel Load() => ModelFolder.LoadWriter(session, folder, home, new HeadOptions { Dropout = parsed.GetValue(_dropout) });
+            using ITransformerModel model = Load();
             using IAdapter? adapter = _adapter.Adapt(parsed, session, model, device);
             TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
             TextPairs pairs = _pairs.Read(parsed);
             session.Log($"A {model.ModelType} model, {pairs.Count} pairs.");
             training = training with { Tokenizer = tokenizer, Weights = adapter };
-            Action<TrainingResult, Action<ITransformerModel, string>> finish = (result, save) => _adapter.Finish(parsed, adapter, training, result, () => ModelFolder.LoadWriter(session, folder, home), save);
+            Action<TrainingResult, Action<ITransformerModel, string>> finish = (result, save) => _adapter.Finish(parsed, adapter, training, result, Load, save);
             if (model is ISequenceToSequenceModel) RunReader(parsed, session, model, tokenizer, pairs, fraction, training, configuration, finish);
             else RunDecoder(parsed, session, folder, model, tokenizer, pairs, fraction, training, configuration, finish);
         });
@@ -67,6 +69,7 @@ internal sealed class FinetuneSeq2SeqCommand
         if (parsed.GetResult(_template.Option) is { Implicit: false }) throw new UsageException($"{_template.Option.Name} is for models that go on from a text, and the model is a {model.ModelType}.");
         int? source = parsed.GetValue(_maxSource), target = parsed.GetValue(_maxTarget);
         var objective = new SequenceToSequenceTuning(pairs, tokenizer, new() { MaxSourceLength = source, MaxTargetLength = target, SourcePrefix = _pairs.Prefix(parsed), ValidationFraction = fraction });
+        TunedModel.LogShortened(session, "pair", objective.CutPairs((ISequenceToSequenceModel)model));
         _adapter.Align(parsed, session, training.Weights as IAdapter, objective, training);
         string sample = _pairs.Prefix(parsed) + (objective.Validation ?? pairs).Examples[0].Source;
         using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, Length(model, source)), configuration, (sample, SampleTokens));
@@ -82,6 +85,7 @@ internal sealed class FinetuneSeq2SeqCommand
         var prefixed = new TextPairs([.. pairs.Examples.Select(pair => pair with { Source = prefix + pair.Source })]);
         int? length = parsed.GetValue(_maxSource) + parsed.GetValue(_maxTarget);
         var objective = new ChatTuning(Conversations.FromPairs(prefixed), tokenizer, template, new() { ContextLength = length, ValidationFraction = fraction });
+        TunedModel.LogShortened(session, (ICausalLanguageModel)model, objective, "pair");
         _adapter.Align(parsed, session, training.Weights as IAdapter, objective, training);
         ChatMessage question = (objective.Validation ?? Conversations.FromPairs(prefixed)).Examples[0].Messages[0];
         using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, Length(model, length)), configuration, (template.Render([question], addGenerationPrompt: true), SampleTokens));

@@ -4,6 +4,8 @@ using PreTrain.Checkpoints;
 using PreTrain.Cli.Hosting;
 using PreTrain.FineTuning;
 using PreTrain.Models;
+using PreTrain.Tokenization;
+using PreTrain.Tokenization.Chat;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,7 +25,7 @@ internal static class LoraCommand
         Option<string?> output = Options.Text("--output", "DIR", "The folder for the merged model.", required: true);
         Option<ModelHead?> head = HeadOption.Create();
         Option<bool> overwrite = ExportCommand.OverwriteOption();
-        var command = new Command("merge", "Brings adapters into the weights of the model that they were trained on, and writes an ordinary model.") { model, adapters, weights, output, head, overwrite };
+        var command = new Command("merge", "Brings adapters into the weights of the model that they were trained on, and writes an ordinary model, with the tokenizer and the chat template of the last adapter that has some.") { model, adapters, weights, output, head, overwrite };
         add(lora, command, (parsed, session) =>
         {
             string[] folders = parsed.GetRequiredValue(adapters);
@@ -64,6 +66,23 @@ internal static class LoraCommand
         }
     }
 
+    /// <summary>Copies what an adapter was trained with: its tokenizer, its chat template, its pooling.</summary>
+    private static void CopyCompanions(Session session, ITransformerModel model, string adapter, string target)
+    {
+        if (File.Exists(Path.Combine(adapter, "tokenizer.json")) && ModelFolder.Sizes(model) is { } sizes && TextTokenizer.Load(adapter).VocabSize is var tokens && tokens > sizes.Vocabulary)
+        {
+            session.Log($"Warning: the tokenizer of {adapter} has {tokens} tokens and the model {sizes.Vocabulary}; the tokenizer and the chat template of --model are kept.");
+            return;
+        }
+        string card = Path.Combine(target, "README.md");
+        byte[]? own = File.Exists(card) ? File.ReadAllBytes(card) : null;
+        CheckpointConverter.CopyCompanions(adapter, target);
+        if (own is not null) File.WriteAllBytes(card, own);   // the adapter's is of the adapter
+        else File.Delete(card);
+        // The model's may be in a file that comes before that of the adapter's.
+        if (ChatTemplate.ReadSource(adapter) is { } template) AtomicFile.WriteAllText(Path.Combine(target, "chat_template.jinja"), template);
+    }
+
     private static string Whole(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
 
     private static void Run(Session session, string folder, (string Folder, double Weight)[] adapters, string output, ModelHead? head, bool overwrites)
@@ -83,6 +102,7 @@ internal static class LoraCommand
         {
             model.SavePretrained(beside);
             CheckpointConverter.CopyCompanions(source, beside);
+            foreach (var (adapter, _) in adapters) CopyCompanions(session, model, adapter, beside);
         });
         session.Result(json =>
         {

@@ -60,7 +60,7 @@ internal static class ModelFolder
     /// <param name="folder">What <c>--model</c> says.</param>
     /// <param name="device">Where to.</param>
     /// <param name="head">The head; null for the one that the folder was saved with.</param>
-    /// <param name="options">What the head is to tell; null for what the folder says.</param>
+    /// <param name="options">What is to be otherwise than the folder says.</param>
     public static ITransformerModel LoadModel(Session session, string folder, torch.Device device, ModelHead? head = null, HeadOptions? options = null)
     {
         using torch.Generator generator = new RandomStreams(session.Seed).CreateGenerator("init");
@@ -102,9 +102,9 @@ internal static class ModelFolder
     private static string? AdapterOf(string folder) => Directory.Exists(folder) && Resolve(folder) == Path.Combine(folder, Base) ? Path.Combine(folder, Trained) : null;
 
     /// <summary>Loads a model that writes: one that goes on from a prompt, or one that answers a source.</summary>
-    public static ITransformerModel LoadWriter(Session session, string folder, torch.Device device)
+    public static ITransformerModel LoadWriter(Session session, string folder, torch.Device device, HeadOptions? options = null)
     {
-        ITransformerModel model = LoadModel(session, folder, device);
+        ITransformerModel model = LoadModel(session, folder, device, options: options);
         ModelHead? wanted = model switch
         {
             ISequenceToSequenceModel => ModelHead.SequenceToSequence,
@@ -113,14 +113,14 @@ internal static class ModelFolder
         };
         if (model.Head == wanted) return model;
         model.Dispose();
-        if (wanted is { } head) return LoadModel(session, folder, device, head);
+        if (wanted is { } head) return LoadModel(session, folder, device, head, options);
         throw new UsageException($"--model ({folder}) holds a {model.ModelType} model, which predicts no next token; take a model that does, such as gpt2 or llama.");
     }
 
     /// <summary>Loads a causal language model.</summary>
-    public static ITransformerModel LoadCausal(Session session, string folder, torch.Device device)
+    public static ITransformerModel LoadCausal(Session session, string folder, torch.Device device, HeadOptions? options = null)
     {
-        ITransformerModel model = LoadWriter(session, folder, device);
+        ITransformerModel model = LoadWriter(session, folder, device, options);
         if (model is ICausalLanguageModel) return model;
         model.Dispose();
         throw new UsageException($"--model ({folder}) holds a {model.ModelType} model, which answers texts; take one that goes on from a text, such as gpt2 or llama.");

@@ -66,10 +66,10 @@ internal sealed class PredictCommand
         string[] given = parsed.GetValue(_text) ?? [];
         string? file = parsed.GetValue(_file);
         if (given.Length == 0 == (file is null)) throw new UsageException("Either --text or --file must be given.");
-        string[] texts = file is null ? given : isOne ? [.. TextCorpus.FromFiles(new CorpusFileOptions { Format = CorpusFormat.Text }, file)]
-            : [.. TextCorpus.FromFiles(new CorpusFileOptions { Format = CorpusFormat.Text }, file).SelectMany(text => text.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+        string[] texts = file is null ? given : TokenizerEncodeCommand.Texts(file, whole: isOne);
         if (isOne && texts.Length != 1) throw new UsageException($"--question takes one text, and there are {texts.Length}.");
-        return texts.FirstOrDefault(string.IsNullOrWhiteSpace) is null && texts.Length > 0 ? texts : throw new UsageException("A text is empty, and nothing can be said of it.");
+        if (Array.FindIndex(texts, string.IsNullOrWhiteSpace) is not (>= 0 and var empty)) return texts;
+        throw file is null ? new UsageException("A text is empty, and nothing can be said of it.") : new CorpusException($"The file '{file}' has no text{(isOne ? "" : $" in line {empty + 1}")}.", file);
     }
 
     private void RequireFits(ParseResult parsed, ModelHead head)
@@ -80,7 +80,7 @@ internal sealed class PredictCommand
 
     private static void Classify(Session session, TextClassifier classifier, string[] texts, string? pair)
     {
-        IReadOnlyList<ClassifiedText> said = Finite(classifier.Predict(texts, pair is null ? null : [.. texts.Select(_ => pair)]), text => text.Value is { } value ? [value] : text.Probabilities);
+        IReadOnlyList<ClassifiedText> said = classifier.Predict(texts, pair is null ? null : [.. texts.Select(_ => pair)]);
         Write(session, said, (json, text) =>
         {
             if (text.Value is { } value) json.WriteFinite("value", value);
@@ -97,7 +97,7 @@ internal sealed class PredictCommand
             : $"{(text.Labels.Count == 0 ? "none" : string.Join(", ", text.Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label} {text.Probabilities[classifier.Labels.Find(label)!.Value]:F3}"))))}  {texts[i]}");
     }
 
-    private static void FindNames(Session session, NameFinder finder, string[] texts) => Write(session, [.. Finite(finder.Predict(texts), words => words.Names.Select(name => name.Probability)).Zip(texts)], (json, read) =>
+    private static void FindNames(Session session, NameFinder finder, string[] texts) => Write(session, [.. finder.Predict(texts).Zip(texts)], (json, read) =>
     {
         json.WriteStartArray("names");
         foreach (FoundName name in read.First.Names)
@@ -114,7 +114,7 @@ internal sealed class PredictCommand
     }, (read, i) => $"{texts[i]}{string.Concat(read.First.Names.Select(name => string.Create(CultureInfo.InvariantCulture, $"\n  {name.Type} {name.Probability:F3}  {name.Text}")))}");
 
     private static void Answer(Session session, AnswerFinder finder, string question, string context, AnswerOptions options) =>
-        Write(session, Finite(finder.Predict(question, context, options), answer => [answer.Score, answer.Probability]), (json, answer) =>
+        Write(session, finder.Predict(question, context, options), (json, answer) =>
         {
             json.WriteString("answer", answer.IsNone ? null : answer.Text);
             json.WriteNumber("start", PointOf(context, answer.Start));
@@ -125,9 +125,6 @@ internal sealed class PredictCommand
 
     /// <summary>A place as the data sets count it, in characters (code points).</summary>
     private static int PointOf(string text, int place) => text[..place].EnumerateRunes().Count();
-
-    private static IReadOnlyList<T> Finite<T>(IReadOnlyList<T> said, Func<T, IEnumerable<double>> numbers) => said.SelectMany(numbers).All(double.IsFinite) ? said
-        : throw new NotFiniteException("What the model says is not finite: its weights hold values that are not, or too large ones.");
 
     private static void Write<T>(Session session, IReadOnlyList<T> items, Action<Utf8JsonWriter, T> json, Func<T, int, string> text) => session.Result(writer =>
     {

@@ -39,6 +39,8 @@ internal sealed class PretrainCommand
     private readonly Option<int?> _embedding = Options.Positive("--embedding", "Width of the residual stream, a multiple of --heads.");
     private readonly Option<int?> _context = Options.Positive("--context", "The longest sequence, in tokens.");
     private readonly Option<string?> _tokenizer = Options.Text("--tokenizer", "DIR", "A tokenizer to use instead of training one: any that pretrain tokenizer reads.");
+    private readonly Option<double?> _dropout = Options.Number("--dropout", "The share of hidden states and of attention that is dropped in training; of llama that of attention. The default is the preset's: 0 of nano.",
+        share => share is >= 0 and < 1, "must be a number from 0 to below 1");
     private readonly ReportChoice _reports = new();
     private readonly Option<double?> _validationFraction = Options.Number("--validation-fraction", "The share of the tokens, at the end, that is held out. The default is 0.05.", share => share is >= 0 and < 1,
         "must be a number from 0 to below 1");
@@ -63,7 +65,7 @@ internal sealed class PretrainCommand
             var command = new Command(family.Name, $"Pre-trains {family.Title} on text: trains a tokenizer, tokenizes, trains, and saves a Hugging Face folder.")
             {
                 options._data, options._run.Output, options._preset, options._layers, options._heads, options._embedding, options._context, options._vocabSize,
-                options._tokenizer, options._validationFraction,
+                options._tokenizer, options._validationFraction, options._dropout,
             };
             foreach (Option option in options._text.Of(family).Concat(options._run.All).Concat(options._reports.All)) command.Options.Add(option);
             if (family.Objectives.Length > 1) command.Add(options._objective);
@@ -113,7 +115,7 @@ internal sealed class PretrainCommand
             RunChoice.Train(session, training with { Tokenizer = tokens.Tokenizer }, reports, options =>
             {
                 using torch.Generator random = new RandomStreams(session.Seed).CreateGenerator("init");
-                return _family.Train(new PretrainTask(sizes, parsed.GetValue(_preset) ?? DefaultPreset, goal, tokens.Tokenizer, tokens.Store, text, options, device, random, session.Cancellation));
+                return _family.Train(new PretrainTask(sizes, parsed.GetValue(_preset) ?? DefaultPreset, parsed.GetValue(_dropout), goal, tokens.Tokenizer, tokens.Store, text, options, device, random, session.Cancellation));
             });
         });
     }

@@ -20,13 +20,17 @@ internal sealed partial record PretrainFamily
         TrainTokenizer = (corpus, size, threads, cancellation) => ByteLevelBpeTokenizer.Train(corpus, new() { VocabSize = size, Threads = threads }, cancellation: cancellation),
         Train = task =>
         {
-            GptConfig config = GptPresets.All[task.Preset] with
+            GptConfig preset = GptPresets.All[task.Preset];
+            GptConfig config = preset with
             {
                 LayerCount = task.Sizes.Layers,
                 HeadCount = task.Sizes.Heads,
                 EmbeddingDim = task.Sizes.Embedding,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                Dropout = task.Dropout ?? preset.Dropout,
+                EmbeddingDropout = task.Dropout ?? preset.EmbeddingDropout,
+                AttentionDropout = task.Dropout ?? preset.AttentionDropout,
                 BeginId = task.Tokenizer.SpecialTokens.BeginOfText ?? task.Tokenizer.EndOfTextId,
                 EndIds = task.Tokenizer.EndOfTextId is { } end ? [end] : [],
             };
@@ -50,6 +54,7 @@ internal sealed partial record PretrainFamily
                 EmbeddingDim = task.Sizes.Embedding,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                AttentionDropout = task.Dropout ?? preset.AttentionDropout,
                 BeginId = task.Tokenizer.SpecialTokens.BeginOfText ?? task.Tokenizer.EndOfTextId,
                 EndIds = task.Tokenizer.EndOfTextId is { } end ? [end] : [],
                 // Other widths have no ready-made ratio of key-value heads and feed-forward layers.

@@ -29,13 +29,16 @@ internal sealed partial record PretrainFamily
             PipelineTokenizer.TrainWordPiece(corpus, new() { VocabSize = size, AlphabetLimit = size / 4, Threads = threads }, cancellation: cancellation),
         Train = task =>
         {
-            BertConfig config = BertPresets.All[task.Preset] with
+            BertConfig preset = BertPresets.All[task.Preset];
+            BertConfig config = preset with
             {
                 LayerCount = task.Sizes.Layers,
                 HeadCount = task.Sizes.Heads,
                 EmbeddingDim = task.Sizes.Embedding,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                Dropout = task.Dropout ?? preset.Dropout,
+                AttentionDropout = task.Dropout ?? preset.AttentionDropout,
                 PaddingId = task.Tokenizer.SpecialTokens.Padding ?? 0,
             };
             bool hasPairs = task.Goal.Objective != "masked-lm";
@@ -60,13 +63,16 @@ internal sealed partial record PretrainFamily
         Packs = false,
         Train = task =>
         {
-            ElectraConfig config = ElectraPresets.All[task.Preset] with
+            ElectraConfig preset = ElectraPresets.All[task.Preset];
+            ElectraConfig config = preset with
             {
                 LayerCount = task.Sizes.Layers,
                 HeadCount = task.Sizes.Heads,
                 EmbeddingDim = task.Sizes.Embedding,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                Dropout = task.Dropout ?? preset.Dropout,
+                AttentionDropout = task.Dropout ?? preset.AttentionDropout,
                 PaddingId = task.Tokenizer.SpecialTokens.Padding ?? 0,
             };
             int divisor = new[] { 4, 3, 2, 1 }.First(d => config.HeadCount % d == 0 && config.EmbeddingDim % d == 0 && config.InnerDim % d == 0);
@@ -91,13 +97,16 @@ internal sealed partial record PretrainFamily
             ByteLevelBpeTokenizer.Train(corpus, new() { VocabSize = size, SpecialTokens = ["</s>", "<pad>", "<s>", "<unk>", "<mask>"], Threads = threads }, cancellation: cancellation),
         Train = task =>
         {
-            RobertaConfig config = RobertaPresets.All[task.Preset] with
+            RobertaConfig preset = RobertaPresets.All[task.Preset];
+            RobertaConfig config = preset with
             {
                 LayerCount = task.Sizes.Layers,
                 HeadCount = task.Sizes.Heads,
                 EmbeddingDim = task.Sizes.Embedding,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                Dropout = task.Dropout ?? preset.Dropout,
+                AttentionDropout = task.Dropout ?? preset.AttentionDropout,
                 PaddingId = task.Tokenizer.SpecialTokens.Padding ?? 1,
             };
             using RobertaModel model = new RobertaModel(config, generator: task.Random).to(task.Device);
@@ -121,6 +130,9 @@ internal sealed partial record PretrainFamily
                 FeedForwardDim = task.Sizes.Embedding == preset.EmbeddingDim ? preset.FeedForwardDim : 3 * task.Sizes.Embedding / 2,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                EmbeddingDropout = task.Dropout ?? preset.EmbeddingDropout,
+                AttentionDropout = task.Dropout ?? preset.AttentionDropout,
+                FeedForwardDropout = task.Dropout ?? preset.FeedForwardDropout,
                 PaddingId = task.Tokenizer.SpecialTokens.Padding ?? 0,
             };
             using ModernBertModel model = new ModernBertModel(config, generator: task.Random).to(task.Device);
@@ -136,13 +148,16 @@ internal sealed partial record PretrainFamily
         Objectives = ["masked-lm"],
         Train = task =>
         {
-            ErnieConfig config = ErniePresets.All[task.Preset] with
+            ErnieConfig preset = ErniePresets.All[task.Preset];
+            ErnieConfig config = preset with
             {
                 LayerCount = task.Sizes.Layers,
                 HeadCount = task.Sizes.Heads,
                 EmbeddingDim = task.Sizes.Embedding,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                Dropout = task.Dropout ?? preset.Dropout,
+                AttentionDropout = task.Dropout ?? preset.AttentionDropout,
                 PaddingId = task.Tokenizer.SpecialTokens.Padding ?? 0,
             };
             using ErnieModel model = new ErnieModel(config, generator: task.Random).to(task.Device);
@@ -158,13 +173,16 @@ internal sealed partial record PretrainFamily
         Objectives = ["unified-lm", "masked-lm"],
         Train = task =>
         {
-            UniLmConfig config = UniLmPresets.All[task.Preset] with
+            UniLmConfig preset = UniLmPresets.All[task.Preset];
+            UniLmConfig config = preset with
             {
                 LayerCount = task.Sizes.Layers,
                 HeadCount = task.Sizes.Heads,
                 EmbeddingDim = task.Sizes.Embedding,
                 ContextLength = task.Sizes.Context,
                 VocabSize = task.Sizes.VocabSize,
+                Dropout = task.Dropout ?? preset.Dropout,
+                AttentionDropout = task.Dropout ?? preset.AttentionDropout,
                 PaddingId = task.Tokenizer.SpecialTokens.Padding ?? 0,
             };
             using UniLmModel model = new UniLmModel(config, generator: task.Random).to(task.Device);

@@ -15,4 +15,4 @@ internal sealed record PretrainGoal(string Objective, MaskingOptions Masking, do
 
 /// <summary>All that a family needs for a training.</summary>
 internal sealed record PretrainTask(
-    ModelSizes Sizes, string Preset, PretrainGoal Goal, TextTokenizer Tokenizer, TokenStore Tokens, PackedText? Text, TrainingOptions Options, torch.Device Device, torch.Generator Random, CancellationToken Cancellation);
+    ModelSizes Sizes, string Preset, double? Dropout, PretrainGoal Goal, TextTokenizer Tokenizer, TokenStore Tokens, PackedText? Text, TrainingOptions Options, torch.Device Device, torch.Generator Random, CancellationToken Cancellation);

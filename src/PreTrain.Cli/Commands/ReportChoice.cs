@@ -27,6 +27,9 @@ internal sealed class ReportChoice
         yield return (_report, Name(Kinds(parsed)));
     }
 
+    /// <summary>Whether the usual sample is taken.</summary>
+    public bool TakesUsualSample(ParseResult parsed) => Kinds(parsed) != ReportKinds.None && parsed.GetValue(_sample) is null;
+
     /// <summary>The callbacks of a run.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="tokenizer">The tokenizer of the data; null where it is no text.</param>

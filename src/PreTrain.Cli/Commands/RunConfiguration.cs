@@ -25,7 +25,7 @@ internal static class RunConfiguration
     [
         ("", ["teacher", "teacher-weights", "data", "tokens", "mix", "pack", "curriculum", "output"]),
         ("tokenizer", ["tokenizer", "vocab-size"]),
-        ("model", ["model", "student", "preset", "image-size", "patch-size", "layers", "heads", "embedding", "context", "decoder-layers", "decoder-heads", "decoder-embedding"]),
+        ("model", ["model", "student", "preset", "image-size", "patch-size", "layers", "heads", "embedding", "context", "decoder-layers", "decoder-heads", "decoder-embedding", "dropout"]),
         ("objective", ["objective", "mask-rate", "mask-unit", "whole-word", "lexicon", "mean-span", "temperature", "encoder-momentum", "projection", "projection-hidden", "train-patch-map"]),
         ("task", ["template", "system", "source-field", "target-field", "source-prefix", "max-source", "max-target", "loss", "anchor-field", "positive-field", "negative-field", "score-field", "pooling", "symmetric"]),
         ("adapter", ["adapter", "lora-rank", "lora-alpha", "lora-dropout", "lora-targets", "lora-start", "adapter-size", "quantize-base"]),
@@ -44,7 +44,7 @@ internal static class RunConfiguration
     private static readonly string[] s_choices = ["preset", "adapter", "schedule", "optimizer"];
 
     /// <summary>Options of which each stands for the others.</summary>
-    private static readonly string[][] s_alternatives = [["data", "tokens"], ["tokenizer", "vocab-size"], ["ema", "swa"], ["mask-unit", "whole-word", "lexicon"]];
+    private static readonly string[][] s_alternatives = [["data", "tokens"], ["steps", "epochs"], ["tokenizer", "vocab-size"], ["ema", "swa"], ["mask-unit", "whole-word", "lexicon"]];
 
     private static readonly JsonSerializerOptions s_written = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 

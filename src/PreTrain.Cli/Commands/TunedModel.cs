@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using PreTrain.Cli.Hosting;
 using PreTrain.Data;
 using PreTrain.Models;
@@ -33,6 +34,28 @@ internal static class TunedModel
     /// <summary>The option for what is held out.</summary>
     public static Option<double?> CreateFraction(string what, double usual = ValidationFraction) => Options.Number("--validation-fraction", FormattableString.Invariant($"The share of the {what} that is held out. The default is {usual}."),
         share => share is >= 0 and < 1, "must be a number from 0 to below 1");
+
+    /// <summary>The option for dropout.</summary>
+    public static Option<double?> CreateDropout() => Options.Number("--dropout", "The share of hidden states and of attention that is dropped in training; of Llama and its relatives that of attention. The default is what the model's folder says.",
+        share => share is >= 0 and < 1, "must be a number from 0 to below 1");
+
+    /// <summary>Whether a model computes something else in training each time, but for what its head drops.</summary>
+    public static bool DropsOut(ITransformerModel model) => model.ToConfigJson().Any(member =>
+        member.Key.Contains("drop", StringComparison.Ordinal) && !member.Key.Contains("classif", StringComparison.Ordinal) && !member.Key.StartsWith("qa_", StringComparison.Ordinal) && member.Value is JsonValue value && value.TryGetValue(out double share) && share > 0);
+
+    /// <summary>Tells how many examples do not fit into a row.</summary>
+    public static void LogShortened(Session session, string what, int cut)
+    {
+        if (cut > 0) session.Log($"{(cut == 1 ? $"A {what} is" : $"{cut} {what}s are")} longer than a row, and what lies behind it is cut off.");
+    }
+
+    /// <summary>Tells how many conversations do not fit into a row.</summary>
+    public static void LogShortened(Session session, ICausalLanguageModel model, ChatTuning objective, string what)
+    {
+        var (cut, leftOut) = objective.Shortened(model);
+        LogShortened(session, what, cut);
+        if (leftOut > 0) session.Log($"{(leftOut == 1 ? $"A {what} is" : $"{leftOut} {what}s are")} left out: no answer begins within a row.");
+    }
 
     /// <summary>Requires a model that can be trained, and an output that is free and no folder that the model is read from.</summary>
     public static void CheckFolders(string model, TrainingOptions training)

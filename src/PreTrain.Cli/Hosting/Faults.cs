@@ -18,7 +18,7 @@ internal static class Faults
         // A checkpoint that cannot be written is not at fault itself; what is read and broken is.
         CheckpointException { InnerException: IOException inner } when IsDiskFull(inner) => (ExitCode.Environment, fault.Message),
         CorpusException or CheckpointException or TokenizerException => (ExitCode.BadInput, fault.Message),
-        NotFiniteException or NumericalException => (ExitCode.NumericalStop, fault.Message),
+        NotFiniteException or NotFiniteNumberException or NumericalException => (ExitCode.NumericalStop, fault.Message),
         EnvironmentException or DllNotFoundException => (ExitCode.Environment, fault.Message),
         TypeInitializationException { InnerException: { } inner } => Explain(inner),
         AggregateException { InnerExceptions: [{ } only] } => Explain(only),

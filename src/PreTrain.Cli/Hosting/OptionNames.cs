@@ -14,6 +14,7 @@ internal static partial class OptionNames
         ["MaxSourceLength"] = ["--max-source"],
         ["MaxTargetLength"] = ["--max-target"],
         ["Length"] = ["--adapter-size"],
+        ["Labels"] = ["--labels"],
         ["Targets"] = ["--lora-targets", "--targets"],
         ["Skip"] = ["--skip"],
         ["GroupSize"] = ["--group-size"],

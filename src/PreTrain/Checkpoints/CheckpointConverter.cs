@@ -10,6 +10,9 @@ public static class CheckpointConverter
 {
     private const string ConfigFile = "config.json", ModulesFile = "modules.json";
 
+    /// <summary>What describes the weights beside it, and is of no use beside others.</summary>
+    private static readonly string[] ofWeights = [ConfigFile, "adapter_config.json", "trainer_state.json"];
+
     /// <summary>Files beside the weights that belong to a model: its configuration, its tokenizer, its card.</summary>
     private static readonly string[] companions = [".json", ".txt", ".model", ".jinja", ".md"];
 
@@ -61,8 +64,8 @@ public static class CheckpointConverter
         return files;
     }
 
-    /// <summary>Copies what belongs to a model and is neither its weights nor its <c>config.json</c>: its tokenizer, its chat template, its card, and the folders that <c>modules.json</c> of the library sentence-transformers names.</summary>
-    /// <param name="source">The folder of a model.</param>
+    /// <summary>Copies what belongs to a model and neither is nor describes its weights, as <c>config.json</c> does and an adapter's <c>adapter_config.json</c>: its tokenizer, its chat template, its card, and the folders that <c>modules.json</c> of the library sentence-transformers names.</summary>
+    /// <param name="source">The folder of a model or an adapter.</param>
     /// <param name="target">The folder of another one, which exists.</param>
     /// <exception cref="CheckpointException"><c>modules.json</c> is not valid JSON, or names a folder outside the model's.</exception>
     /// <exception cref="IOException">A file cannot be read or written.</exception>
@@ -74,7 +77,7 @@ public static class CheckpointConverter
         foreach (string path in Directory.EnumerateFiles(source))
         {
             string name = Path.GetFileName(path);
-            if (name != ConfigFile && companions.Contains(Path.GetExtension(name).ToLowerInvariant()) && !name.EndsWith(CheckpointNames.IndexEnding, StringComparison.Ordinal)) CopyFile(source, target, name);
+            if (!ofWeights.Contains(name) && companions.Contains(Path.GetExtension(name).ToLowerInvariant()) && !name.EndsWith(CheckpointNames.IndexEnding, StringComparison.Ordinal)) CopyFile(source, target, name);
         }
         foreach (string module in ModuleFolders(source))
         {

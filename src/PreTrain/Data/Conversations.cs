@@ -33,7 +33,7 @@ public sealed class Conversations
     /// <summary>SHA-256 of all messages, in hexadecimal digits.</summary>
     public string Fingerprint => _fingerprint.Value;
 
-    /// <summary>Reads JSON lines, plain or compressed: <c>{"messages": [{"role": …, "content": …}, …]}</c> or <c>{"prompt": …, "completion": …}</c> on each.</summary>
+    /// <summary>Reads JSON lines, plain or compressed: <c>{"messages": [{"role": …, "content": …}, …]}</c> or <c>{"prompt": …, "completion": …}</c> on each. Tools and calls of tools are no texts, and refused.</summary>
     /// <param name="options">Which members hold what.</param>
     /// <param name="filesOrGlobs">Files and patterns, as <see cref="TextCorpus.FromFiles(string[])"/> takes them.</param>
     /// <exception cref="ArgumentException">No file was given, or an option is out of range.</exception>
@@ -83,6 +83,7 @@ public sealed class Conversations
     private static (Conversation? Value, string? Fault) Parse(ReadOnlySpan<byte> line, ConversationOptions options)
     {
         if (JsonMembers.Object(line, $"{{\"{options.MessagesField}\": […]}}", out string? fault) is not { } root) return (null, fault);
+        if (Unknown(root, "tools", "functions") is { } tools) return (null, tools);
         var messages = new List<ChatMessage>();
         if (root.TryGetProperty(options.MessagesField, out JsonElement list))
         {
@@ -91,6 +92,7 @@ public sealed class Conversations
             {
                 string place = $"in message {messages.Count + 1} of \"{options.MessagesField}\", ";
                 if (item.ValueKind != JsonValueKind.Object) return (null, $"{place}{JsonMembers.Short(item)} is no object");
+                if (Unknown(item, "tool_calls", "function_call") is { } calls) return (null, place + calls);
                 if (JsonMembers.Text(item, options.RoleField, out fault) is not { } role || JsonMembers.Text(item, options.ContentField, out fault) is not { } content) return (null, place + fault);
                 messages.Add(new(role, content));
             }
@@ -103,6 +105,17 @@ public sealed class Conversations
             messages = [new(ChatMessage.User, prompt), new(ChatMessage.Assistant, completion)];
         }
         return (new Conversation { Messages = Opening(options.SystemText, messages) }, null);
+    }
+
+    /// <summary>What a member says that a model would be shown, and that is no text of a message.</summary>
+    private static string? Unknown(JsonElement json, params string[] names)
+    {
+        foreach (string name in names)
+        {
+            if (json.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null && !(value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0))
+                return $"its member \"{name}\" ({JsonMembers.Short(value)}) is not known, and would not be learned: conversations are of texts alone. Leave out such lines, or write as text what the model is to read and say";
+        }
+        return null;
     }
 
     private static IReadOnlyList<ChatMessage> Opening(string? systemText, List<ChatMessage> messages) =>

@@ -31,7 +31,7 @@ public sealed record LabelledTextOptions
     /// <value>The default is null.</value>
     public char? Separator { get; init; }
 
-    /// <summary>The labels that may occur; null for those that do.</summary>
+    /// <summary>The labels that may occur, of <see cref="ClassificationTask.SingleLabel"/> at least two; null for those that do.</summary>
     /// <value>The default is null.</value>
     public LabelSet? Labels { get; init; }
 
@@ -51,6 +51,7 @@ public sealed record LabelledTextOptions
         else if (fields.Distinct().Count() < fields.Length) faults.Add($"TextField, PairField and LabelField ({string.Join(", ", fields)}) must be different.");
         if (Separator is '"' or '\r' or '\n') faults.Add($"Separator (U+{(int)Separator:X4}) must be neither a quote nor the end of a line.");
         if (Task == ClassificationTask.Regression && Labels is not null) faults.Add("Labels are names of classes, and Task (Regression) has numbers.");
+        if (Task == ClassificationTask.SingleLabel && Labels is { Count: < 2 }) faults.Add($"Labels ({string.Join(", ", Labels.Names)}) must be at least two where each text has one: there is nothing to tell apart.");
         if (LargestValue is { } largest && !(largest > 0 && double.IsFinite(largest))) faults.Add(FormattableString.Invariant($"LargestValue ({largest}) must be positive and finite."));
         if (faults.Count > 0) throw new ArgumentException(string.Join(Environment.NewLine, faults));
     }

@@ -46,7 +46,7 @@ internal static class TaggedTextReader
             {
                 fault = $"it is not UTF-8 at byte {Utf8File.FirstInvalidByte(lines.Current.Span)}. Convert the file";
             }
-            string[] columns = line?.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries) ?? [];
+            string[] columns = line is null ? [] : Columns(line);
             if (fault is null && (columns.Length == 0 || columns[0] == "-DOCSTART-"))
             {
                 if (words.Count > 0) yield return new(first, Sentence(), null);
@@ -65,6 +65,11 @@ internal static class TaggedTextReader
         }
         if (words.Count > 0) yield return new(first, Sentence(), null);
     }
+
+    /// <summary>Between tabs where the line has one, since a word may hold spaces then; else between spaces.</summary>
+    private static string[] Columns(string line) => line.Contains('\t')
+        ? line.Split('\t', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        : line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 
     private static string? FaultOf(string tag, List<(string Word, string Tag)> before)
     {

@@ -96,6 +96,18 @@ internal static class AdapterFiles
     /// <summary>The tensors of a folder that are parameters as a whole, and no updates or factors of them.</summary>
     internal static IReadOnlyList<string> WholeNames(string folder) => [.. Names(folder).Where(name => !s_partNames.Any(part => name.EndsWith(part, StringComparison.Ordinal)))];
 
+    /// <summary>The weights and biases of the model that an adapter changes when it is merged, by the names of whole ones in its file.</summary>
+    internal static IReadOnlyList<string> ChangedNames(string folder)
+    {
+        using CheckpointTensors file = CheckpointTensors.Open(Path.Combine(folder, WeightsFile));
+        return
+        [
+            .. file.Names.Where(name => name.EndsWith(".lora_A.weight", StringComparison.Ordinal)).Select(name => name.Replace(".lora_A.weight", ".weight", StringComparison.Ordinal)),
+            .. file.Names.Where(name => name.EndsWith(".ia3_l", StringComparison.Ordinal)).SelectMany(name =>
+                file.Info(name).Shape[0] == 1 ? new[] { name[..^5] + "weight" } : [name[..^5] + "weight", name[..^5] + "bias"]),   // of inputs (1, I), of outputs (O, 1)
+        ];
+    }
+
     /// <summary>Reads the tensors of an adapter.</summary>
     /// <param name="folder">The adapter's folder.</param>
     /// <param name="tensors">Where they go to.</param>

@@ -57,13 +57,13 @@ public static class AdapterFolder
     /// <param name="adapters">Folders, and what each counts: 1, or of <see cref="AdapterKind.Lora"/> any number.</param>
     /// <returns>The kinds and numbers of trained values, in order.</returns>
     /// <exception cref="CheckpointException">A folder is damaged, or for another model.</exception>
-    /// <exception cref="ArgumentException">There is none; one is of a kind that is no change of weights; two hold the same parameter as a whole, or one has lengths of its own (DoRA) or factors of the weights (HiRA) beside others; a weight is not one of the kind; the model is quantized.</exception>
+    /// <exception cref="ArgumentException">There is none; one is of a kind that is no change of weights; two hold the same parameter as a whole, or one holds one that another before it changes; one has lengths of its own (DoRA) or factors of the weights (HiRA) beside others; a weight is not one of the kind; the model is quantized.</exception>
     public static IReadOnlyList<(AdapterKind Kind, long ParameterCount)> Merge(ITransformerModel model, params IReadOnlyList<(string Folder, double Weight)> adapters)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(adapters);
         if (adapters.Count == 0) throw new ArgumentException("There must be at least one adapter.", nameof(adapters));
-        var holders = new Dictionary<string, string>();
+        Dictionary<string, string> holders = [], changers = [];
         foreach (var (folder, weight) in adapters)
         {
             AdapterKind kind = KindOf(folder);
@@ -73,6 +73,7 @@ public static class AdapterFolder
                 throw new ArgumentException($"The adapter '{folder}' has factors of its model's weights (HiRA), which other adapters change; merge it alone.", nameof(adapters));
             foreach (string name in AdapterFiles.WholeNames(folder))
             {
+                if (changers.TryGetValue(name, out string? changer)) throw new ArgumentException($"The adapter '{folder}' holds {name} as a whole, and would undo what '{changer}' makes of it; name '{folder}' first.", nameof(adapters));
                 if (name.EndsWith("lora_magnitude_vector", StringComparison.Ordinal) ? adapters.Count > 1 : !holders.TryAdd(name, folder))
                 {
                     throw new ArgumentException(holders.TryGetValue(name, out string? other)
@@ -80,6 +81,7 @@ public static class AdapterFolder
                         : $"The adapter '{folder}' has lengths of its own (DoRA), which are those of its model; merge it alone.", nameof(adapters));
                 }
             }
+            foreach (string name in AdapterFiles.ChangedNames(folder)) changers.TryAdd(name, folder);
         }
         var merged = new List<(AdapterKind, long)>();
         foreach (var (folder, weight) in adapters)

@@ -45,6 +45,7 @@ public sealed class AnswerFinder : IDisposable
     /// <returns>At least one, the most probable first.</returns>
     /// <exception cref="ArgumentException">A text is empty, or an option out of range.</exception>
     /// <exception cref="CorpusException">The question leaves no room for the text.</exception>
+    /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
     public IReadOnlyList<FoundAnswer> Predict(string question, string context, AnswerOptions? options = null) =>
         Predict([new AnsweredQuestion { Id = question, Question = question, Context = context, Answers = [] }], options)[0];
 
@@ -55,6 +56,7 @@ public sealed class AnswerFinder : IDisposable
     /// <returns>The answers to each question, in their order.</returns>
     /// <exception cref="ArgumentException">A text is empty, or an option out of range.</exception>
     /// <exception cref="CorpusException">A question leaves no room for its text.</exception>
+    /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
     public IReadOnlyList<IReadOnlyList<FoundAnswer>> Predict(IReadOnlyList<AnsweredQuestion> questions, AnswerOptions? options = null, int batchSize = DefaultBatchSize)
     {
         ArgumentNullException.ThrowIfNull(questions);
@@ -88,6 +90,7 @@ public sealed class AnswerFinder : IDisposable
     /// <param name="batchSize">Rows that are computed together.</param>
     /// <returns>By name: exactMatch and f1.</returns>
     /// <exception cref="CorpusException">A question leaves no room for its text.</exception>
+    /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
     public IReadOnlyDictionary<string, double> Evaluate(AnsweredQuestions questions, AnswerOptions? options = null, int batchSize = DefaultBatchSize)
     {
         ArgumentNullException.ThrowIfNull(questions);

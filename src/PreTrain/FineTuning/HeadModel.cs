@@ -73,6 +73,7 @@ internal sealed class HeadModel : IDisposable
     /// <summary>The scores of rows, without dropout and gradients.</summary>
     /// <param name="windows">The rows.</param>
     /// <returns>All scores in their order, and how many a row has; rows of tokens are filled up to the longest.</returns>
+    /// <exception cref="NotFiniteNumberException">A score is not finite, and would be taken for the first class.</exception>
     internal (float[] Scores, int Width) Scores(IReadOnlyList<TextWindow> windows)
     {
         var module = (nn.Module)Model;
@@ -84,6 +85,7 @@ internal sealed class HeadModel : IDisposable
             using DisposeScope scope = NewDisposeScope();
             var (input, _) = BatchTensors.Of(TextWindow.ToBatch(windows, [.. windows.Select(_ => new long[1])], Tokenizer.SpecialTokens.Padding ?? 0, _knowsTypes), Model.Device);
             float[] scores = Model.Forward(input).Logits.to(ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
+            if (!Array.TrueForAll(scores, float.IsFinite)) throw new NotFiniteNumberException("What the model says is not finite: its weights hold values that are not, or too large ones.");
             return (scores, scores.Length / windows.Count);
         }
         finally

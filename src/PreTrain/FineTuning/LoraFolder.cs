@@ -71,9 +71,9 @@ internal static class LoraFolder
         reader.Require("bias", "none", "a LoraAdapter", "none");
         RequireKnown(json, reader);
         Dictionary<string, string> names = AdapterFiles.NamesOf(model);
-        string[] saved = AdapterFiles.SavedOf(names, reader, folder, AdapterFiles.Prefix);
-        HashSet<string> theirSaved = [.. saved.Select(ours => names[ours])];
-        string[] wanted = Targets(json, reader, path, model, names, theirs => theirSaved.Contains(theirs + ".weight"));
+        string[] saved = AdapterFiles.SavedOf(names, reader, folder, AdapterFiles.Prefix), modules = reader.Texts("modules_to_save") ?? [];
+        // As PEFT, which adapts nothing inside of what is saved as a whole, however it is named.
+        string[] wanted = [.. Targets(json, reader, path, model, names).Where(ours => !modules.Any(module => $".{AdapterFiles.ModuleOf(names, ours)}.".Contains($".{module}.", StringComparison.Ordinal)))];
         // Where PEFT was told to leave some of them out, those are meant that the file holds.
         if (new[] { "layers_to_transform", "exclude_modules" }.Any(key => json[key] is not null))
         {
@@ -103,12 +103,12 @@ internal static class LoraFolder
             if (json[key] is JsonObject { Count: > 0 } pattern) reader.Fault($"{key} ({pattern.ToJsonString()}) is not known: all maps of an adapter have one rank and one scale.");
         foreach (string key in new[] { "alora_invocation_tokens", "trainable_token_indices", "target_parameters" })
             if (json[key] is { } set && set is not JsonArray { Count: 0 } and not JsonObject { Count: 0 }) reader.Fault($"{key} ({set.ToJsonString()}) is not known: it makes of the adapter what is no LoRA of linear maps.");
-        if (json["init_lora_weights"] is JsonValue value && value.TryGetValue(out string? start) && (start.StartsWith("pissa", StringComparison.OrdinalIgnoreCase) || start.ToLowerInvariant() is "olora" or "loftq" or "corda"))
+        if (json["init_lora_weights"] is JsonValue value && value.TryGetValue(out string? start) && (start.StartsWith("pissa", StringComparison.OrdinalIgnoreCase) || start.ToLowerInvariant() is "olora" or "loftq" or "corda" or "lora_ga"))
             reader.Fault($"init_lora_weights ('{start}') changes the weights of the model beneath; let PEFT make an ordinary LoRA of the adapter first.");
     }
 
-    /// <summary>The linear maps that an adapter is for: named by their ends, by a regular expression, or all but those of the output and those that are saved as a whole.</summary>
-    private static string[] Targets(JsonObject json, ConfigReader reader, string path, ITransformerModel model, Dictionary<string, string> names, Func<string, bool> isSaved)
+    /// <summary>The linear maps that an adapter is for: named by their ends, by a regular expression, or all but those of the output.</summary>
+    private static string[] Targets(JsonObject json, ConfigReader reader, string path, ITransformerModel model, Dictionary<string, string> names)
     {
         (string Ours, string Theirs)[] maps = [.. names.Where(n => n.Key.EndsWith(".weight", StringComparison.Ordinal)).Select(n => (n.Key[..^7], n.Value[..^Math.Min(7, n.Value.Length)]))];
         if (json["target_modules"] is not JsonValue one || !one.TryGetValue(out string? pattern))
@@ -116,7 +116,7 @@ internal static class LoraFolder
         if (pattern == "all-linear")
         {
             HashSet<string> linear = [.. ((nn.Module)model).named_modules().Where(m => m.module is Projection).Select(m => m.name)];
-            return [.. maps.Where(m => linear.Contains(m.Ours) && m.Theirs is not ("classifier" or "score" or "lm_head") && !isSaved(m.Theirs)).Select(m => m.Ours)];
+            return [.. maps.Where(m => linear.Contains(m.Ours) && m.Theirs is not ("classifier" or "score" or "lm_head")).Select(m => m.Ours)];
         }
         try
         {

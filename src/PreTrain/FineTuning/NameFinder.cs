@@ -45,6 +45,7 @@ public sealed class NameFinder : IDisposable
     /// <param name="texts">The texts.</param>
     /// <param name="batchSize">Rows that are computed together.</param>
     /// <returns>What is said of each, in their order.</returns>
+    /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
     public IReadOnlyList<TaggedWords> Predict(IReadOnlyList<string> texts, int batchSize = DefaultBatchSize)
     {
         ArgumentNullException.ThrowIfNull(texts);
@@ -56,6 +57,7 @@ public sealed class NameFinder : IDisposable
     /// <param name="batchSize">Rows that are computed together.</param>
     /// <returns>By name: precision, recall and f1 of all names together, their macroF1 over the types, and the accuracy of the tags.</returns>
     /// <exception cref="ArgumentException">The texts have other tags.</exception>
+    /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
     public IReadOnlyDictionary<string, double> Evaluate(TaggedTexts texts, int batchSize = DefaultBatchSize)
     {
         ArgumentNullException.ThrowIfNull(texts);

@@ -34,7 +34,7 @@ public sealed class PromptTuning : IAdapter
         if (_taking.Prompt is not null) throw new ArgumentException("The model has a prompt already; dispose it first.", nameof(model));
         (Model, Options) = (model, options);
         long vocabulary = _taking.TokenTable.size(0);
-        if (options.InitialTokens?.FirstOrDefault(id => id < 0 || id >= vocabulary, -1) is >= 0 or < -1) throw new ArgumentException($"{nameof(options.InitialTokens)} ({string.Join(", ", options.InitialTokens)}) must be from 0 to {vocabulary - 1}.", nameof(options));
+        if (options.InitialTokens?.Any(id => id < 0 || id >= vocabulary) ?? false) throw new ArgumentException($"{nameof(options.InitialTokens)} ({string.Join(", ", options.InitialTokens)}) must be from 0 to {vocabulary - 1}.", nameof(options));
         _base = new FrozenBase(module, options.Trained);
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();

@@ -28,7 +28,7 @@ public static class PrototypicalHead
         int[] counts = ClassBalance.Counts(support, all: true);
         if (support.ArePairs) throw new ArgumentException("Prototypes are of single texts.", nameof(support));
         var head = new HeadModel(model, tokenizer, ModelHead.SequenceClassification, "prototypes", null);
-        Projection map = ((nn.Module)model).named_modules().Where(m => m.name is "head" or "classifier" or "classifier.output" or "sequence_classifier.output").Select(m => m.module).OfType<Projection>().Last();
+        Projection map = ((nn.Module)model).named_modules().Where(m => m.name is "classifier" or "classifier.output" or "sequence_classifier.output").Select(m => m.module).OfType<Projection>().Last();
         if (map.weight.size(0) != counts.Length) throw new ArgumentException($"The model has {map.weight.size(0)} labels, and the examples {counts.Length}; create it with LabelCount = {counts.Length}.", nameof(model));
         if (head.IsNamed && !support.Labels!.Equals(head.Labels))
             throw new ArgumentException($"The labels of the examples ({string.Join(", ", support.Labels!.Names)}) are not those of the model ({string.Join(", ", head.Labels.Names)}), in their order. Read the examples with its labels.", nameof(support));

@@ -47,6 +47,7 @@ public sealed class TextClassifier : IDisposable
     /// <param name="batchSize">Texts that are computed together.</param>
     /// <returns>What is said of each, in their order.</returns>
     /// <exception cref="ArgumentException">There are other numbers of texts and second texts, or a text has no token, which a decoder cannot read.</exception>
+    /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
     public IReadOnlyList<ClassifiedText> Predict(IReadOnlyList<string> texts, IReadOnlyList<string>? pairs = null, int batchSize = DefaultBatchSize)
     {
         ArgumentNullException.ThrowIfNull(texts);
@@ -70,6 +71,7 @@ public sealed class TextClassifier : IDisposable
     /// By name, of one class: accuracy, macroF1, weightedF1, matthews; of several: exactMatch (all labels right), microPrecision, microRecall, microF1; of numbers: meanSquaredError, meanAbsoluteError.
     /// </returns>
     /// <exception cref="ArgumentException">The texts have another task or other labels.</exception>
+    /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
     public IReadOnlyDictionary<string, double> Evaluate(LabelledTexts texts, int batchSize = DefaultBatchSize)
     {
         ArgumentNullException.ThrowIfNull(texts);

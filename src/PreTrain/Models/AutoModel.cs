@@ -36,9 +36,9 @@ public static class AutoModel
         ("mistral", LlamaModel.FromPretrained),
         ("qwen2", LlamaModel.FromPretrained),
         ("qwen3", LlamaModel.FromPretrained),
-        ("t5", (folder, head, _, _) => T5Model.FromPretrained(folder, head)),
+        ("t5", (folder, head, _, options) => T5Model.FromPretrained(folder, head, options)),
         ("bart", BartModel.FromPretrained),
-        ("marian", (folder, head, _, _) => TransformerModel.FromPretrained(folder, head)),
+        ("marian", (folder, head, _, options) => TransformerModel.FromPretrained(folder, head, options)),
         ("vit", VitModel.FromPretrained),
         ("vit_mae", VitModel.FromPretrained),
     ];
@@ -50,7 +50,7 @@ public static class AutoModel
     /// <param name="folder">Holds <c>config.json</c>, whose <c>model_type</c> chooses the family, and the weights.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
     /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
-    /// <param name="options">What the head is to tell; null for what the folder says. A classifier of other labels is initialized.</param>
+    /// <param name="options">What the head is to tell, and the dropout; null for what the folder says. A classifier of other labels is initialized.</param>
     /// <returns>The model, in training mode as every new module. <see cref="LoadedWeights.Of"/> tells what was initialized, and what of the folder was left out.</returns>
     /// <exception cref="CheckpointException">The family is not known, a file is missing or broken, or its tensors do not fit.</exception>
     /// <exception cref="ArgumentException">The family has no such head.</exception>
@@ -69,6 +69,6 @@ public static class AutoModel
     /// <summary>A BERT that predicts the next token is a <see cref="UniLmModel"/>, and so is one that scores all tokens as a decoder.</summary>
     private static ITransformerModel Bert(string folder, ModelHead? head, Generator? generator, HeadOptions? options) =>
         head == ModelHead.CausalLanguageModel || (head is null && UniLmWeights.IsMeant(ConfigReader.OfFolder(folder)))
-            ? UniLmModel.FromPretrained(folder, head)
+            ? UniLmModel.FromPretrained(folder, head, options)
             : BertModel.FromPretrained(folder, head, generator, options);
 }

@@ -3,7 +3,7 @@ using PreTrain.Data;
 
 namespace PreTrain.Models;
 
-/// <summary>What the head of a model that is loaded is to tell, where that is not what its folder says. A head for other labels is made anew, and the rest of the model stays.</summary>
+/// <summary>What the head of a model that is loaded is to tell, where that is not what its folder says, and with which dropout it is trained. A head for other labels is made anew, and the rest of the model stays.</summary>
 public sealed record HeadOptions
 {
     /// <summary>The classes by name.</summary>
@@ -18,6 +18,10 @@ public sealed record HeadOptions
     /// <value>The default is null, for what the folder says.</value>
     public ClassificationTask? Task { get; init; }
 
+    /// <summary>The probability with which hidden states and attention are dropped in training, instead of all those of the folder but a classifier's own; of Llama and its relatives that of attention, the only one they have.</summary>
+    /// <value>The default is null, for what the folder says.</value>
+    public double? Dropout { get; init; }
+
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
     public void Validate()
@@ -27,6 +31,7 @@ public sealed record HeadOptions
         if (Labels is not null && LabelCount is not null && Labels.Count != LabelCount) faults.Add($"{nameof(LabelCount)} ({LabelCount}) must be the number of {nameof(Labels)} ({Labels.Count}); leave one of them out.");
         if (Task is { } task && !Enum.IsDefined(task)) faults.Add($"{nameof(Task)} ({(int)task}) must be SingleLabel, MultiLabel or Regression.");
         if (Task == ClassificationTask.Regression && (Labels is not null || LabelCount is > 1)) faults.Add($"{nameof(Task)} (Regression) has one number and no labels; leave {nameof(Labels)} and {nameof(LabelCount)} out.");
+        if (Dropout is { } dropout && !(dropout >= 0 && dropout < 1)) faults.Add(FormattableString.Invariant($"{nameof(Dropout)} ({dropout}) must be at least 0 and below 1."));
         if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
     }
 
@@ -45,6 +50,21 @@ public sealed record HeadOptions
             json["num_labels"] = wanted;
         }
         json.WithLabels(ModelHead.SequenceClassification, Labels, Task);
+        if (Dropout is { } dropout)
+        {
+            foreach (string key in DropoutKeys(before.ModelType)) json[key] = dropout;
+        }
         return differs;
     }
+
+    /// <summary>What a family calls its dropouts.</summary>
+    private static string[] DropoutKeys(string modelType) => modelType switch
+    {
+        "bert" or "roberta" or "xlm-roberta" or "ernie" or "electra" or "vit" or "vit_mae" => ["hidden_dropout_prob", "attention_probs_dropout_prob"],
+        "distilbert" or "bart" or "marian" => ["dropout", "attention_dropout"],
+        "modernbert" => ["embedding_dropout", "attention_dropout", "mlp_dropout"],
+        "gpt2" => ["resid_pdrop", "embd_pdrop", "attn_pdrop"],
+        "t5" => ["dropout_rate"],
+        _ => ["attention_dropout"],
+    };
 }

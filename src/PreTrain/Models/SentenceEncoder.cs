@@ -170,6 +170,14 @@ public sealed class SentenceEncoder : nn.Module, IPretrainedModel
     {
         const string Prefix = ModelName + ".";
         Model.SavePretrained(folder, weights?.Where(w => w.Key.StartsWith(Prefix, StringComparison.Ordinal)).ToDictionary(w => w.Key[Prefix.Length..], w => w.Value));
+        SavePooling(folder);
+    }
+
+    /// <summary>Writes the files of sentence-transformers without the model, such as beside an adapter of it.</summary>
+    /// <param name="folder">Created where it is missing.</param>
+    public void SavePooling(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
         SentenceFolder.Write(folder, Options, Width());
     }
 

@@ -34,6 +34,20 @@ internal sealed class AnswerRows
         return new(rows, [.. Enumerable.Range(0, rows.Length).GroupBy(row => contextOf[row]).OrderBy(context => context.Key).Select(context => context.ToArray())], padding);
     }
 
+    /// <summary>How many conversations lose their end, and how many are left out.</summary>
+    internal static (int Cut, int LeftOut) Shortened(IReadOnlyList<ChatTokens> texts, int length)
+    {
+        int cut = 0, leftOut = 0;
+        foreach (ChatTokens text in texts)
+        {
+            bool hasAnswer = false;
+            for (int i = 1; i <= Math.Min(length, text.Ids.Count - 1) && !hasAnswer; i++) hasAnswer = text.IsAnswer[i];
+            if (!hasAnswer) leftOut++;
+            else if (text.Ids.Count - 1 > length) cut++;
+        }
+        return (cut, leftOut);
+    }
+
     /// <summary>Draws places for training, each once in an epoch.</summary>
     /// <param name="streams">The run's random streams.</param>
     /// <param name="state">From a checkpoint, or null.</param>

@@ -78,6 +78,17 @@ public sealed class ChatTuning : IObjective<ICausalLanguageModel>
     /// <inheritdoc/>
     public IEnumerable<Batch> Evaluation(ICausalLanguageModel model, int batchSize) => HeldOut(Length(model))?.All(batchSize) ?? [];
 
+    /// <summary>How many conversations are longer than the longest row, those that are held out among them.</summary>
+    /// <param name="model">The model to be trained, whose context decides how long that is.</param>
+    /// <returns>Those whose end is cut off, and those that are left out because no answer begins before it.</returns>
+    /// <exception cref="ArgumentException">The model's vocabulary or context is too small.</exception>
+    /// <exception cref="CorpusException">The template refuses a conversation.</exception>
+    public (int Cut, int LeftOut) Shortened(ICausalLanguageModel model)
+    {
+        int length = Length(model);
+        return AnswerRows.Shortened([.. _trainTokens.Value, .. _validationTokens.Value], length);
+    }
+
     /// <inheritdoc/>
     public Tensor Loss(ICausalLanguageModel model, Batch batch, double normalizer)
     {

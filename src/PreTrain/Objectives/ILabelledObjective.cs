@@ -12,4 +12,9 @@ public interface ILabelledObjective : IObjective<ITransformerModel>
     /// <param name="model">The model to be trained, whose context decides into how many rows a long text is cut.</param>
     /// <exception cref="ArgumentException">The model does not fit the objective.</exception>
     int TrainingRows(ITransformerModel model);
+
+    /// <summary>How many texts are longer than the longest row and lose their end, those that are held out among them; 0 where a long text is cut into several rows.</summary>
+    /// <param name="model">The model to be trained.</param>
+    /// <exception cref="ArgumentException">The model does not fit the objective.</exception>
+    int CutTexts(ITransformerModel model) => 0;
 }

@@ -29,7 +29,7 @@ public sealed class SequenceClassification : ILabelledObjective
     /// <param name="texts">The texts.</param>
     /// <param name="tokenizer">The model's tokenizer, which puts its special tokens around each text or pair.</param>
     /// <param name="options">How to learn.</param>
-    /// <exception cref="ArgumentException">An option is out of range or not one of the task.</exception>
+    /// <exception cref="ArgumentException">An option is out of range or not one of the task, or there is one label where each text has one.</exception>
     /// <exception cref="CorpusException">All texts would be held out.</exception>
     public SequenceClassification(LabelledTexts texts, TextTokenizer tokenizer, SequenceClassificationOptions? options = null)
     {
@@ -38,6 +38,8 @@ public sealed class SequenceClassification : ILabelledObjective
         (_texts, _tokenizer, _options) = (texts, tokenizer, options ?? new());
         _options.Validate();
         _outputs = texts.Labels?.Count ?? 1;
+        if (texts.Task == ClassificationTask.SingleLabel && _outputs < 2)
+            throw new ArgumentException($"The labels of the texts ({string.Join(", ", texts.Labels!.Names)}) must be at least two where each text has one: there is nothing to tell apart.", nameof(texts));
         if (texts.Task == ClassificationTask.Regression && (_options.ClassWeights is not null || _options.LabelSmoothing > 0 || _options.FocalGamma > 0))
             throw new ArgumentException($"ClassWeights, LabelSmoothing and FocalGamma are for classes, and the task is {texts.Task}; leave them out.", nameof(options));
         if (_options.ClassWeights is { } weights && weights.Count != _outputs)
@@ -79,6 +81,14 @@ public sealed class SequenceClassification : ILabelledObjective
 
     /// <inheritdoc/>
     public int TrainingRows(ITransformerModel model) => _train.Count;
+
+    /// <inheritdoc/>
+    public int CutTexts(ITransformerModel model)
+    {
+        var (length, _) = Limits(model);
+        var options = new EncodingOptions { Padding = PaddingOptions.None };
+        return _texts.Examples.AsParallel().Count(example => _tokenizer.Tokenize(example.Text, example.Pair, options).Count > length);
+    }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The model has another head, other labels or too small a vocabulary or context, or <paramref name="state"/> is not from such a source.</exception>

@@ -75,6 +75,15 @@ public sealed class SequenceToSequenceTuning : IObjective<ISequenceToSequenceMod
         return _validation?.Examples.Chunk(batchSize).Select(pairs => Make(pairs, limits)) ?? [];
     }
 
+    /// <summary>How many pairs have a source or a target that is longer than the longest and loses its end, those that are held out among them.</summary>
+    /// <param name="model">The model to be trained.</param>
+    /// <exception cref="ArgumentException">The model does not fit.</exception>
+    public int CutPairs(ISequenceToSequenceModel model)
+    {
+        Limits limits = Check(model);
+        return _pairs.Examples.AsParallel().Count(pair => Encode(_options.SourcePrefix + pair.Source, int.MaxValue).Length > limits.Source || Ended(Encode(pair.Target, int.MaxValue), limits with { Target = int.MaxValue }).Length > limits.Target);
+    }
+
     /// <inheritdoc/>
     public Tensor Loss(ISequenceToSequenceModel model, Batch batch, double normalizer)
     {

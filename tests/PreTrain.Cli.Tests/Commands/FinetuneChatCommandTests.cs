@@ -79,6 +79,33 @@ public class FinetuneChatCommandTests
     }
 
     [Fact]
+    public void Chat_ConversationsThatDoNotFit_AreCountedAndOnesThatTheModelBeginsAreNoSample()
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        string[] lines =
+        [
+            """{"messages": [{"role": "assistant", "content": "Hi."}]}""", """{"messages": [{"role": "assistant", "content": "Ho."}]}""",
+            $$"""{"messages": [{"role": "user", "content": "{{new string('x', 300)}}"}, {"role": "assistant", "content": "No."}]}""",
+            $$"""{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "{{new string('x', 300)}}"}]}""",
+        ];
+        folder.Write("chat.jsonl", string.Join('\n', lines));
+
+        ToolResult result = Tune();
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("A conversation is longer than a row, and what lies behind it is cut off.", result.Error);
+        Assert.Contains("A conversation is left out: no answer begins within a row.", result.Error);
+        folder.Write("chat.jsonl", string.Join('\n', lines[..2]));
+        ToolResult alone = Tune("--overwrite");
+        Assert.True(alone.ExitCode == 0, alone.Error);
+        Assert.DoesNotContain("longer than a row", alone.Error);
+
+        ToolResult Tune(params string[] more) => ToolRunner.Run(
+            ["finetune", "chat", "--model", folder["model"], "--data", folder["chat.jsonl"], "--output", folder["run"], "--steps", "2", "--batch", "2", "--report", "html", "--validation-fraction", "0", "--template", "plain", .. more]);
+    }
+
+    [Fact]
     public void Chat_WrongInput_SaysWhatAndWhere()
     {
         using var folder = new TemporaryFolder();

@@ -258,6 +258,101 @@ public sealed class FinetuneCommandTests : IDisposable
         Assert.Equal(JsonValueKind.Null, adapter.GetProperty("lora-rank").ValueKind);
     }
 
+    [Fact]
+    public void Finetune_Bottleneck_LeavesTheModelAsItWasButForItsNewHead()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        Assert.Equal(0, Finetune("classify", data, "first").ExitCode);
+
+        ToolResult result = ToolRunner.Run("finetune", "classify", "--model", folder["first"], "--data", data, "--output", folder["run"], "--adapter", "bottleneck", "--steps", "4", "--batch", "5", "--learning-rate", "0.02", "--report", "none");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal(File.ReadAllBytes(folder["first/model/model.safetensors"]), File.ReadAllBytes(folder["run/base/model.safetensors"]));
+        // A head that the folder lacked is in the base as it was trained.
+        Assert.Equal(0, Finetune("classify", data, "new", "--adapter", "bottleneck").ExitCode);
+        using var whole = PreTrain.Checkpoints.CheckpointTensors.Open(folder["new/base"]);
+        using var former = PreTrain.Checkpoints.CheckpointTensors.Open(folder["bert"]);
+        using var adapter = PreTrain.Checkpoints.CheckpointTensors.Open(folder["new/model/adapter_model.safetensors"]);
+        using TorchSharp.DisposeScope scope = TorchSharp.torch.NewDisposeScope();
+        Assert.True(whole.Read("classifier.weight").Equals(adapter.Read("base_model.model.classifier.weight")));
+        foreach (string name in former.Names.Intersect(whole.Names)) Assert.True(whole.Read(name).Equals(former.Read(name)), name);
+    }
+
+    [Fact]
+    public void Finetune_ClassifierOfALlamaBesideAnAdapter_IsTrained()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        TinyModel.SaveLlama(folder["llama"]);
+        string[] small = ["--data", data, "--steps", "2", "--batch", "5", "--warmup-steps", "1", "--learning-rate", "0.02", "--report", "none"];
+        Assert.Equal(0, ToolRunner.Run(["finetune", "classify", "--model", folder["llama"], "--output", folder["first"], .. small]).ExitCode);
+
+        ToolResult result = ToolRunner.Run(["finetune", "classify", "--model", folder["first"], "--output", folder["run"], "--adapter", "lora", "--quantize-base", "int8", .. small]);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        using var before = PreTrain.Checkpoints.CheckpointTensors.Open(folder["first/model"]);
+        using var after = PreTrain.Checkpoints.CheckpointTensors.Open(folder["run/merged"]);
+        using TorchSharp.DisposeScope scope = TorchSharp.torch.NewDisposeScope();
+        Assert.False(before.Read("score.weight").Equals(after.Read("score.weight")));
+    }
+
+    [Theory]
+    [InlineData("classify")]
+    [InlineData("tokens")]
+    [InlineData("qa")]
+    public void Evaluate_WeightsThatAreNotFinite_EndsWith4(string task)
+    {
+        string data = TinyTasks.Write(folder, task);
+        Assert.Equal(0, Finetune(task, data, "run").ExitCode);
+        using (ITransformerModel model = AutoModel.FromPretrained(folder["run/model"]))
+        {
+            using IDisposable mode = TorchSharp.torch.no_grad();
+            foreach (var parameter in ((TorchSharp.torch.nn.Module)model).parameters()) parameter.fill_(float.NaN);
+            model.SavePretrained(folder["run/model"]);
+        }
+
+        ToolResult result = ToolRunner.Run("evaluate", task, "--model", folder["run"], "--data", data);
+
+        Assert.Equal((4, ""), (result.ExitCode, result.Output));
+        Assert.Contains("is not finite", result.Error);
+        ToolResult predicted = ToolRunner.Run(["predict", "--model", folder["run"], "--text", "A stream", .. task == "qa" ? new[] { "--question", "What?" } : []]);
+        Assert.Equal((4, ""), (predicted.ExitCode, predicted.Output));
+    }
+
+    [Fact]
+    public void Predict_File_SaysSomethingOfEachLineAndNamesTheBlankOne()
+    {
+        Assert.Equal(0, Finetune("classify", TinyTasks.Write(folder, "classify"), "run").ExitCode);
+        JsonElement Said(string text) => ToolRunner.Run("predict", "--model", folder["run"], "--file", folder.Write("lines.txt", text), "--json").Json().GetProperty("predictions");
+        Assert.Equal(2, Said("A stream\u0085reads\u2028two\fkeys.\r\n The method\n").GetArrayLength());
+
+        ToolResult blank = ToolRunner.Run("predict", "--model", folder["run"], "--file", folder.Write("blank.txt", "A stream\n\nThe method\n"));
+
+        Assert.Equal(3, blank.ExitCode);
+        Assert.Contains($"The file '{folder["blank.txt"]}' has no text in line 2.", blank.Error);
+    }
+
+    [Fact]
+    public void Finetune_EpochsBesideAFileWithSteps_Win()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        Assert.Equal(0, Finetune("classify", data, "run").ExitCode);
+
+        ToolResult result = ToolRunner.Run("finetune", "classify", "--config", folder["run/run.json"], "--output", folder["again"], "--epochs", "0.25", "--json");
+
+        Assert.Equal(3, result.Json().GetProperty("steps").GetInt32());   // 45 rows, 5 a step
+    }
+
+    [Fact]
+    public void Finetune_TextsThatDoNotFit_AreCounted()
+    {
+        ToolResult result = Finetune("classify", TinyTasks.Write(folder, "classify"), "run", "--context", "6");
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Contains("60 texts are longer than a row, and what lies behind it is cut off.", result.Error);
+        ToolResult one = Finetune("classify", folder.Write("one.csv", "text,label\na,x\nb,x\n"), "other", "--labels", "x");
+        Assert.Equal(2, one.ExitCode);
+        Assert.Contains("--labels (x) must be at least two where each text has one", one.Error);
+    }
+
     [Theory]
     [InlineData("nf4")]
     [InlineData("int8")]
@@ -269,9 +364,11 @@ public sealed class FinetuneCommandTests : IDisposable
             File.Copy(folder["bert/tokenizer.json"], folder["wide/tokenizer.json"]);
         }
 
-        ToolResult result = ToolRunner.Run("finetune", "classify", "--model", folder["wide"], "--data", TinyTasks.Write(folder, "classify"), "--output", folder["run"], "--adapter", "lora", "--quantize-base", scheme, "--steps", "3", "--batch", "4", "--quiet");
+        ToolResult result = ToolRunner.Run("finetune", "classify", "--model", folder["wide"], "--data", TinyTasks.Write(folder, "classify"), "--output", folder["run"], "--adapter", "lora", "--quantize-base", scheme, "--steps", "3", "--batch", "4", "--quiet", "--json");
 
         Assert.True(result.ExitCode == 0, result.Error);
+        JsonElement measured = ToolRunner.Run("evaluate", "classify", "--model", folder["run"], "--data", folder["classify.csv"], "--validation-fraction", "0.1", "--json").Json();
+        Assert.Equal(measured.GetProperty("metrics").GetRawText(), result.Json().GetProperty("metrics").GetRawText());
         const string Map = "bert.encoder.layer.0.attention.self.query";
         using var before = PreTrain.Checkpoints.CheckpointTensors.Open(folder["wide"]);
         using var after = PreTrain.Checkpoints.CheckpointTensors.Open(folder["run/merged"]);

@@ -52,6 +52,7 @@ public class FinetuneEmbedCommandTests
         ToolResult tuned = ToolRunner.Run(["finetune", "embed", "--model", folder["bert"], "--data", folder["pairs.csv"], "--output", folder["run"], "--pooling", "mean", "--context", "20", "--adapter", .. adapter.Split(' '), "--precision", "bf16", .. s_small, "--json"]);
         Assert.Equal(3, tuned.Json().GetProperty("steps").GetInt32());
         Assert.Equal(20, SentenceEncoderOptions.FromFolder(folder[$"run/{whole}"])!.MaxLength);
+        Assert.Equal(20, SentenceEncoderOptions.FromFolder(folder["run/model"])!.MaxLength);
         Assert.Equal(0, ToolRunner.Run("evaluate", "embed", "--model", folder["run"], "--data", folder["pairs.csv"]).ExitCode);
         string Vector(string model) => ToolRunner.Run("embed", "--model", folder[model], "--text", "The method returns two keys.", "--pooling", "mean", "--json").Json().GetProperty("embeddings").GetRawText();
         Assert.NotEqual(Vector("bert"), Vector("run"));
@@ -62,6 +63,29 @@ public class FinetuneEmbedCommandTests
         using var saved = PreTrain.Checkpoints.CheckpointTensors.Open(folder["run/model/adapter_model.safetensors"]);
         using TorchSharp.DisposeScope scope = TorchSharp.torch.NewDisposeScope();
         Assert.Contains(saved.Names, name => !saved.Read(name).Equals(saved.Read(name).to(TorchSharp.torch.ScalarType.BFloat16).to(TorchSharp.torch.ScalarType.Float32)));
+    }
+
+    [Fact]
+    public void Embed_SimCseOfAModelWithoutDropout_IsRefusedUnlessItGetsSome()
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        string config = File.ReadAllText(folder["bert/config.json"]);
+        foreach (string key in new[] { "hidden_dropout_prob", "attention_probs_dropout_prob" }) config = config.Replace($"\"{key}\": 0.1", $"\"{key}\": 0.0");
+        folder.Write("bert/config.json", config);
+        ToolResult Tune(params string[] more) => ToolRunner.Run(["finetune", "embed", "--model", folder["bert"], "--data", folder["texts.txt"], "--output", folder["run"], "--loss", "simcse", .. s_small, .. more]);
+
+        ToolResult refused = Tune();
+
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains($"the bert model in '{folder["bert"]}' has none (0), so that there is nothing to learn; give --dropout, such as 0.1.", refused.Error);
+        Assert.False(Directory.Exists(folder["run"]));
+        Assert.Contains("--dropout (1) must be a number from 0 to below 1.", Tune("--dropout", "1").Error);
+        ToolResult tuned = Tune("--dropout", "0.2");
+        Assert.True(tuned.ExitCode == 0, tuned.Error);
+        Assert.Contains("\"hidden_dropout_prob\": 0.2", File.ReadAllText(folder["run/model/config.json"]));
+        Assert.Equal(0.2, JsonDocument.Parse(File.ReadAllText(folder["run/run.json"])).RootElement.GetProperty("model").GetProperty("dropout").GetDouble());
+        Assert.Equal(0, Tune("--adapter", "lora", "--lora-dropout", "0.1", "--overwrite").ExitCode);
     }
 
     [Fact]

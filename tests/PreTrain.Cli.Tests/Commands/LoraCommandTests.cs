@@ -72,6 +72,8 @@ public class LoraCommandTests
         Said(2, "must be 1 where it has lengths of its own", "--adapter", folder["dora"], "--weights", "0.5");
         Said(2, "has lengths of its own (DoRA), which are those of its model; merge it alone.", "--adapter", folder["a"], folder["dora"]);
         Said(2, "as a whole, and a model can have one; merge them into two models.", "--adapter", folder["bias"], folder["bias2"]);
+        Said(2, $"as a whole, and would undo what '{folder["ia3"]}' makes of it; name '{folder["bias"]}' first.", "--adapter", folder["ia3"], folder["bias"]);
+        Assert.Equal(0, ToolRunner.Run("lora", "merge", "--model", folder["model"], "--output", folder["both"], "--adapter", folder["bias"], folder["ia3"]).ExitCode);
         Said(2, $"--adapter names {folder["a"]} twice; name it once, with what it counts in --weights.", "--adapter", folder["a"], folder["a"]);
         Said(3, "the folder does not exist; --adapter takes a folder", "--adapter", folder["nowhere"]);
         Said(3, "missing; the folder of an adapter holds adapter_config.json", "--adapter", folder["llama"]);
@@ -128,6 +130,35 @@ public class LoraCommandTests
             Assert.Equal(3, result.ExitCode);
             Assert.Contains("the run in it is not finished, and has no whole model yet; go on with it by the command that began it, with --resume.", result.Error);
         }
+    }
+
+    [Fact]
+    public void Merge_AdapterWithATokenizerATemplateAndAPooling_TakesThem()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        folder.Write("model/chat_template.jinja", "the model's");
+        folder.Write("model/README.md", "the model's");
+        SaveAdapter(folder["model"], folder["a"], 5);
+        File.Copy(folder["model/tokenizer.json"], folder["a/tokenizer.json"]);
+        folder.Write("a/tokenizer_config.json", """{"chat_template": "the adapter's", "model_max_length": 7}""");
+        folder.Write("a/modules.json", """[{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}, {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]""");
+        folder.Write("a/1_Pooling/config.json", """{"pooling_mode_lasttoken": true}""");
+
+        ToolResult result = ToolRunner.Run("lora", "merge", "--model", folder["model"], "--adapter", folder["a"], "--output", folder["merged"]);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        Assert.Equal("the adapter's", PreTrain.Tokenization.Chat.ChatTemplate.ReadSource(folder["merged"]));
+        Assert.Contains("\"model_max_length\": 7", File.ReadAllText(folder["merged/tokenizer_config.json"]));
+        Assert.Equal(PreTrain.Models.SentencePooling.Last, PreTrain.Models.SentenceEncoderOptions.FromFolder(folder["merged"])!.Pooling);
+        Assert.Equal("the model's", File.ReadAllText(folder["merged/README.md"]));
+        Assert.False(File.Exists(folder["merged/adapter_config.json"]));
+
+        PreTrain.Tokenization.ByteLevelBpeTokenizer.Train([TinyModel.Text(50)], new() { VocabSize = 290 }, cancellation: TestContext.Current.CancellationToken).Save(folder["a"]);
+        ToolResult larger = ToolRunner.Run("lora", "merge", "--model", folder["model"], "--adapter", folder["a"], "--output", folder["larger"]);
+        Assert.Equal(0, larger.ExitCode);
+        Assert.Contains($"Warning: the tokenizer of {folder["a"]} has 290 tokens and the model 283; the tokenizer and the chat template of --model are kept.", larger.Error);
+        Assert.Equal(File.ReadAllText(folder["model/tokenizer.json"]), File.ReadAllText(folder["larger/tokenizer.json"]));
     }
 
     private static void SaveAdapter(string model, string folder, int seed)

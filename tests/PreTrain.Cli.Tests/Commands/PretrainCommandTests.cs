@@ -49,6 +49,23 @@ public class PretrainCommandTests
     }
 
     [Theory]
+    [InlineData("gpt", "resid_pdrop embd_pdrop attn_pdrop")]
+    [InlineData("llama", "attention_dropout")]
+    [InlineData("bert", "hidden_dropout_prob attention_probs_dropout_prob")]
+    [InlineData("modernbert", "embedding_dropout attention_dropout mlp_dropout")]
+    [InlineData("t5", "dropout_rate")]
+    public void Pretrain_Dropout_IsThatOfTheModel(string family, string keys)
+    {
+        using var folder = new TemporaryFolder();
+
+        ToolResult result = Run(folder, family, "--dropout", "0.2", "--steps", "1");
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        JsonNode config = JsonNode.Parse(File.ReadAllText(folder["run/model/config.json"]))!;
+        Assert.All(keys.Split(' '), key => Assert.Equal(0.2, config[key]!.GetValue<double>()));
+    }
+
+    [Theory]
     [InlineData("gpt")]
     [InlineData("llama")]
     public void Pretrain_ADecoder_SavesTheTokensThatBeginAndEndASequence(string family)

@@ -66,7 +66,7 @@ public class RunConfigurationTests
     [InlineData("""{"stepz": 9}""", "stepz (9) is not known; the top level takes command, data, output, ")]
     [InlineData("""{"steps": 9}""", "steps (9) belongs into training.")]
     [InlineData("""{"model": {"data": "x"}}""", "model.data (\"x\") belongs to the top level.")]
-    [InlineData("""{"model": {"depth": 9}}""", "model.depth (9) is not known; model takes preset, layers, heads, embedding or context.")]
+    [InlineData("""{"model": {"depth": 9}}""", "model.depth (9) is not known; model takes preset, layers, heads, embedding, context or dropout.")]
     [InlineData("""{"model": 9}""", "model (9) must be an object.")]
     [InlineData("""{"training": {"resume": true}}""", "training.resume (true) is of a call, not of a run; it is for the command line.")]
     [InlineData("""{"objective": {"mask-rate": 0.2}}""", "objective.mask-rate (0.2) is not known; objective takes objective.")]

@@ -13,7 +13,7 @@ public sealed class ConversationsTests : IDisposable
     public void FromFiles_BothKindsOfLines_AreRead()
     {
         string path = folder.Write("c.jsonl", """
-            {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}], "id": 4}
+            {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho", "tool_calls": []}], "id": 4, "tools": null}
 
             {"prompt": "One?", "completion": "Two."}
             {"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}]}
@@ -44,6 +44,9 @@ public sealed class ConversationsTests : IDisposable
     [InlineData("{\"prompt\": \"x\"}", "it has no member \"completion\"")]
     [InlineData("{\"prompt\": \"x\", \"completion\": \" \"}", "its member \"completion\" is empty")]
     [InlineData("{\"prompt\": ", "it is no JSON")]
+    [InlineData("{\"tools\": [{\"name\": \"f\"}], \"prompt\": \"a\", \"completion\": \"b\"}", "its member \"tools\" (")]
+    [InlineData("{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, {\"role\": \"assistant\", \"content\": \"b\", \"tool_calls\": [{\"id\": 1}]}]}", "in message 2 of \"messages\", its member \"tool_calls\" (")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"content\": null, \"function_call\": {\"name\": \"f\"}}]}", "in message 1 of \"messages\", its member \"function_call\" (")]
     public void FromFiles_BrokenLine_IsNamed(string line, string expected)
     {
         string path = folder.Write("c.jsonl", $"{{\"prompt\": \"a\", \"completion\": \"b\"}}\n{line}\n");

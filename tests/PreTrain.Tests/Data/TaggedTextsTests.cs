@@ -25,6 +25,16 @@ public sealed class TaggedTextsTests : IDisposable
     }
 
     [Fact]
+    public void FromFiles_TabsBetweenColumns_LeaveSpacesInWords()
+    {
+        TaggedTexts texts = TaggedTexts.FromFiles(null, folder.Write("a.conll", "10 000\tCD\tO\nNew York\tNNP\tB-LOC\n"));
+
+        TaggedText example = Assert.Single(texts.Examples);
+        Assert.Equal(["10 000", "New York"], example.Words.Select(w => example.Text[w.Start..w.End]));
+        Assert.Equal(["O", "B-LOC"], example.Tags.Select(tag => texts.Tags[tag]));
+    }
+
+    [Fact]
     public void FromFiles_Spans_CountCharactersAndCoverWords()
     {
         // Behind a character of two UTF-16 units; the second span covers three words, one of them in part.

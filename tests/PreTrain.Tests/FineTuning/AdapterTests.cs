@@ -145,6 +145,25 @@ public sealed class AdapterTests : IDisposable
         Assert.All(model.parameters(), p => Assert.True(p.requires_grad));
     }
 
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void Trained_ByDefault_IsTheClassifierOfALlamaAndNotItsHeadOfTokens(AdapterKind kind)
+    {
+        var config = new LlamaConfig { VocabSize = 41, ContextLength = 17, LayerCount = 2, HeadCount = 2, EmbeddingDim = 12, FeedForwardDim = 19, HasAttentionBias = true, LabelCount = 3 };
+        using var classifier = new LlamaModel(config, ModelHead.SequenceClassification);
+        using (IAdapter adapter = Adapt(kind, classifier, 3))
+        {
+            Assert.True(classifier.get_parameter("classifier.weight")!.requires_grad);
+            Assert.False(classifier.get_parameter("token_embedding")!.requires_grad);
+            adapter.SavePretrained(folder[$"{kind}"]);
+            using CheckpointTensors saved = CheckpointTensors.Open(Path.Combine(folder[$"{kind}"], "adapter_model.safetensors"));
+            Assert.Contains(saved.Names, name => name.EndsWith("score.weight", StringComparison.Ordinal));
+        }
+        Assert.Equal(["classifier.weight"], classifier.named_parameters().Select(p => p.name).Where(name => !Freezing.AllButHead.First(rule => rule.Fits(name)).Frozen));
+        using var writer = new LlamaModel(config);
+        using (Adapt(kind, writer, 3)) Assert.False(writer.get_parameter("head.weight")!.requires_grad);
+    }
+
     [Fact]
     public void Product_OfIa3_IsTheFormulas()
     {
@@ -346,7 +365,7 @@ public sealed class AdapterTests : IDisposable
         Assert.Equal(Bytes(a.named_parameters().Single(p => p.name == "classifier.weight").parameter), Bytes(merged.named_parameters().Single(p => p.name == "classifier.weight").parameter));
     }
 
-    private static IAdapter Adapt(AdapterKind kind, BertModel model, ulong seed)
+    private static IAdapter Adapt(AdapterKind kind, ITransformerModel model, ulong seed)
     {
         using var generator = new Generator(seed);
         return kind switch

@@ -386,6 +386,31 @@ public sealed class LoraAdapterTests : IDisposable
         Assert.Contains("init_lora_weights ('pissa_niter_4') changes the weights of the model beneath", e.Message);
     }
 
+    [Theory]
+    [InlineData("[\"query\", \"classifier\", \"pooler.dense\"]")]
+    [InlineData("\".*(query|classifier|dense)\"")]
+    public void FromPretrained_MapsInsideOfModulesToSave_AreNotAdapted(string targets)
+    {
+        using BertModel model = Bert(), other = Bert();
+        bool isList = targets[0] == '[';
+        string[] adapted = isList ? ["*query"] : ["*query", "*attention_output", "*feed_forward_input", "*feed_forward_output"];
+        using (LoraAdapter adapter = new(model, new LoraOptions { Rank = 3, Targets = adapted, Trained = ["*classifier*", "pooler.*"] })) adapter.SavePretrained(folder["adapter"]);
+        string config = Path.Combine(folder["adapter"], "adapter_config.json");
+        System.Text.Json.Nodes.JsonNode json = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(config))!;
+        json["target_modules"] = System.Text.Json.Nodes.JsonNode.Parse(targets);
+        json["modules_to_save"] = new System.Text.Json.Nodes.JsonArray("classifier", "pooler");
+        File.WriteAllText(config, json.ToJsonString());
+
+        using LoraAdapter loaded = LoraAdapter.FromPretrained(other, folder["adapter"]);
+
+        Assert.Equal(2 * adapted.Length, loaded.Targets.Count);
+        Assert.Superset(new HashSet<string> { "classifier.weight", "pooler.weight" }, loaded.Trained.ToHashSet());
+
+        json["init_lora_weights"] = "lora_ga";
+        File.WriteAllText(config, json.ToJsonString());
+        Assert.Contains("init_lora_weights ('lora_ga') changes the weights of the model beneath", Assert.Throws<CheckpointException>(() => LoraAdapter.FromPretrained(other, folder["adapter"])).Message);
+    }
+
     [Fact]
     public void Targets_ByDefault_AreTheBlocksAndTheMapBeforeTheHeadUnlessItIsNew()
     {

@@ -109,6 +109,15 @@ public sealed class TextClassifierTests
     }
 
     [Fact]
+    public void Predict_WeightsThatAreNotFinite_SaysSo()
+    {
+        BertModel model = Model(ClassificationTask.SingleLabel);
+        using var classifier = new TextClassifier(model, MaskingFixture.WordPiece);
+        using (no_grad()) model.get_parameter("classifier.bias")!.fill_(float.NaN);
+        Assert.StartsWith("What the model says is not finite", Assert.Throws<NotFiniteNumberException>(() => classifier.Predict(["a"])).Message);
+    }
+
+    [Fact]
     public void Evaluate_OtherLabelsOrTask_IsRefused()
     {
         using var classifier = new TextClassifier(Model(ClassificationTask.SingleLabel), MaskingFixture.WordPiece);

@@ -157,6 +157,7 @@ public sealed class VirtualTokensTests : IDisposable
         Assert.Equal("Length (13) must be below the model's context (13 tokens).", Fault(() => new PromptTuning(model, new() { Length = 13 })));
         Assert.Equal("Length (0) must be at least 1.", Fault(() => new PrefixTuning(model, new() { Length = 0 })));
         Assert.StartsWith("InitialTokens (4, 31) must be from 0 to 30.", Fault(() => new PromptTuning(model, new() { Length = 2, InitialTokens = [4, 31] })));
+        Assert.StartsWith("InitialTokens (-1) must be from 0 to 30.", Fault(() => new PromptTuning(model, new() { Length = 2, InitialTokens = [-1] })));
         using (new PrefixTuning(model, new() { Length = 2 })) Assert.StartsWith("The model has a prefix already; dispose it first.", Fault(() => new PrefixTuning(model, new() { Length = 2 })));
         using (new PromptTuning(model, new() { Length = 2 })) Assert.StartsWith("The model has a prompt already; dispose it first.", Fault(() => new PromptTuning(model, new() { Length = 2 })));
         using (new PrefixTuning(model, new() { Length = 2 }))

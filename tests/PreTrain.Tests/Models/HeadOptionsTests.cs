@@ -36,6 +36,26 @@ public sealed class HeadOptionsTests
     };
 
     [Theory]
+    [InlineData("Bert", "masked-lm-two-layers", "hidden_dropout_prob attention_probs_dropout_prob")]
+    [InlineData("Roberta", "masked-lm-two-layers", "hidden_dropout_prob attention_probs_dropout_prob")]
+    [InlineData("DistilBert", "masked-lm-two-layers", "dropout attention_dropout")]
+    [InlineData("ModernBert", "masked-lm-two-layers", "embedding_dropout attention_dropout mlp_dropout")]
+    [InlineData("Gpt", "causal-lm-two-layers", "resid_pdrop embd_pdrop attn_pdrop")]
+    [InlineData("Llama", "causal-lm-two-layers", "attention_dropout")]
+    [InlineData("Bart", "seq2seq-two-layers", "dropout attention_dropout")]
+    [InlineData("Transformer", "marian-seq2seq-two-layers", "dropout attention_dropout")]
+    [InlineData("T5", "seq2seq-two-layers", "dropout_rate")]
+    public void FromPretrained_Dropout_IsThatOfTheModel(string family, string name, string keys)
+    {
+        using var folder = new TemporaryFolder();
+        using (FamilyFixture fixture = FamilyFixture.Open(family, name)) fixture.WriteFolder(folder.Root);
+        using ITransformerModel model = AutoModel.FromPretrained(folder.Root, options: new() { Dropout = 0.25 });
+        JsonObject json = model.ToConfigJson();
+        Assert.All(keys.Split(' '), key => Assert.Equal(0.25, json[key]!.GetValue<double>()));
+        Assert.StartsWith("Dropout (1) must be at least 0 and below 1.", Assert.Throws<ArgumentException>(new HeadOptions { Dropout = 1 }.Validate).Message);
+    }
+
+    [Theory]
     [MemberData(nameof(Heads))]
     public void FromPretrained_FolderWithoutTheHead_InitializesItAndSavesTheLabels(string family, string name, ModelHead head, string fresh)
     {

@@ -147,6 +147,15 @@ public sealed class ChatTuningTests : IDisposable
         static void Said<T>(string expected, Action action) where T : Exception => Assert.Contains(expected, Assert.Throws<T>(action).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Shortened_ConversationsBeyondARow_AreCutOrLeftOut()
+    {
+        using GptModel model = Gpt();
+        Conversations all = Of(("Hi", "Ho"), ("Hi", new string('y', 90)), (new string('x', 300), "No"), ("1", "2"));
+        Assert.Equal((1, 1), new ChatTuning(all, s_tokenizer, s_template, new() { ContextLength = 96, ValidationFraction = 0.5 }).Shortened(model));
+        Assert.Equal((0, 0), new ChatTuning(Of(("Hi", "Ho"), ("1", "2")), s_tokenizer, s_template, new() { ValidationFraction = 0 }).Shortened(model));
+    }
+
     private static GptModel Gpt()
     {
         using var generator = new Generator(7);

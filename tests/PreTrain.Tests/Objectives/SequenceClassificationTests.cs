@@ -219,6 +219,29 @@ public sealed class SequenceClassificationTests : IDisposable
     }
 
     /// <summary>The formulas as they stand in the papers, term by term.</summary>
+    [Fact]
+    public void New_OneLabelWhereEachTextHasOne_IsRefused()
+    {
+        LabelledText[] texts = [new() { Text = "a", Labels = [0] }, new() { Text = "b", Labels = [0] }];
+        Assert.StartsWith("The labels of the texts (only) must be at least two where each text has one: there is nothing to tell apart.",
+            Assert.Throws<ArgumentException>(() => new SequenceClassification(new(texts, new(["only"])), s_tokenizer)).Message);
+        _ = new SequenceClassification(new(texts, new(["only"]), ClassificationTask.MultiLabel), s_tokenizer, new() { ValidationFraction = 0 });
+        Assert.StartsWith("Labels (only) must be at least two", Assert.Throws<ArgumentException>(() => LabelledTexts.FromFiles(new() { Labels = new(["only"]) }, "a.csv")).Message);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void CutTexts_RowsOfTenTokens_AreCountedByHand(bool pairs)
+    {
+        LabelledTexts texts = Texts(ClassificationTask.SingleLabel, pairs);
+        using BertModel model = Bert(ClassificationTask.SingleLabel);
+        int expected = texts.Examples.Count(example => Encode(example).Count > 10);
+        Assert.InRange(expected, 1, texts.Count - 1);
+        Assert.Equal(expected, new SequenceClassification(texts, s_tokenizer, new() { ContextLength = 10 }).CutTexts(model));
+        Assert.Equal(0, new SequenceClassification(texts, s_tokenizer).CutTexts(model));
+    }
+
     private static double Reference(ClassificationTask task, double[] z, LabelledText example, double[] weights, double smoothing, double gamma)
     {
         if (task == ClassificationTask.Regression) return (z[0] - example.Value) * (z[0] - example.Value);

@@ -119,6 +119,17 @@ public sealed class SequenceToSequenceTuningTests : IDisposable
             Assert.Contains(expected, Assert.Throws<ArgumentException>(() => new SequenceToSequenceTuning(pairs, s_tokenizer, options).Open(new(1), model, 1)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void CutPairs_SourceOrTargetBeyondTheLongest_IsCounted()
+    {
+        using var model = (T5Model)Model("t5");
+        string five = string.Join(' ', s_words[..5]), one = s_words[0];
+        int longest = Math.Max(Ids("to " + one).Length, Ids(one).Length + 1);
+        var pairs = new TextPairs([new(one, one), new(five, one), new(one, five), new(five, five)]);
+        Assert.Equal(3, new SequenceToSequenceTuning(pairs, s_tokenizer, new() { ValidationFraction = 0.5, SourcePrefix = "to ", MaxSourceLength = longest, MaxTargetLength = longest }).CutPairs(model));
+        Assert.Equal(0, new SequenceToSequenceTuning(pairs, s_tokenizer, new() { ValidationFraction = 0 }).CutPairs(model));
+    }
+
     private static long[] Ids(string text) => [.. s_tokenizer.Tokenize(text).Ids.ToArray().Select(id => (long)id)];
 
     private static ISequenceToSequenceModel Model(string family, double dropout = 0.1)

@@ -25,7 +25,7 @@ internal static class LlamaGraph
                 graph.Output(config.IsHeadTied ? layers.TiedProduct(x, "token_embedding") : layers.Map(x, "head"), "logits", DecoderPorts.Batch, DecoderPorts.Tokens, config.VocabSize);
                 break;
             case ModelHead.SequenceClassification:
-                graph.Output(layers.Map(inputs.Last(x), "head"), "logits", DecoderPorts.Batch, config.LabelCount);
+                graph.Output(layers.Map(inputs.Last(x), "classifier"), "logits", DecoderPorts.Batch, config.LabelCount);
                 break;
             default:
                 graph.Output(x, "last_hidden_state", DecoderPorts.Batch, DecoderPorts.Tokens, config.EmbeddingDim);

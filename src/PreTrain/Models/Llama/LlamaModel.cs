@@ -18,7 +18,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     internal readonly Parameter token_embedding;
     internal readonly ModuleList<LlamaBlock> blocks;
     internal readonly RmsNorm final_norm;
-    internal readonly Projection? head;
+    internal readonly Projection? head, classifier;
     internal readonly TiedHead? token_head;
     private readonly RotaryTable _rotary;
     private readonly AttentionMask _mask;
@@ -44,7 +44,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         final_norm = new RmsNorm(config.EmbeddingDim, config.NormEpsilon);
         if (head == ModelHead.CausalLanguageModel && config.IsHeadTied) token_head = new TiedHead(() => token_embedding);
         if (head == ModelHead.CausalLanguageModel && !config.IsHeadTied) this.head = new Projection(config.EmbeddingDim, config.VocabSize, hasBias: false);
-        if (head == ModelHead.SequenceClassification) this.head = new Projection(config.EmbeddingDim, config.LabelCount, hasBias: false);
+        if (head == ModelHead.SequenceClassification) classifier = new Projection(config.EmbeddingDim, config.LabelCount, hasBias: false);
         RegisterComponents();
         _rotary = new RotaryTable(config.HeadDim, config.RotaryBase, config.RotaryScaling);
         _mask = config.SlidingWindow == 0 ? AttentionMask.Causal : AttentionMask.CausalWindow(config.SlidingWindow);
@@ -142,7 +142,7 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
         Tensor logits = Head switch
         {
             ModelHead.CausalLanguageModel => VirtualTokens.Drop(_prompt, sequences.Unpack(Scores(rows))),                                                      // (B, T, V)
-            ModelHead.SequenceClassification => head!.forward(rows.index_select(0, sequences.LastRows(rows.device))),             // (B, labels)
+            ModelHead.SequenceClassification => classifier!.forward(rows.index_select(0, sequences.LastRows(rows.device))),       // (B, labels)
             _ => VirtualTokens.Drop(_prompt, sequences.Unpack(rows)),                                                                                          // (B, T, C)
         };
         return ModelOutput.Leave(scope, new() { Logits = logits, HiddenStates = trace.HiddenStates, Attentions = trace.Attentions, Values = trace.Values });

@@ -30,7 +30,7 @@ internal static class LlamaWeights
         bool isTied = head == ModelHead.CausalLanguageModel && config.IsHeadTied;
         foreach (WeightRow row in isTied ? EncoderWeights.Tied(decoder, "token_embedding", HeadMap) : decoder) yield return row;
         if (head == ModelHead.CausalLanguageModel && !isTied) yield return new("head.weight", HeadMap + ".weight", config.VocabSize, config.EmbeddingDim);
-        if (head == ModelHead.SequenceClassification) yield return new("head.weight", "score.weight", config.LabelCount, config.EmbeddingDim) { IsOfLabels = true };
+        if (head == ModelHead.SequenceClassification) yield return new("classifier.weight", "score.weight", config.LabelCount, config.EmbeddingDim) { IsOfLabels = true };
     }
 
     /// <summary>The tensors of a checkpoint that a model may leave: another head, a tied head once more, and what older versions wrote.</summary>

@@ -101,10 +101,11 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. <see cref="ModelHead.None"/> leaves the decoder.</param>
+    /// <param name="options">What is to be otherwise than the folder says: the dropout.</param>
     /// <exception cref="CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static T5Model FromPretrained(string folder, ModelHead? head = null)
+    public static T5Model FromPretrained(string folder, ModelHead? head = null, HeadOptions? options = null)
     {
-        ConfigReader json = ConfigReader.OfFolder(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder, options);
         T5Config config = T5Weights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(T5Weights.Architectures, ModelHead.SequenceToSequence);
         // Some versions of transformers write a 1.1 with a head of its own as tied, and it ties what is the same alone.

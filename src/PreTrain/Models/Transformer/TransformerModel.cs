@@ -90,10 +90,11 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with.</param>
+    /// <param name="options">What is to be otherwise than the folder says: the dropout.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static TransformerModel FromPretrained(string folder, ModelHead? head = null)
+    public static TransformerModel FromPretrained(string folder, ModelHead? head = null, HeadOptions? options = null)
     {
-        ConfigReader json = ConfigReader.OfFolder(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder, options);
         TransformerConfig config = TransformerWeights.ToConfig(json);
         ModelHead chosen = head ?? json.HeadOf(TransformerWeights.Architectures, ModelHead.SequenceToSequence);
         return PretrainedFolder.Load(folder, json, [.. TransformerWeights.Table(config)], TransformerWeights.IsIgnored, _ => new TransformerModel(config, chosen, initialize: false), row => row.IsBuffer);

@@ -71,10 +71,11 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
     /// <summary>Loads a folder as <see cref="SavePretrained"/> and Hugging Face transformers write it for BERT, with a masked or a causal head.</summary>
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head, since both have the same weights; null for that of a decoder where <c>config.json</c> says <c>is_decoder</c>, and else the masked one.</param>
+    /// <param name="options">What is to be otherwise than the folder says: the dropout.</param>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
-    public static UniLmModel FromPretrained(string folder, ModelHead? head = null)
+    public static UniLmModel FromPretrained(string folder, ModelHead? head = null, HeadOptions? options = null)
     {
-        ConfigReader json = ConfigReader.OfFolder(folder);
+        ConfigReader json = ConfigReader.OfFolder(folder, options);
         ModelHead chosen = head ?? UniLmWeights.HeadOf(json);
         UniLmConfig config = UniLmWeights.ToConfig(json);
         return PretrainedFolder.Load(folder, json, [.. UniLmWeights.Table(config)], UniLmWeights.IsIgnored, _ => new UniLmModel(config, chosen, initialize: false), _ => false);
