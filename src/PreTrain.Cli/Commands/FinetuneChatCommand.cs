@@ -64,7 +64,7 @@ internal sealed class FinetuneChatCommand
             Conversation sample = (objective.Validation ?? conversations).Examples[0];
             string prompt = template.Render([.. sample.Messages.TakeWhile(message => message.Role != ChatMessage.Assistant)], addGenerationPrompt: true);
             int length = parsed.GetValue(_context) ?? ((ICausalLanguageModel)model).ContextLength;
-            using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, length), configuration, (prompt, SampleTokens));
+            using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, length), configuration, (prompt, SampleTokens), template);
             _adapter.Align(parsed, session, adapter, objective, training);
             training = training with { Tokenizer = tokenizer, Weights = adapter };
             RunChoice.Train(session, training, reports, options =>
