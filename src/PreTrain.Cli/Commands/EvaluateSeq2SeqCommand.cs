@@ -21,6 +21,7 @@ internal sealed class EvaluateSeq2SeqCommand
     private readonly TemplateChoice _template = new("plain");
     private readonly Option<double?> _fraction = Options.Number("--validation-fraction", "Measure the pairs alone that finetune seq2seq holds out with this share. The default is 0: all.", share => share is >= 0 and < 1, "must be a number from 0 to below 1");
     private readonly Option<int?> _limit = Options.Positive("--limit", "Measure so many pairs at most, the first ones.");
+    private readonly Option<int?> _maxSource = Options.Positive("--max-source", "The longest text to read, in tokens, as in finetune seq2seq; the rest is cut off. For models that read and write. The default is the model's context.");
     private readonly Option<int?> _maxNewTokens = Options.Positive("--max-new-tokens", $"The most tokens of a text. The default is {s_defaults.Generation.MaxNewTokens}.");
     private readonly Option<int?> _beams = Options.Positive("--beams", "Texts that are followed side by side, of which the best is taken. The default is 1: the most probable token each time.");
     private readonly Option<int?> _batch = Options.Positive("--batch", $"Texts that are written together. The default is {s_defaults.BatchSize}.");
@@ -31,7 +32,7 @@ internal sealed class EvaluateSeq2SeqCommand
         var options = new EvaluateSeq2SeqCommand();
         var command = new Command("seq2seq", "BLEU and ROUGE of what a model writes for texts.") { options._model };
         foreach (Option option in options._pairs.All) command.Options.Add(option);
-        foreach (Option option in new Option[] { options._template.Option, options._fraction, options._limit, options._maxNewTokens, options._beams, options._batch, options._predictions }) command.Options.Add(option);
+        foreach (Option option in new Option[] { options._maxSource, options._template.Option, options._fraction, options._limit, options._maxNewTokens, options._beams, options._batch, options._predictions }) command.Options.Add(option);
         add(evaluate, command, options.Run);
     }
 
@@ -46,11 +47,14 @@ internal sealed class EvaluateSeq2SeqCommand
         var options = new WritingScoreOptions
         {
             SourcePrefix = _pairs.Prefix(parsed),
+            MaxSourceLength = parsed.GetValue(_maxSource),
             BatchSize = parsed.GetValue(_batch) ?? s_defaults.BatchSize,
             Generation = s_defaults.Generation with { MaxNewTokens = parsed.GetValue(_maxNewTokens) ?? s_defaults.Generation.MaxNewTokens, BeamCount = parsed.GetValue(_beams) ?? 1 },
         };
         torch.Device device = session.Start();
         using ITransformerModel model = ModelFolder.LoadWriter(session, folder, device);
+        if (model is ISequenceToSequenceModel) _template.RequireNone(parsed, model);
+        else if (parsed.GetValue(_maxSource) is { } length) throw new UsageException($"{_maxSource.Name} ({length}) is for models that read a text and write another, and the model is a {model.ModelType}.");
         TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
         WritingScores scores;
         try

@@ -30,7 +30,7 @@ internal static class FillMaskCommand
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, device, ModelHead.MaskedLanguageModel);
         TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
         int mask = tokenizer.SpecialTokens.Mask ?? throw new CheckpointException(ModelFolder.Resolve(folder), "the tokenizer has no mask token.");
-        TokenEncoding encoding = TokenizerCommand.Using(folder, () => tokenizer.Tokenize(text, options: new EncodingOptions { Truncation = TruncationOptions.None, Padding = PaddingOptions.None }));
+        TokenEncoding encoding = TokenizerCommand.Using(folder, () => tokenizer.Tokenize(text, options: EncodingOptions.Whole));
         int[] places = [.. Enumerable.Range(0, encoding.Count).Where(i => encoding.Ids[i] == mask)];
         if (places.Length == 0) throw new UsageException($"--text must hold the tokenizer's mask token, {tokenizer.IdToToken(mask)}.");
         if (ModelFolder.Sizes(model) is { } sizes && encoding.Count > sizes.Context)

@@ -66,7 +66,7 @@ internal sealed class FinetuneChatCommand
             TunedModel.LogShortened(session, (ICausalLanguageModel)model, objective, "conversation");
             string prompt = _reports.TakesUsualSample(parsed) ? Prompt(template, [.. objective.Validation?.Examples ?? [], .. conversations.Examples]) : "";
             int length = parsed.GetValue(_context) ?? ((ICausalLanguageModel)model).ContextLength;
-            using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, length), configuration, (prompt, SampleTokens));
+            using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, length), configuration, (prompt, SampleTokens), template);
             _adapter.Align(parsed, session, adapter, objective, training);
             training = training with { Tokenizer = tokenizer, Weights = adapter };
             RunChoice.Train(session, training, reports, options =>

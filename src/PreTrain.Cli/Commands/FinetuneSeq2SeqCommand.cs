@@ -66,7 +66,7 @@ internal sealed class FinetuneSeq2SeqCommand
 
     private void RunReader(ParseResult parsed, Session session, ITransformerModel model, TextTokenizer tokenizer, TextPairs pairs, double fraction, TrainingOptions training, JsonObject configuration, Action<TrainingResult, Action<ITransformerModel, string>> finish)
     {
-        if (parsed.GetResult(_template.Option) is { Implicit: false }) throw new UsageException($"{_template.Option.Name} is for models that go on from a text, and the model is a {model.ModelType}.");
+        _template.RequireNone(parsed, model);
         int? source = parsed.GetValue(_maxSource), target = parsed.GetValue(_maxTarget);
         var objective = new SequenceToSequenceTuning(pairs, tokenizer, new() { MaxSourceLength = source, MaxTargetLength = target, SourcePrefix = _pairs.Prefix(parsed), ValidationFraction = fraction });
         TunedModel.LogShortened(session, "pair", objective.CutPairs((ISequenceToSequenceModel)model));
@@ -88,7 +88,7 @@ internal sealed class FinetuneSeq2SeqCommand
         TunedModel.LogShortened(session, (ICausalLanguageModel)model, objective, "pair");
         _adapter.Align(parsed, session, training.Weights as IAdapter, objective, training);
         ChatMessage question = (objective.Validation ?? Conversations.FromPairs(prefixed)).Examples[0].Messages[0];
-        using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, Length(model, length)), configuration, (template.Render([question], addGenerationPrompt: true), SampleTokens));
+        using RunReports reports = _reports.Create(parsed, tokenizer, TunedModel.CostOf(model, Length(model, length)), configuration, (template.Render([question], addGenerationPrompt: true), SampleTokens), template);
         RunChoice.Train(session, training, reports, options =>
         {
             TrainingResult result = TunedModel.Train(model, options, objective, session.Cancellation);

@@ -68,7 +68,7 @@ internal sealed class GenerateCommand
         using ITransformerModel model = ModelFolder.LoadWriter(session, folder, device);
         TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
         bool answers = model is ISequenceToSequenceModel, single = prompts.Length == 1 && options.SequenceCount == 1;
-        foreach (string prompt in prompts) CheckPrompt(folder, tokenizer, prompt, answers);
+        foreach (string prompt in prompts) CheckPrompt(session, folder, tokenizer, prompt, answers, ((ITokenPredictor)model).ContextLength);
         var watch = Stopwatch.StartNew();
         try
         {
@@ -143,14 +143,17 @@ internal sealed class GenerateCommand
         return options;
     }
 
-    /// <summary>Requires that the vocabulary can say the prompt, and that there is something to begin with.</summary>
-    private static void CheckPrompt(string folder, TextTokenizer tokenizer, string prompt, bool answers)
+    /// <summary>Requires that the vocabulary can say the prompt, and that there is something to begin with; says where a part of the prompt is not read.</summary>
+    private static void CheckPrompt(Session session, string folder, TextTokenizer tokenizer, string prompt, bool answers, int context)
     {
-        int count = TokenizerCommand.Using(folder, () => answers ? tokenizer.Tokenize(prompt).Count : tokenizer.Encode(prompt.AsSpan()).Length);
+        int count = TokenizerCommand.Using(folder, () => answers ? tokenizer.Tokenize(prompt, options: EncodingOptions.Whole).Count : Begun(tokenizer.Encode(prompt.AsSpan())));
+        if (count > context && !answers) session.Log($"warning: the prompt has {count} tokens, and the model reads {context}: the last ones.");
         if (count > 0) return;
         if (answers) throw new UsageException("--prompt must not be empty: it is the text that the model answers.");
         if (tokenizer.EndOfTextId is null && tokenizer.SpecialTokens is { BeginOfText: null, Separator: null })
             throw new UsageException($"--prompt must not be empty: the tokenizer in '{folder}' has no end-of-text token to start from.");
+
+        int Begun(int[] ids) => ids.Length + (ids.Length > 0 && tokenizer.AddedBeginOfTextId is { } begin && ids[0] != begin ? 1 : 0);
     }
 
     private static void Report(Session session, string[] prompts, IReadOnlyList<IReadOnlyList<GeneratedSequence>> all, bool single, bool answers, Stopwatch watch)

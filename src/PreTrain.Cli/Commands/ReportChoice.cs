@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using PreTrain.Cli.Hosting;
 using PreTrain.Reports;
 using PreTrain.Tokenization;
+using PreTrain.Tokenization.Chat;
 
 namespace PreTrain.Cli.Commands;
 
@@ -36,14 +37,15 @@ internal sealed class ReportChoice
     /// <param name="cost">What the model computes for a token.</param>
     /// <param name="configuration">The run's options.</param>
     /// <param name="usualSample">The text of the samples where none is given, and the most tokens to write.</param>
-    public RunReports Create(ParseResult parsed, TextTokenizer? tokenizer, TransformerCost cost, JsonObject configuration, (string Text, int NewTokens) usualSample)
+    /// <param name="template">What wrote that text; null where it is a text of its own.</param>
+    public RunReports Create(ParseResult parsed, TextTokenizer? tokenizer, TransformerCost cost, JsonObject configuration, (string Text, int NewTokens) usualSample, ChatTemplate? template = null)
     {
         ReportKinds kinds = Kinds(parsed);
-        string? sample = tokenizer is null ? null : parsed.GetValue(_sample) ?? usualSample.Text;
+        string? asked = parsed.GetValue(_sample), sample = tokenizer is null ? null : asked ?? usualSample.Text;
         return new RunReports(configuration)
         {
             Efficiency = new EfficiencyMeter(new() { Cost = cost, PeakFlopsPerSecond = parsed.GetValue(_peak) * 1e12, Watts = parsed.GetValue(_watts) }),
-            Samples = kinds == ReportKinds.None || string.IsNullOrWhiteSpace(sample) ? null : new TextSamples(tokenizer!, sample, usualSample.NewTokens),
+            Samples = kinds == ReportKinds.None || string.IsNullOrWhiteSpace(sample) ? null : new TextSamples(tokenizer!, sample, usualSample.NewTokens) { Template = asked is null ? template : null },
             Profiler = parsed.GetValue(_profile) is { } steps ? new StepProfiler(steps) : null,
             Kinds = kinds,
         };

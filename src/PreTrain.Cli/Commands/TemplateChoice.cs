@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PreTrain.Cli.Hosting;
+using PreTrain.Models;
 using PreTrain.Tokenization;
 using PreTrain.Tokenization.Chat;
 
@@ -22,6 +23,14 @@ internal sealed class TemplateChoice
     }
 
     public Option<string?> Option { get; }
+
+    /// <summary>Requires that none is asked for.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">A model that reads a text and writes another.</param>
+    public void RequireNone(ParseResult parsed, ITransformerModel model)
+    {
+        if (parsed.GetResult(Option) is { Implicit: false }) throw new UsageException($"{Option.Name} is for models that go on from a text, and the model is a {model.ModelType}.");
+    }
 
     /// <summary>The template that is asked for, else the model's, else the usual one.</summary>
     public ChatTemplate Read(ParseResult parsed, string folder, TextTokenizer tokenizer)

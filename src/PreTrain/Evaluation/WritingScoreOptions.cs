@@ -13,6 +13,10 @@ public sealed record WritingScoreOptions
     /// <value>The default is nothing.</value>
     public string SourcePrefix { get; init; } = "";
 
+    /// <summary>The longest source in tokens, of a model that reads one; the rest is cut off, as in training. Null for the model's context.</summary>
+    /// <value>The default is null.</value>
+    public int? MaxSourceLength { get; init; }
+
     /// <summary>Texts that are written side by side.</summary>
     /// <value>The default is 16.</value>
     public int BatchSize { get; init; } = 16;

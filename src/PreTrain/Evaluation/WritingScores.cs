@@ -29,7 +29,7 @@ public sealed class WritingScores
     /// <summary>The share of texts that are as they should be, letter for letter but for white space around them.</summary>
     public double ExactMatch { get; }
 
-    /// <summary>Lets a model that reads and writes answer all sources.</summary>
+    /// <summary>Lets a model that reads and writes answer all sources. Those that are too long are cut.</summary>
     /// <param name="model">The model; it is left in the mode that it is in, and writes without dropout.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="pairs">The sources, and what should be written.</param>
@@ -39,10 +39,17 @@ public sealed class WritingScores
     public static WritingScores Measure(ISequenceToSequenceModel model, TextTokenizer tokenizer, TextPairs pairs, WritingScoreOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return Measure(model, pairs, options ?? new(), (sources, generation) => model.GenerateAll(tokenizer, sources, generation, cancellationToken));
+        options ??= new();
+        if (options.MaxSourceLength is < 2 || options.MaxSourceLength > model.ContextLength)
+            throw new ArgumentException($"{nameof(options.MaxSourceLength)} ({options.MaxSourceLength}) must be at least 2 and at most the model's context ({model.ContextLength}).", nameof(options));
+        return Measure(model, pairs, options, (sources, generation) =>
+        {
+            var writer = new Writer(model, tokenizer, generation);
+            return writer.WriteAll([.. sources.Select(source => writer.EncodeSource(source, options.MaxSourceLength ?? model.ContextLength))], cancellationToken);
+        });
     }
 
-    /// <summary>Lets a model that goes on from a text answer all sources, each as the message of a user.</summary>
+    /// <summary>Lets a model that goes on from a text answer all sources, each as the message of a user. An answer ends with what the template writes behind one.</summary>
     /// <param name="model">The model; it is left in the mode that it is in, and writes without dropout.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="template">How the model is shown a conversation.</param>
@@ -54,8 +61,8 @@ public sealed class WritingScores
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(template);
-        return Measure(model, pairs, options ?? new(), (sources, generation) =>
-            model.GenerateAll(tokenizer, [.. sources.Select(source => template.Render([new(ChatMessage.User, source)], addGenerationPrompt: true))], generation, cancellationToken));
+        return Measure(model, pairs, options ?? new(), (sources, generation) => model.GenerateAll(
+            tokenizer, [.. sources.Select(source => template.Render([new(ChatMessage.User, source)], addGenerationPrompt: true))], generation.ForChat(template), cancellationToken));
     }
 
     private static WritingScores Measure(ITokenPredictor model, TextPairs pairs, WritingScoreOptions options, Func<string[], GenerationOptions, IReadOnlyList<IReadOnlyList<GeneratedSequence>>> write)

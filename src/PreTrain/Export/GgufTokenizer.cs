@@ -45,8 +45,8 @@ internal sealed record GgufTokenizer(string Model, IReadOnlyList<(string Key, ob
         {
             if (id is { } known) facts.Add(($"{Prefix}{role}_token_id", (uint)known));
         }
-        int[] around = [.. tokenizer.Tokenize("").Ids];
-        facts.Add((Prefix + "add_bos_token", special.BeginOfText is { } begin && around.Length > 0 && around[0] == begin));
+        int[] around = [.. tokenizer.Tokenize("", options: EncodingOptions.Whole).Ids];
+        facts.Add((Prefix + "add_bos_token", tokenizer.AddedBeginOfTextId is not null));
         facts.Add((Prefix + "add_eos_token", special.EndOfText is { } end && around.Length > 0 && around[^1] == end && (around.Length > 1 || around[0] != special.BeginOfText)));
         return new(name, facts);
     }

@@ -1,5 +1,6 @@
 // K beams of each prompt, V vocabulary
 using System.Numerics.Tensors;
+using PreTrain.Models;
 
 namespace PreTrain.Generation;
 
@@ -14,19 +15,20 @@ internal sealed class BeamSearch
     private readonly WritingRows _rows;
     private readonly GenerationOptions _options;
     private readonly TokenRules _rules;
-    private readonly int? _endId;
+    private readonly IReadOnlyList<int> _endIds;
     private readonly Func<int, IEnumerable<int>, bool> _isStopped;
     private readonly Prompt[] _prompts;
     private readonly int _beams;
 
     /// <param name="rows">K rows for each prompt, all alike.</param>
     /// <param name="options">The options.</param>
-    /// <param name="endId">The token that ends a text, if any.</param>
+    /// <param name="endIds">The tokens of which each ends a text.</param>
+    /// <param name="model">What the model must and must not write.</param>
     /// <param name="isStopped">Whether the new tokens of a prompt's text hold a stop text.</param>
-    internal BeamSearch(WritingRows rows, GenerationOptions options, int? endId, Func<int, IEnumerable<int>, bool> isStopped)
+    internal BeamSearch(WritingRows rows, GenerationOptions options, IReadOnlyList<int> endIds, WritingRules model, Func<int, IEnumerable<int>, bool> isStopped)
     {
-        (_rows, _options, _endId, _isStopped, _beams) = (rows, options, endId, isStopped, options.BeamCount);
-        _rules = new TokenRules(options, endId);
+        (_rows, _options, _endIds, _isStopped, _beams) = (rows, options, endIds, isStopped, options.BeamCount);
+        _rules = new TokenRules(options, endIds, model, rows.Limit);
         _prompts = [.. Enumerable.Range(0, rows.Count / _beams).Select(_ => new Prompt(_beams))];
     }
 
@@ -64,15 +66,15 @@ internal sealed class BeamSearch
             ToLogProbabilities(row);
             if (_rules.Any) _rules.Apply(_rows.Tokens(first + beam), written - 1, row);
         }
-        // Twice as many as beams, so that enough are left where some of them end.
-        List<Candidate> candidates = FindBest(scores.AsSpan(first * vocabulary, _beams * vocabulary), prompt.Scores, 2 * _beams);
+        // So many that enough are left where each beam's best ones end.
+        List<Candidate> candidates = FindBest(scores.AsSpan(first * vocabulary, _beams * vocabulary), prompt.Scores, Math.Max(2, 1 + _endIds.Count) * _beams);
         var open = new List<Candidate>();
         double norm = Math.Pow(written, _options.LengthPenalty);
         for (int rank = 0; rank < candidates.Count; rank++)
         {
             Candidate c = candidates[rank];
             IEnumerable<int> text = _rows.Written(first + c.Beam);
-            bool ends = c.Token == _endId;
+            bool ends = _endIds.Contains(c.Token);
             if (!ends) text = text.Append(c.Token);
             if (!ends && written < _rows.Limit && !_isStopped(p, text))
                 open.Add(c);

@@ -1,3 +1,6 @@
+using PreTrain.Models;
+using PreTrain.Tokenization.Chat;
+
 namespace PreTrain.Generation;
 
 /// <summary>How the next token is chosen, and when to stop.</summary>
@@ -63,9 +66,24 @@ public sealed record GenerationOptions
     /// <value>The default is none.</value>
     public IReadOnlyList<string> StopTexts { get; init; } = [];
 
-    /// <summary>Whether the tokenizer's end-of-text token ends the text.</summary>
+    /// <summary>Whether the text ends with a token that ends one: any of the model's (<see cref="ITokenPredictor.EndIds"/>), and of a model that goes on from a prompt the tokenizer's.</summary>
     /// <value>The default is true.</value>
     public bool StopAtEndOfText { get; init; } = true;
+
+    /// <summary>
+    /// Whether a text that is given gets the special tokens of the tokenizer's template: a prompt the one that begins a text, a source all of them. Without it a text is read as it stands, as what a
+    /// chat template writes has to be.
+    /// </summary>
+    /// <value>The default is true.</value>
+    public bool AddSpecialTokens { get; init; } = true;
+
+    /// <summary>The same for prompts that a chat template writes: nothing is put before them, and what the template writes behind an answer ends the text.</summary>
+    /// <param name="template">The template.</param>
+    public GenerationOptions ForChat(ChatTemplate template)
+    {
+        ArgumentNullException.ThrowIfNull(template);
+        return this with { AddSpecialTokens = false, StopTexts = template.AnswerEnd.Length == 0 ? StopTexts : [.. StopTexts, template.AnswerEnd] };
+    }
 
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using PreTrain.Models;
 
 namespace PreTrain.Generation;
 
@@ -8,12 +9,13 @@ internal static class SequenceWriter
     /// <summary>Writes until every row has ended.</summary>
     /// <param name="rows">The rows, those of one prompt next to each other; whoever reads the tokens may finish one between two tokens.</param>
     /// <param name="options">The options.</param>
-    /// <param name="endId">The token that ends a text, if any.</param>
+    /// <param name="endIds">The tokens of which each ends a text.</param>
+    /// <param name="model">What the model must and must not write.</param>
     /// <param name="cancellationToken">Ends the writing.</param>
     /// <returns>Each new token and its row.</returns>
-    internal static IEnumerable<(int Row, int Token)> Draw(WritingRows rows, GenerationOptions options, int? endId, CancellationToken cancellationToken)
+    internal static IEnumerable<(int Row, int Token)> Draw(WritingRows rows, GenerationOptions options, IReadOnlyList<int> endIds, WritingRules model, CancellationToken cancellationToken)
     {
-        var rules = new TokenRules(options, endId);
+        var rules = new TokenRules(options, endIds, model, rows.Limit);
         TokenSampler[] samplers = [.. Enumerable.Range(0, rows.Count).Select(row => new TokenSampler(options, row % options.SequenceCount))];
         for (int written = 0; written < rows.Limit && !rows.AllFinished; written++)
         {
@@ -23,7 +25,7 @@ internal static class SequenceWriter
             {
                 if (rows.IsFinished(row)) continue;
                 int? next = Choose(rows, row, written, logits.AsSpan(row * rows.VocabSize, rows.VocabSize), rules, samplers[row]);
-                if (next is not { } token || token == endId)
+                if (next is not { } token || endIds.Contains(token))
                 {
                     rows.Finish(row);
                     continue;

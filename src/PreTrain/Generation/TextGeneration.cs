@@ -78,7 +78,7 @@ public static class TextGeneration
     /// <param name="model">The model.</param>
     /// <param name="prompt">The tokens to continue, at least one.</param>
     /// <param name="options">How to choose tokens; the defaults if null. Stop texts need a tokenizer, so there must be none.</param>
-    /// <param name="endOfTextId">The token that ends the text, if any.</param>
+    /// <param name="endOfTextId">A token that ends the text beside those of the model, if any.</param>
     /// <param name="cancellationToken">Ends the writing.</param>
     /// <returns>The new tokens, one after another, without the token that ends the text.</returns>
     /// <exception cref="ArgumentException">An option is out of range, or the prompt is empty.</exception>
@@ -131,7 +131,7 @@ public static class TextGeneration
     /// <param name="model">The model.</param>
     /// <param name="prompts">The tokens to continue, at least one of each.</param>
     /// <param name="options">How to choose tokens; the defaults if null. Stop texts need a tokenizer, so there must be none.</param>
-    /// <param name="endOfTextId">The token that ends a text, if any.</param>
+    /// <param name="endOfTextId">A token that ends a text beside those of the model, if any.</param>
     /// <param name="cancellationToken">Ends the writing.</param>
     /// <returns>For each prompt its <see cref="GenerationOptions.SequenceCount"/> sequences of new tokens; of a search with beams the best one first.</returns>
     /// <exception cref="ArgumentException">An option is out of range, or a prompt is empty.</exception>

@@ -9,7 +9,7 @@ internal sealed class Writer
     private readonly ITokenPredictor _model;
     private readonly TextTokenizer? _tokenizer;
     private readonly GenerationOptions _options;
-    private readonly int? _endId;
+    private readonly int[] _endIds;
 
     /// <exception cref="ArgumentException">An option is out of range, or the tokenizer is not the model's.</exception>
     internal Writer(ITokenPredictor model, TextTokenizer? tokenizer, GenerationOptions options, int? endOfTextId = null)
@@ -20,24 +20,33 @@ internal sealed class Writer
         if (tokenizer is null && options.StopTexts.Count > 0)
             throw new ArgumentException($"{nameof(GenerationOptions.StopTexts)} ({options.StopTexts.Count}) needs a tokenizer; give the method one, or leave them out.", nameof(options));
         (_model, _tokenizer, _options) = (model, tokenizer, options);
-        int? end = model is ISequenceToSequenceModel reader ? reader.EndId : endOfTextId ?? tokenizer?.DocumentEndId;
-        _endId = options.StopAtEndOfText ? end : null;
+        int? end = IsAnswering ? null : endOfTextId ?? tokenizer?.DocumentEndId;
+        _endIds = options.StopAtEndOfText ? [.. (end is { } known ? model.EndIds.Append(known) : model.EndIds).Where(id => id < model.VocabSize).Distinct()] : [];
     }
 
     private bool IsAnswering => _model is ISequenceToSequenceModel;
+
+    private WritingRules Rules => (_model as ISequenceToSequenceModel)?.Writing ?? new();
 
     /// <summary>The tokens of a prompt, or of a source.</summary>
     /// <exception cref="ArgumentException">There are none, and nothing to begin with.</exception>
     internal int[] Encode(string text)
     {
-        if (IsAnswering) return [.. _tokenizer!.Tokenize(text).Ids];
-        int[] ids = _tokenizer!.Encode(text.AsSpan());
+        if (IsAnswering) return EncodeSource(text, int.MaxValue);
+        int[] ids = _options.AddSpecialTokens ? _tokenizer!.Encode(text.AsSpan()) : [.. _tokenizer!.Tokenize(text, options: EncodingOptions.Whole with { AddSpecialTokens = false }).Ids];
         // What the template puts behind a text would end it; what begins one belongs before it, if the text does not have it already.
-        if (_tokenizer.SpecialTokens.BeginOfText is { } begin && (ids.Length == 0 || ids[0] != begin) && _tokenizer.Tokenize("").Ids is [var first, ..] && first == begin)
-            return [begin, .. ids];
+        if (_options.AddSpecialTokens && _tokenizer.AddedBeginOfTextId is { } begin && (ids.Length == 0 || ids[0] != begin)) return [begin, .. ids];
         return ids.Length > 0 ? ids
             : [_tokenizer.DocumentEndId ?? throw new ArgumentException("The prompt is empty, and the tokenizer has no end-of-text token to start from.", "prompt")];
     }
+
+    /// <summary>The tokens of a source, cut to a length.</summary>
+    internal int[] EncodeSource(string text, int length) => [.. _tokenizer!.Tokenize(text, options: new()
+    {
+        AddSpecialTokens = _options.AddSpecialTokens,
+        Truncation = length == int.MaxValue ? TruncationOptions.None : new() { MaxLength = length },
+        Padding = PaddingOptions.None,
+    }).Ids];
 
     /// <summary>Requires at least one token of each prompt.</summary>
     internal void Require(IReadOnlyList<IReadOnlyList<int>> prompts)
@@ -62,7 +71,7 @@ internal sealed class Writer
             yield break;
         }
         using WritingRows rows = Begin([prompt]);
-        foreach (var (_, token) in SequenceWriter.Draw(rows, _options, _endId, cancellationToken)) yield return token;
+        foreach (var (_, token) in SequenceWriter.Draw(rows, _options, _endIds, Rules, cancellationToken)) yield return token;
     }
 
     /// <summary>One text in pieces.</summary>
@@ -75,7 +84,7 @@ internal sealed class Writer
         }
         TextWriting text = Text(prompt);
         using WritingRows rows = Begin([prompt]);
-        foreach (var (_, token) in SequenceWriter.Draw(rows, _options, _endId, cancellationToken))
+        foreach (var (_, token) in SequenceWriter.Draw(rows, _options, _endIds, Rules, cancellationToken))
         {
             yield return new(token, text.Push(token));
             if (text.IsStopped) break;
@@ -99,11 +108,11 @@ internal sealed class Writer
                 text.All(written);
                 return text.IsStopped;
             }
-            List<GeneratedSequence>[] best = new BeamSearch(rows, _options, _endId, Stopped).Run(cancellationToken);
+            List<GeneratedSequence>[] best = new BeamSearch(rows, _options, _endIds, Rules, Stopped).Run(cancellationToken);
             return [.. best.Select((sequences, p) => sequences.Select(s => s with { Text = Whole(prompts[p], s.Tokens) }).ToArray())];
         }
         TextWriting?[] texts = [.. Enumerable.Range(0, rows.Count).Select(row => _options.StopTexts.Count == 0 ? null : Text(prompts[row / copies]))];
-        foreach (var (row, token) in SequenceWriter.Draw(rows, _options, _endId, cancellationToken))
+        foreach (var (row, token) in SequenceWriter.Draw(rows, _options, _endIds, Rules, cancellationToken))
         {
             if (texts[row] is not { } text) continue;
             text.Push(token);
@@ -116,7 +125,7 @@ internal sealed class Writer
     private WritingRows Begin(IReadOnlyList<IReadOnlyList<int>> prompts) => _model switch
     {
         ISequenceToSequenceModel reader => WritingRows.Answer(reader, prompts, _options.MaxNewTokens),
-        ICausalLanguageModel causal => WritingRows.Continue(causal, prompts, _options.MaxNewTokens),
+        ICausalLanguageModel causal => WritingRows.Continue(causal, prompts, _options.MaxNewTokens, _tokenizer?.SpecialTokens.BeginOfText),
         _ => throw new ArgumentException($"A {_model.GetType().Name} does not say how it begins to write."),
     };
 

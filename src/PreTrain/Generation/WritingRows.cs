@@ -16,16 +16,21 @@ internal sealed class WritingRows : IDisposable
     private readonly int[] _from;        // of each row the first token that the cache holds
     private readonly bool[] _finished;
     private readonly int _room;
+    private readonly int? _begin;        // the token that begins a text and stays before it when the context is full
     private readonly bool _rereads;
     private bool _isRead;                // whether the cache holds all tokens but the last one of each row
 
-    private WritingRows(ITokenPredictor model, KeyValueCache cache, IEnumerable<IReadOnlyList<int>> starts, int room, int limit, bool rereads)
+    private WritingRows(ITokenPredictor model, KeyValueCache cache, IEnumerable<IReadOnlyList<int>> starts, int room, int limit, bool rereads, int? begin = null)
     {
-        (_model, _cache, _room, _rereads, Limit) = (model, cache, room, rereads, limit);
+        (_model, _cache, _room, _rereads, _begin, Limit) = (model, cache, room, rereads, begin, limit);
         _tokens = [.. starts.Select(start => new List<int>(start))];
         _starts = [.. _tokens.Select(tokens => tokens.Count)];
-        _from = [.. _starts.Select(count => Math.Max(0, count - room))];   // a prompt longer than the context keeps its end
+        _from = new int[_tokens.Length];
         _finished = new bool[_tokens.Length];
+        for (int row = 0; row < _from.Length; row++)
+        {
+            if (_starts[row] > room) Shorten(row, room);   // a prompt longer than the context keeps its end
+        }
     }
 
     /// <summary>The rows.</summary>
@@ -40,10 +45,14 @@ internal sealed class WritingRows : IDisposable
     internal int VocabSize => _model.VocabSize;
 
     /// <summary>Rows that go on from prompts.</summary>
-    internal static WritingRows Continue(ICausalLanguageModel model, IReadOnlyList<IReadOnlyList<int>> prompts, int maxNewTokens)
+    /// <param name="model">The model.</param>
+    /// <param name="prompts">The tokens of each.</param>
+    /// <param name="maxNewTokens">The most tokens that a row can get.</param>
+    /// <param name="begin">The token that begins a text, if any.</param>
+    internal static WritingRows Continue(ICausalLanguageModel model, IReadOnlyList<IReadOnlyList<int>> prompts, int maxNewTokens, int? begin)
     {
         int room = (int)Math.Min(model.ContextLength, (long)prompts.Max(prompt => prompt.Count) + maxNewTokens);
-        return new(model, model.CreateCache(prompts.Count, room), prompts, room, maxNewTokens, rereads: true);
+        return new(model, model.CreateCache(prompts.Count, room), prompts, room, maxNewTokens, rereads: true, begin);
     }
 
     /// <summary>Rows that answer sources. They end with the model's context, since what is read again would begin in the middle of an answer.</summary>
@@ -102,12 +111,20 @@ internal sealed class WritingRows : IDisposable
     internal float[] Next()
     {
         bool whole = !_isRead || _cache.Length + 1 > _room;
-        if (whole && _isRead) Shorten();
+        if (whole && _isRead)
+        {
+            // Positions are absolute, so a row that has filled the context is read again from its second half on.
+            for (int row = 0; row < Count; row++)
+            {
+                if (WindowLength(row) > _room) Shorten(row, Math.Max(1, _room / 2));
+            }
+        }
         int width = whole ? Enumerable.Range(0, Count).Max(WindowLength) : 1;
         long[] ids = new long[Count * width];
         for (int row = 0; row < Count; row++)
         {
-            for (int t = 1; t <= WindowLength(row) && t <= width; t++) ids[(row + 1) * width - t] = _tokens[row][^t];
+            int length = WindowLength(row);
+            for (int t = 1; t <= length && t <= width; t++) ids[(row + 1) * width - t] = t == length && KeepsBegin(row) ? _tokens[row][0] : _tokens[row][^t];
         }
         if (whole && _rereads)
         {
@@ -126,17 +143,18 @@ internal sealed class WritingRows : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _cache.Dispose();
 
-    /// <summary>Positions are absolute, so a row that has filled the context is read again from its second half on.</summary>
-    private void Shorten()
+    /// <summary>Leaves so many of a row's tokens to be read: its last ones, behind the token that begins a text.</summary>
+    private void Shorten(int row, int length)
     {
-        for (int row = 0; row < Count; row++)
-        {
-            if (_tokens[row].Count - _from[row] > _room) _from[row] = _tokens[row].Count - Math.Max(1, _room / 2);
-        }
+        _from[row] = _tokens[row].Count - length;
+        if (KeepsBegin(row) && length > 1) _from[row]++;
     }
 
+    /// <summary>Whether a row whose beginning is no longer read still begins with the token that begins a text.</summary>
+    private bool KeepsBegin(int row) => _room > 2 && !_finished[row] && _from[row] > 0 && _tokens[row][0] == _begin;
+
     /// <summary>The tokens of a row that are read together; of a finished one a single token, which nobody looks at.</summary>
-    private int WindowLength(int row) => _finished[row] ? 1 : _tokens[row].Count - _from[row];
+    private int WindowLength(int row) => _finished[row] ? 1 : _tokens[row].Count - _from[row] + (KeepsBegin(row) ? 1 : 0);
 
     /// <summary>Without gradients and dropout.</summary>
     private static T Quietly<T>(ITokenPredictor model, Func<T> compute)

@@ -17,6 +17,9 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
 
     private JsonObject Json => json;
 
+    /// <summary>The folder's <c>generation_config.json</c>, by which transformers' <c>generate</c> goes; null if it has none.</summary>
+    private ConfigReader? Generation { get; init; }
+
     /// <summary>The family's name; empty if there is none.</summary>
     internal string ModelType => json["model_type"] is JsonValue v && v.TryGetValue(out string? type) ? type : "";
 
@@ -36,20 +39,25 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
         if (options is null) return reader;
         options.Validate();
         JsonObject wanted = reader.Json.DeepClone().AsObject();
-        return new(wanted, Path.Combine(folder, "config.json")) { HasOtherLabels = options.WriteTo(wanted) };
+        return new(wanted, Path.Combine(folder, "config.json")) { HasOtherLabels = options.WriteTo(wanted), Generation = reader.Generation };
     }
 
-    /// <summary>Reads a folder's <c>config.json</c>.</summary>
-    /// <exception cref="CheckpointException">It is missing or not valid JSON.</exception>
+    /// <summary>Reads a folder's <c>config.json</c>, and its <c>generation_config.json</c> if it has one.</summary>
+    /// <exception cref="CheckpointException">The first is missing, or one of them not valid JSON.</exception>
     internal static ConfigReader OfFolder(string folder)
     {
         if (!Directory.Exists(folder)) throw new CheckpointException(folder, "the folder does not exist.");
-        string path = Path.Combine(folder, "config.json");
+        string path = Path.Combine(folder, "config.json"), generation = Path.Combine(folder, "generation_config.json");
         if (!File.Exists(path)) throw new CheckpointException(path, "missing; a model folder holds config.json and model.safetensors.");
+        return new(Parse(path), path) { Generation = File.Exists(generation) ? new(Parse(generation), generation) : null };
+    }
+
+    private static JsonObject Parse(string path)
+    {
         try
         {
             JsonNode? node = JsonNode.Parse(File.ReadAllText(path), documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false });
-            return new(node as JsonObject ?? throw new CheckpointException(path, "its top level is not an object."), path);
+            return node as JsonObject ?? throw new CheckpointException(path, "its top level is not an object.");
         }
         catch (JsonException e)
         {
@@ -85,6 +93,38 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
         if (list.All(item => item is JsonValue v && v.TryGetValue(out int _))) return [.. list.Select(item => item!.GetValue<int>()).Where(id => id >= 0)];
         _faults.Add($"{name} is {list.ToJsonString()}, which is not a list of whole numbers of 32 bits.");
         return fallback;
+    }
+
+    /// <summary>The tokens of which each ends a text.</summary>
+    internal IReadOnlyList<int> EndIds(IReadOnlyList<int> fallback)
+    {
+        const string name = "eos_token_id";
+        bool isElsewhere = Generation is not null && Generation.Names(name);
+        return [.. IdsOf(name, isElsewhere ? [] : fallback).Union(Generation?.IdsOf(name, []) ?? [])];
+    }
+
+    /// <summary>Which tokens must and must not be written.</summary>
+    /// <param name="forcesEnd">Whether the end is forced where nothing says it.</param>
+    internal WritingRules Writing(bool forcesEnd)
+    {
+        const string first = "forced_bos_token_id", last = "forced_eos_token_id", never = "bad_words_ids";
+        return new()
+        {
+            FirstId = Of(first).IdOf(first, null),
+            IsEndForced = Of(last).Names(last) ? Of(last).IdsOf(last, []).Count > 0 : forcesEnd,
+            Forbidden = Of(never).Sequences(never),
+        };
+
+        ConfigReader Of(string name) => Generation is not null && Generation.Names(name) ? Generation : this;
+    }
+
+    private IReadOnlyList<IReadOnlyList<int>> Sequences(string name)
+    {
+        if (json[name] is not { } node) return [];
+        if (node is JsonArray list && list.All(item => item is JsonArray ids && ids.All(id => id is JsonValue v && v.TryGetValue(out int _))))
+            return [.. list.Select(item => item!.AsArray().Select(id => id!.GetValue<int>()).ToArray())];
+        _faults.Add($"{name} is {node.ToJsonString()}, which is not a list of lists of whole numbers of 32 bits.");
+        return [];
     }
 
     /// <summary>A list of texts; null where it is missing.</summary>
@@ -165,6 +205,7 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
             _faults.Add(e.Message);
         }
         if (_faults.Count > 0) throw new CheckpointException(file, string.Join(" ", _faults));
+        Generation?.Finish(() => { });
     }
 
     private T Read<T>(string name, T fallback, string wanted)

@@ -13,6 +13,11 @@ public interface ISequenceToSequenceModel : ITransformerModel, ITokenPredictor
     /// <summary>The token that ends a sequence; null if there is none.</summary>
     int? EndId { get; }
 
+    IReadOnlyList<int> ITokenPredictor.EndIds => EndId is { } end ? [end] : [];
+
+    /// <summary>Which tokens it must and must not write.</summary>
+    WritingRules Writing => new();
+
     /// <summary>The token that fills short sequences; null if there is none.</summary>
     int? PaddingId { get; }
 

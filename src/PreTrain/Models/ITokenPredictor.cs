@@ -16,6 +16,9 @@ public interface ITokenPredictor
     /// <summary>The device of the weights.</summary>
     Device Device { get; }
 
+    /// <summary>The tokens of which each ends a text; none where the model does not know.</summary>
+    IReadOnlyList<int> EndIds => [];
+
     /// <summary>The scores of the token that follows, given the tokens in the cache and these.</summary>
     /// <param name="ids">(B, T) of 64-bit integers: the tokens that the cache has not seen.</param>
     /// <param name="cache">Made by the model; takes up the tokens.</param>

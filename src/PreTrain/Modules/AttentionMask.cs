@@ -88,7 +88,7 @@ public sealed class AttentionMask
         {
             (int First, int End)[] intervals = Intervals(b, queries.Lengths[b], keys.Lengths[b]);
             for (int t = 0; t < intervals.Length; t++)
-                seen.AsSpan((b * height + t) * width + intervals[t].First, Math.Max(0, intervals[t].End - intervals[t].First)).Fill(true);
+                seen.AsSpan(checked((b * height + t) * width) + intervals[t].First, Math.Max(0, intervals[t].End - intervals[t].First)).Fill(true);
         }
         return tensor(seen, [queries.Count, 1, height, width], device: device);
     }

@@ -7,6 +7,9 @@ namespace PreTrain.Modules;
 /// <summary>Attention of new tokens to those in a key-value cache and to themselves, or to a source.</summary>
 public static class CachedAttention
 {
+    private const long MostScores = 1 << 24;   // at once
+    private const long FewestRows = 16;        // of a block
+
     /// <summary>Attends.</summary>
     /// <param name="query">Of the new tokens, (B, H, T, D).</param>
     /// <param name="keys">Of all tokens, the new ones last, (B, G, S, D).</param>
@@ -24,11 +27,16 @@ public static class CachedAttention
         (int First, int End)[] intervals = mask.Intervals(0, length, all);
         if (bias is null && hidden is null && NextTokenAttention.Fits(query, keys, values) && intervals[0].First < all)
             return scope.MoveToOuter(NextTokenAttention.Apply(query, keys, values, scale ?? 1 / Math.Sqrt(query.size(3)), Enumerable.Repeat(intervals[0].First, (int)query.size(0)).ToArray()));
-        Tensor? seen = null;
-        if (intervals.Any(i => i.First > 0 || i.End < all))
-            seen = mask.ToTensor(PackedSequences.Full(1, length), PackedSequences.Full(1, all), query.device);   // (1, 1, T, S)
-        if (hidden is not null) seen = seen is null ? hidden.logical_not() : seen.logical_and(hidden.logical_not());   // (B, 1, T, S)
-        return scope.MoveToOuter(Attend(query, keys, values, scale, bias, seen));
+        bool isMasked = intervals.Any(i => i.First > 0 || i.End < all);
+        return scope.MoveToOuter(InBlocks(query, all, (rows, from, count) =>
+        {
+            // A part of the queries needs the keys alone that any of them sees.
+            (int First, int End)[] own = intervals[from..(from + count)];
+            int first = count == length ? 0 : Math.Min(own.Min(i => i.First), all - 1), end = count == length ? all : Math.Max(own.Max(i => i.End), first + 1);
+            Tensor? seen = isMasked ? Seen(own, first, end, query.device) : null;                                                     // (1, 1, n, S)
+            if (hidden?.narrow(2, from, count).narrow(3, first, end - first).logical_not() is { } there) seen = seen?.logical_and(there) ?? there;   // (B, 1, n, S)
+            return Attend(rows, keys.narrow(2, first, end - first), values.narrow(2, first, end - first), scale, bias?.narrow(2, from, count).narrow(3, first, end - first), seen);
+        }));
     }
 
     /// <summary>Attends to all tokens of a source.</summary>
@@ -42,9 +50,34 @@ public static class CachedAttention
         ArgumentNullException.ThrowIfNull(source);
         using DisposeScope scope = NewDisposeScope();
         var (keys, values) = source[layer];
-        return scope.MoveToOuter(Attend(query, keys, values, scale, null, source.Seen));
+        return scope.MoveToOuter(InBlocks(query, keys.size(2), (rows, _, _) => Attend(rows, keys, values, scale, null, source.Seen)));
     }
 
+    /// <summary>Attends with so many queries at once that not all scores are held together, (B, H, T, D) → (B·T, H·D).</summary>
+    private static Tensor InBlocks(Tensor query, long all, Func<Tensor, int, int, Tensor> attend)
+    {
+        long batch = query.size(0), heads = query.size(1), length = query.size(2), rows = Math.Clamp(MostScores / Math.Max(1, batch * heads * all), FewestRows, Math.Max(FewestRows, length));
+        var blocks = new List<Tensor>();
+        for (long from = 0; from < length; from += rows)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            int count = (int)Math.Min(rows, length - from);
+            blocks.Add(scope.MoveToOuter(attend(query.narrow(2, from, count), (int)from, count)));   // (B, H, n, D)
+        }
+        Tensor y = blocks.Count == 1 ? blocks[0] : cat(blocks, 2);
+        return y.transpose(1, 2).reshape(batch * length, -1);
+    }
+
+    /// <summary>Which of the keys from one to another each query sees, (1, 1, n, S) of Booleans.</summary>
+    private static Tensor Seen((int First, int End)[] intervals, int first, int end, Device device)
+    {
+        Tensor places = arange(first, end, dtype: ScalarType.Int64, device: device), from = Column(i => i.First), to = Column(i => i.End);
+        return places.ge(from).logical_and(places.lt(to)).view(1, 1, intervals.Length, end - first);
+
+        Tensor Column(Func<(int First, int End), long> of) => tensor(Array.ConvertAll(intervals, i => of(i)), [intervals.Length, 1], device: device);
+    }
+
+    /// <summary>(B, H, n, D), (B, G, S, D) twice → (B, H, n, D).</summary>
     private static Tensor Attend(Tensor query, Tensor keys, Tensor values, double? scale, Tensor? bias, Tensor? seen)
     {
         long batch = query.size(0), heads = query.size(1), length = query.size(2), head = query.size(3), shared = keys.size(1), all = keys.size(2), group = heads / shared;
@@ -56,7 +89,6 @@ public static class CachedAttention
         if (unseen is not null) scores = scores.masked_fill(unseen, double.NegativeInfinity);
         Tensor weights = nn.functional.softmax(scores, -1);
         if (unseen is not null) weights = weights.masked_fill(unseen, 0);                        // a query that sees nothing
-        Tensor y = matmul(weights.to(query.dtype).view(batch, shared, -1, all), values).view(batch, heads, length, head);
-        return y.transpose(1, 2).reshape(batch * length, heads * head);
+        return matmul(weights.to(query.dtype).view(batch, shared, -1, all), values).view(batch, heads, length, head);
     }
 }

@@ -129,18 +129,13 @@ public sealed class KeyValueCache : IDisposable
     internal Tensor? Hidden(long length)
     {
         if (_empty is null) return null;
+        using DisposeScope scope = NewDisposeScope();
+        Device device = _keys[0].device;
         long all = _kept + Length + length;
-        bool[] hidden = new bool[_empty.Length * length * all];
-        for (int b = 0; b < _empty.Length; b++)
-        {
-            for (long t = 0; t < length; t++)
-            {
-                Span<bool> row = hidden.AsSpan((int)((b * length + t) * all), (int)all);
-                row[_kept..(int)Math.Min(_kept + _empty[b], all)].Fill(true);
-                row[(int)(_kept + Length + t)] = false;
-            }
-        }
-        return tensor(hidden, [_empty.Length, 1, length, all], device: _keys[0].device);
+        Tensor columns = arange(all, dtype: ScalarType.Int64, device: device), rows = arange(all - length, all, dtype: ScalarType.Int64, device: device).unsqueeze(1);
+        Tensor first = tensor(Array.ConvertAll(_empty, count => (long)_kept + count), [_empty.Length, 1, 1, 1], device: device);
+        Tensor isEmpty = columns.ge(_kept).logical_and(columns.lt(first));                    // (B, 1, 1, S)
+        return scope.MoveToOuter(isEmpty.logical_and(columns.ne(rows)));                      // (B, 1, T, S)
     }
 
     /// <summary>Forgets all tokens but virtual ones, and empty places, and keeps the memory and the source.</summary>

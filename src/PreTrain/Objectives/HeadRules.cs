@@ -36,7 +36,7 @@ internal static class HeadRules
             throw new ArgumentException($"The model's labels ({string.Join(", ", names.Names)}) are not those of the texts ({string.Join(", ", labels.Names)}), in their order. Load the model with HeadOptions.Labels, or read the texts with its labels.", nameof(model));
         if (vocabulary < tokenizer.VocabSize)
             throw new ArgumentException($"The tokenizer's vocabulary ({tokenizer.VocabSize}) exceeds the model's ({vocabulary}). Use the model's tokenizer.", nameof(model));
-        int length = DataRules.Length(contextLength, context, UnlimitedLength), special = tokenizer.Tokenize("", null, new() { Padding = PaddingOptions.None }).Ids.Length;
+        int length = DataRules.Length(contextLength, context, UnlimitedLength), special = tokenizer.Tokenize("", null, EncodingOptions.Whole).Ids.Length;
         if (length <= special) throw new ArgumentException($"ContextLength ({length}) leaves no room for a text beside the {special} special tokens of a row; it must be larger.", nameof(contextLength));
         return (length, config.Whole("type_vocab_size", 1) > 1);
     }

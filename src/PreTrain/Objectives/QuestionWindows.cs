@@ -19,7 +19,7 @@ internal static class QuestionWindows
     /// <exception cref="CorpusException">The question leaves no room for the text.</exception>
     internal static TextWindow[] Cut(TextTokenizer tokenizer, string id, string question, string context, int length, int? stride)
     {
-        int alone = tokenizer.Tokenize(question, "", new() { Truncation = TruncationOptions.None, Padding = PaddingOptions.None }).Count, room = length - alone;
+        int alone = tokenizer.Tokenize(question, "", EncodingOptions.Whole).Count, room = length - alone;
         if (room < 1) throw new CorpusException($"The question '{id}' has {alone} tokens with the special ones around it, and a row has {length}, so that nothing of its text would be read. Shorten it, or use a longer context.");
         if (stride >= room) throw new CorpusException($"The question '{id}' leaves {room} of {length} tokens for its text, and Stride ({stride}) must be less. Shorten the question, or use a smaller stride or a longer context.");
         return TextWindow.Cut(tokenizer, context, question, length, stride ?? Math.Min(length / 4, room / 2));

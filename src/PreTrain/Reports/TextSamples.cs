@@ -4,6 +4,7 @@ using PreTrain.Models;
 using PreTrain.Models.Electra;
 using PreTrain.Modules;
 using PreTrain.Tokenization;
+using PreTrain.Tokenization.Chat;
 using PreTrain.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -40,6 +41,10 @@ public sealed class TextSamples : ITrainingCallback
 
     /// <summary>The most tokens that are written.</summary>
     public int NewTokens { get; }
+
+    /// <summary>The template that wrote <see cref="Text"/>, as the beginning of a conversation up to an answer; null where it is a text of its own.</summary>
+    /// <value>The default is null.</value>
+    public ChatTemplate? Template { get; init; }
 
     /// <summary>What the model has written last; null before, and of a model that writes nothing.</summary>
     public TextSample? Latest { get; private set; }
@@ -78,6 +83,7 @@ public sealed class TextSamples : ITrainingCallback
     internal string? Write(nn.Module model)
     {
         var options = new GenerationOptions { MaxNewTokens = NewTokens, Temperature = Temperature, Seed = Seed };
+        if (Template is not null) options = options.ForChat(Template);
         return model switch
         {
             IMaskedLanguageModel { Head: ModelHead.MaskedLanguageModel } masked => Fill(masked, model),   // a UniLM is a causal model too
@@ -93,7 +99,7 @@ public sealed class TextSamples : ITrainingCallback
     private string? Fill(IMaskedLanguageModel model, nn.Module module)
     {
         if (_tokenizer.SpecialTokens.Mask is not { } mask || _tokenizer.IdToToken(mask) is not { } name) return null;
-        TokenEncoding encoding = _tokenizer.Tokenize(Text, options: new EncodingOptions { Truncation = TruncationOptions.None, Padding = PaddingOptions.None });
+        TokenEncoding encoding = _tokenizer.Tokenize(Text, options: EncodingOptions.Whole);
         long[] ids = [.. encoding.Ids.ToArray().Select(id => (long)id)];
         if (ids.Length > model.ContextLength) throw new ArgumentException($"The text has {ids.Length} tokens; the context takes at most {model.ContextLength}.");
         long[] targets = [.. ids.Select(id => id == mask ? id : CrossEntropy.Ignored)];

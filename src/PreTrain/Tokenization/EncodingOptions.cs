@@ -3,6 +3,9 @@ namespace PreTrain.Tokenization;
 /// <summary>How <see cref="TextTokenizer.Tokenize"/> and <see cref="TextTokenizer.TokenizeBatch"/> encode.</summary>
 public sealed record EncodingOptions
 {
+    /// <summary>The whole of a text as a model reads it: neither cut nor filled up, whatever the tokenizer's file says.</summary>
+    public static EncodingOptions Whole { get; } = new() { Truncation = TruncationOptions.None, Padding = PaddingOptions.None };
+
     /// <summary>Whether the special tokens of the tokenizer's template are put around the texts.</summary>
     /// <value>The default is <see langword="true"/>.</value>
     public bool AddSpecialTokens { get; init; } = true;

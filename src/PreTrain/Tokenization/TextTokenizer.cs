@@ -24,6 +24,9 @@ public abstract partial class TextTokenizer : Tokenizer
     /// <summary>What stands between documents: the token that ends one, else, as in vocabularies of BERT's kind, the separator.</summary>
     internal int? DocumentEndId => EndOfTextId ?? SpecialTokens.Separator;
 
+    /// <summary>The token that its template puts before every text; <see langword="null"/> if it puts none there.</summary>
+    public int? AddedBeginOfTextId => SpecialTokens.BeginOfText is { } begin && Tokenize("", options: EncodingOptions.Whole).Ids is [var first, ..] && first == begin ? begin : null;
+
     /// <summary>The SHA-256 of the tokenizer's canonical <c>tokenizer.json</c>, in lower-case hexadecimal. Equal for two tokenizers
     /// exactly if <see cref="Save"/> writes the same file for both, so that token stores and runs can refuse ids of another tokenizer.</summary>
     public abstract string Fingerprint { get; }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using PreTrain.Models.Bart;
 using PreTrain.Models.T5;
 using PreTrain.Tokenization;
 using PreTrain.Tokenization.Chat;
@@ -73,6 +74,35 @@ public class FinetuneSeq2SeqCommandTests
         ToolResult measured = ToolRunner.Run("evaluate", "seq2seq", "--model", folder["run"], "--data", folder["pairs.tsv"], "--max-new-tokens", "3", "--beams", "2");
         Assert.True(measured.ExitCode == 0, measured.Error);
         Assert.Contains("pairs        20", measured.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Seq2Seq_SourcesBeyondTheContext_AreMeasured()
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        TextTokenizer tokenizer = TextTokenizer.Load(folder["t5"]);
+        using (var model = new BartModel(new() { VocabSize = tokenizer.VocabSize, ContextLength = 7, LayerCount = 1, HeadCount = 2, EmbeddingDim = 16, FeedForwardDim = 24, PaddingId = 0, EndId = 1, DecoderStartId = 1 }))
+            model.SavePretrained(folder["bart"]);
+        tokenizer.Save(folder["bart"]);
+        folder.Write("long.tsv", "source\ttarget\n" + string.Concat(Enumerable.Range(0, 3).Select(i => $"The method returns the next character of a stream {i}\tan array\n")));
+
+        foreach (string[] more in new string[][] { [], ["--max-source", "3"] })
+        {
+            ToolResult measured = ToolRunner.Run(["evaluate", "seq2seq", "--model", folder["bart"], "--data", folder["long.tsv"], "--max-new-tokens", "3", "--json", .. more]);
+            Assert.Equal(3, measured.Json().GetProperty("pairs").GetInt32());
+        }
+        Said("bart", "--max-source", "1", "--max-source (1)");
+        Said("bart", "--max-source", "8", "the model's context (7)");
+        Said("bart", "--template", "plain", "--template is for models that go on from a text, and the model is a bart.");
+        Said("gpt", "--max-source", "5", "--max-source (5) is for models that read a text and write another, and the model is a gpt2.");
+
+        void Said(string model, string option, string value, string message)
+        {
+            ToolResult refused = ToolRunner.Run("evaluate", "seq2seq", "--model", folder[model], "--data", folder["long.tsv"], option, value);
+            Assert.Equal((2, ""), (refused.ExitCode, refused.Output));
+            Assert.Contains(message, refused.Error, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

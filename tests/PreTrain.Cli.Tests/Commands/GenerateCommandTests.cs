@@ -80,6 +80,21 @@ public class GenerateCommandTests
     }
 
     [Fact]
+    public void Generate_PromptBeyondTheContext_SaysHowMuchIsRead()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder.Path);
+        string prompt = new('z', TinyModel.ContextLength + 4);
+
+        ToolResult result = ToolRunner.Run("generate", "--model", folder.Path, "--prompt", prompt, "--max-new-tokens", "2");
+        ToolResult fits = ToolRunner.Run("generate", "--model", folder.Path, "--prompt", prompt[4..], "--max-new-tokens", "2");
+
+        Assert.Equal((0, 0), (result.ExitCode, fits.ExitCode));
+        Assert.Contains($"warning: the prompt has {TinyModel.ContextLength + 4} tokens, and the model reads {TinyModel.ContextLength}: the last ones.\n", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("warning", fits.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Generate_FolderWithoutATokenizer_SaysSoAndEndsWith3()
     {
         using var folder = new TemporaryFolder();

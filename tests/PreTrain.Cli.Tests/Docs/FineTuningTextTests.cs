@@ -80,7 +80,7 @@ public class FineTuningTextTests
         new Trainer(options).Run(model, new ChatTuning(conversations, tokenizer, template, new() { Packs = true }));
         template.Save("runs/assistant/model");
         string prompt = template.Render([new(ChatMessage.User, "3?")], addGenerationPrompt: true);
-        string answer = model.Generate(tokenizer, prompt, new() { Temperature = 0 })[prompt.Length..];
+        string answer = model.Generate(tokenizer, prompt, new GenerationOptions { Temperature = 0 }.ForChat(template))[prompt.Length..];
         // end
         return answer;
     }

@@ -18,7 +18,7 @@ public sealed class GenerateAllTests
         get
         {
             var data = new TheoryData<string, int>();
-            foreach (string name in new[] { "gpt2", "llama" })
+            foreach (string name in new[] { "gpt2", "llama", "gpt2-ends" })
             {
                 using var fixture = new WritingFixture(name);
                 for (int i = 0; i < fixture.CaseCount; i++) data.Add(name, i);

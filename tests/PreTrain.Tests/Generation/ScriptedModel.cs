@@ -19,6 +19,8 @@ internal sealed class ScriptedModel(IReadOnlyList<int> script, int vocabSize = 2
 
     public int ContextLength => contextLength;
 
+    public IReadOnlyList<int> EndIds { get; init; } = [];
+
     public Device Device => CPU;
 
     public Tensor Logits(Tensor ids) => throw new NotSupportedException();

@@ -13,7 +13,7 @@ public sealed class SequenceToSequenceGenerationTests
         get
         {
             var data = new TheoryData<string, int>();
-            foreach (string name in new[] { "t5", "bart", "marian" })
+            foreach (string name in new[] { "t5", "bart", "marian", "bart-rules", "marian-rules" })
             {
                 using var fixture = new WritingFixture(name);
                 for (int i = 0; i < fixture.CaseCount; i++) data.Add(name, i);

@@ -1,9 +1,12 @@
 using System.Text;
+using System.Text.Json.Nodes;
 using PreTrain.Generation;
 using PreTrain.Models;
 using PreTrain.Models.Gpt;
+using PreTrain.Tests.Checkpoints;
 using PreTrain.Tests.Models.Gpt;
 using PreTrain.Tokenization;
+using PreTrain.Tokenization.Chat;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -207,6 +210,87 @@ public sealed class TextGenerationTests
         Assert.Equal(FirstRead("a type")[0], FirstRead("<s>a type")[0]);
         Assert.NotEqual(begin, FirstRead("<s>a type")[1]);
         Assert.Equal([begin], FirstRead(""));
+    }
+
+    /// <summary>A tokenizer whose template begins a text, and whose file cuts and fills up.</summary>
+    private static TextTokenizer Begins(bool fillsUp = false)
+    {
+        using var folder = new TemporaryFolder();
+        PipelineTokenizer.TrainBpe(["a method of a type"], new() { VocabSize = 23, SpecialTokens = ["<unk>", "<s>", "</s>"] }, cancellation: TestContext.Current.CancellationToken).Save(folder["t"]);
+        string path = Path.Combine(folder["t"], "tokenizer.json");
+        JsonObject json = JsonNode.Parse(File.ReadAllText(path))!.AsObject();
+        if (fillsUp)
+        {
+            json["truncation"] = JsonNode.Parse("""{ "direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0 }""");
+            json["padding"] = JsonNode.Parse("""{ "strategy": { "Fixed": 16 }, "direction": "Left", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "<unk>" }""");
+        }
+        File.WriteAllText(path, json.ToJsonString());
+        return TextTokenizer.Load(folder["t"]);
+    }
+
+    [Fact]
+    public void Generate_TokenizerThatCutsAndFillsUp_ReadsTheTextAlone()
+    {
+        TextTokenizer tokenizer = Begins(fillsUp: true), plain = Begins();
+        var model = new ScriptedModel([5]);
+        var reader = new ReversingModel();
+        Assert.Equal(16, tokenizer.Tokenize("a method").Count);
+
+        Write(model, tokenizer, "a method of a type", new() { MaxNewTokens = 1 });
+        reader.Generate(tokenizer, "a method of a type", new() { MaxNewTokens = 1, Temperature = 0 }, TestContext.Current.CancellationToken);
+
+        int begin = tokenizer.TokenToId("<s>")!.Value;
+        Assert.Equal(begin, tokenizer.AddedBeginOfTextId);
+        Assert.Equal([begin, .. plain.Encode("a method of a type").Select(id => (long)id)], model.Read.Single());
+        Assert.Equal([plain.Tokenize("a method of a type").Count], reader.Widths);
+    }
+
+    [Fact]
+    public void Generate_TokensThatEndATextOfTheModel_EndItBesideTheTokenizers()
+    {
+        string With(int[] script, bool stops = true) =>
+            Write(new ScriptedModel(script) { EndIds = [3, 999] }, new ByteTokenizer(), "p", new() { MaxNewTokens = 3, Temperature = 0, StopAtEndOfText = stops });
+
+        Assert.Equal("pa", With(['a', 3, 'b']));
+        Assert.Equal("pa", With(['a', 256, 'b']));
+        Assert.Equal("pa\u0003b", With(['a', 3, 'b'], stops: false));
+        Assert.Equal([5], Tokens(new ScriptedModel([5, 3, 7]) { EndIds = [3] }, [1], new() { MaxNewTokens = 3 }));
+        Assert.Equal([5], Tokens(new ScriptedModel([5, 7, 3]) { EndIds = [3] }, [1], new() { MaxNewTokens = 3 }, endOfTextId: 7));
+        // Neither comes before the fewest tokens.
+        int[] late = [.. Tokens(new ScriptedModel([3, 7, 3]) { EndIds = [3] }, [1], new() { MinNewTokens = 2, MaxNewTokens = 3, Temperature = 0 }, endOfTextId: 7)];
+        Assert.Equal(2, late.Length);
+        Assert.DoesNotContain(late, id => id is 3 or 7);
+    }
+
+    [Fact]
+    public void Generate_WhatATemplateWrote_IsReadAsItWasLearned()
+    {
+        TextTokenizer tokenizer = Begins();
+        var template = new ChatTemplate(ChatTemplate.Zephyr, tokenizer);
+        ChatMessage question = new(ChatMessage.User, "a method");
+        string prompt = template.Render([question], addGenerationPrompt: true);
+        var model = new ScriptedModel([5]);
+
+        Write(model, tokenizer, prompt, new GenerationOptions { MaxNewTokens = 1 }.ForChat(template));
+
+        int[] read = [.. model.Read.Single().Select(id => (int)id)];
+        Assert.Equal(template.Encode(tokenizer, [question, new(ChatMessage.Assistant, "of a type")]).Ids.Take(read.Length), read);
+        Assert.NotEqual(tokenizer.AddedBeginOfTextId, read[0]);
+    }
+
+    [Fact]
+    public void Generate_BeyondTheContext_KeepsTheTokenThatBeginsAText()
+    {
+        TextTokenizer tokenizer = Begins();
+        long begin = tokenizer.AddedBeginOfTextId!.Value;
+        int[] ids = tokenizer.Encode("a method of a type of a method of a type");
+        Assert.True(ids.Length > 7);
+        var model = new ScriptedModel([5], contextLength: 7);
+
+        Write(model, tokenizer, "a method of a type of a method of a type", new() { MaxNewTokens = 2, Temperature = 0 });
+
+        Assert.Equal([begin, .. ids[^6..].Select(id => (long)id)], model.Read[0]);
+        Assert.Equal([begin, ids[^1], 5], model.Read[1]);
     }
 
     [Fact]

@@ -49,6 +49,8 @@ internal sealed class WritingFixture : IDisposable
         try
         {
             File.WriteAllText(Path.Combine(folder, "config.json"), _json.RootElement.GetProperty("config").GetRawText());
+            if (_json.RootElement.TryGetProperty("generation", out JsonElement generation) && generation.ValueKind == JsonValueKind.Object)
+                File.WriteAllText(Path.Combine(folder, "generation_config.json"), generation.GetRawText());
             float scale = _json.RootElement.GetProperty("scale").GetSingle();
             using (NewDisposeScope()) SafetensorsWriter.Write(Path.Combine(folder, "model.safetensors"), _json.RootElement.GetProperty("tensors").EnumerateObject().Select(t =>
             {

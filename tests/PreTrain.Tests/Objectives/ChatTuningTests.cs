@@ -4,6 +4,7 @@ using PreTrain.Generation;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules;
 using PreTrain.Objectives;
+using PreTrain.Reports;
 using PreTrain.Tests.Checkpoints;
 using PreTrain.Tests.Tokenization.Chat;
 using PreTrain.Tests.Training;
@@ -116,11 +117,13 @@ public sealed class ChatTuningTests : IDisposable
         Assert.Equal(2, objective.Evaluation(model, 8).Sum(batch => batch.Rows));
     }
 
-    [Fact]
-    public void Run_AFewConversations_AreLearnedAndSaidAgain()
+    [Theory]
+    [InlineData(ChatTemplate.Plain)]
+    [InlineData(ChatTemplate.ChatMl)]
+    public void Run_AFewConversations_AreLearnedAndSaidAgain(string source)
     {
         (string Question, string Answer)[] facts = [("sky?", "blue"), ("grass?", "green"), ("snow?", "white"), ("coal?", "black")];
-        var template = new ChatTemplate(ChatTemplate.Plain, s_tokenizer);
+        var template = new ChatTemplate(source, s_tokenizer);
         using GptModel model = Gpt();
         var options = Tiny.Options(folder["run"], steps: 120) with { BatchSize = 4, LearningRate = 1e-2, EvaluateEvery = 0, CheckpointEvery = 0 };
         TrainingResult result = new Trainer(options).Run(model, new ChatTuning(Of(facts), s_tokenizer, template, new() { ValidationFraction = 0 }), TestContext.Current.CancellationToken);
@@ -128,7 +131,8 @@ public sealed class ChatTuningTests : IDisposable
         foreach (var (question, answer) in facts)
         {
             string prompt = template.Render([new(ChatMessage.User, question)], addGenerationPrompt: true);
-            Assert.Equal(prompt + answer, model.Generate(s_tokenizer, prompt, new() { Temperature = 0, MaxNewTokens = 12 }, TestContext.Current.CancellationToken));
+            Assert.Equal(prompt + answer, model.Generate(s_tokenizer, prompt, new GenerationOptions { Temperature = 0, MaxNewTokens = 12 }.ForChat(template), TestContext.Current.CancellationToken));
+            Assert.Equal(prompt + answer, new TextSamples(s_tokenizer, prompt, 12) { Template = template }.Write(model));
         }
     }
 

@@ -94,6 +94,10 @@ public sealed record BartConfig
     /// <value>The default is 2.</value>
     public int DecoderStartId { get; init; } = 2;
 
+    /// <summary>Which tokens it must and must not write.</summary>
+    /// <value>The default forces the token that ends a sequence.</value>
+    public WritingRules Writing { get; init; } = new() { IsEndForced = true };
+
     /// <summary>The decoder's blocks.</summary>
     internal int WrittenLayerCount => DecoderLayerCount == 0 ? LayerCount : DecoderLayerCount;
 
@@ -136,6 +140,7 @@ public sealed record BartConfig
         foreach (var (name, id) in new[] { (nameof(PaddingId), PaddingId), (nameof(EndId), EndId), (nameof(DecoderStartId), DecoderStartId) })
             rules.Require(id is null || (id >= 0 && id < VocabSize), $"{name} ({id}) must be a token, from 0 to {VocabSize - 1}.");
         rules.Labels(LabelCount, Labels);
+        Writing.Check(rules, VocabSize);
         rules.Finish();
     }
 }

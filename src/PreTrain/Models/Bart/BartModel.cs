@@ -84,6 +84,9 @@ public sealed class BartModel : nn.Module, ISequenceToSequenceModel, IWeightName
     public int? EndId => Config.EndId;
 
     /// <inheritdoc/>
+    public WritingRules Writing => Config.Writing;
+
+    /// <inheritdoc/>
     public int? PaddingId => Config.PaddingId;
 
     /// <inheritdoc/>

@@ -32,7 +32,7 @@ internal static class BartWeights
     /// <summary>Whether a row may be missing: those of a head that is to be trained, and the bias of scores, which is zero in most models.</summary>
     internal static bool IsOfHead(WeightRow row) => row.IsBuffer || row.Ours.StartsWith("classifier.", StringComparison.Ordinal);
 
-    internal static JsonObject ToConfigJson(BartConfig config, ModelHead head) => new JsonObject
+    internal static JsonObject ToConfigJson(BartConfig config, ModelHead head) => config.Writing.AddTo(new JsonObject
     {
         ["model_type"] = "bart",
         ["architectures"] = new JsonArray(Architectures.First(a => a.Head == head).Architecture),
@@ -54,13 +54,12 @@ internal static class BartWeights
         ["init_std"] = config.InitializerRange,
         ["pad_token_id"] = config.PaddingId,
         ["eos_token_id"] = config.EndId,
-        ["forced_eos_token_id"] = config.EndId,
         ["decoder_start_token_id"] = config.DecoderStartId,
         ["num_labels"] = config.LabelCount,
         ["is_encoder_decoder"] = true,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    }.WithLabels(head, config.Labels, config.Task);
+    }, config.EndId).WithLabels(head, config.Labels, config.Task);
 
     /// <exception cref="Checkpoints.CheckpointException">The file describes no model that a <see cref="BartModel"/> computes; the message names each reason.</exception>
     internal static BartConfig ToConfig(ConfigReader json)
@@ -101,6 +100,7 @@ internal static class BartWeights
             PaddingId = json.IdOf("pad_token_id", 1),
             EndId = json.IdOf("eos_token_id", 2),
             DecoderStartId = json.Whole("decoder_start_token_id", 2),
+            Writing = json.Writing(forcesEnd: true),
         };
         json.Finish(config.Validate);
         return config;

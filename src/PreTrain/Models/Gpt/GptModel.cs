@@ -149,6 +149,9 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     /// <inheritdoc/>
     public int ContextLength => Config.ContextLength - VirtualTokens.Count(_prompt, blocks[0].Prefix);
 
+    /// <inheritdoc/>
+    public IReadOnlyList<int> EndIds => Config.EndIds;
+
     /// <inheritdoc cref="ITransformerModel.Device"/>
     public Device Device => token_embedding.device;
 

@@ -87,7 +87,7 @@ internal static class GptWeights
             Labels = json.LabelNames(),
             Task = json.Task(),
             BeginId = json.IdOf("bos_token_id", 50256),
-            EndIds = json.IdsOf("eos_token_id", [50256]),
+            EndIds = json.EndIds([50256]),
             PaddingId = json.Has("pad_token_id") && json.Whole("pad_token_id", 0) is var padding and >= 0 ? padding : null,
         };
         json.Finish(config.Validate);

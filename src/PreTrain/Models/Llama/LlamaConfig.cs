@@ -94,7 +94,7 @@ public sealed record LlamaConfig
     /// <value>The default is null.</value>
     public int? BeginId { get; init; }
 
-    /// <summary>The tokens of which each ends a sequence, for those who read the folder.</summary>
+    /// <summary>The tokens of which each ends a text that the model writes: of a folder those of <c>config.json</c> and of <c>generation_config.json</c>.</summary>
     /// <value>The default is none.</value>
     public IReadOnlyList<int> EndIds { get; init => field = new TokenIds(value); } = TokenIds.None;
 

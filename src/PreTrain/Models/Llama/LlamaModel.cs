@@ -66,6 +66,9 @@ public sealed class LlamaModel : nn.Module, ICausalLanguageModel, ITransformerMo
     /// <inheritdoc/>
     public int ContextLength => Config.ContextLength - VirtualTokens.Count(_prompt, blocks[0].Prefix);
 
+    /// <inheritdoc/>
+    public IReadOnlyList<int> EndIds => Config.EndIds;
+
     /// <inheritdoc cref="ITransformerModel.Device"/>
     public Device Device => token_embedding.device;
 

@@ -126,7 +126,7 @@ internal static class LlamaWeights
             InitializerRange = json.Number("initializer_range", 0.02),
             IsHeadTied = json.Flag("tie_word_embeddings", false),
             BeginId = json.IdOf("bos_token_id", isQwen ? null : 1),
-            EndIds = json.IdsOf("eos_token_id", isQwen ? [] : [2]),
+            EndIds = json.EndIds(isQwen ? [] : [2]),
             PaddingId = json.Has("pad_token_id") && json.Whole("pad_token_id", 0) is var padding and >= 0 ? padding : null,
             LabelCount = json.Labels(),
             Labels = json.LabelNames(),

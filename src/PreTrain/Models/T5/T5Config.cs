@@ -81,6 +81,10 @@ public sealed record T5Config
     /// <value>The default is 0.</value>
     public int DecoderStartId { get; init; }
 
+    /// <summary>Which tokens it must and must not write.</summary>
+    /// <value>The default is none.</value>
+    public WritingRules Writing { get; init; } = new();
+
     /// <summary>The decoder's blocks.</summary>
     internal int WrittenLayerCount => DecoderLayerCount == 0 ? LayerCount : DecoderLayerCount;
 
@@ -99,6 +103,7 @@ public sealed record T5Config
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerFactor), InitializerFactor));
         foreach (var (name, id) in new[] { (nameof(PaddingId), PaddingId), (nameof(EndId), EndId), (nameof(DecoderStartId), DecoderStartId) })
             rules.Require(id is null || (id >= 0 && id < VocabSize), $"{name} ({id}) must be a token, from 0 to {VocabSize - 1}.");
+        Writing.Check(rules, VocabSize);
         rules.Finish();
     }
 }

@@ -90,6 +90,9 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
     public int? EndId => Config.EndId;
 
     /// <inheritdoc/>
+    public WritingRules Writing => Config.Writing;
+
+    /// <inheritdoc/>
     public int? PaddingId => Config.PaddingId;
 
     /// <inheritdoc/>

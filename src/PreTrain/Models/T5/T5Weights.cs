@@ -28,7 +28,7 @@ internal static class T5Weights
     internal static bool IsIgnored(string name, ModelHead head) =>
         name is HeadName or "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight" || (head == ModelHead.None && name.StartsWith("decoder.", StringComparison.Ordinal));
 
-    internal static JsonObject ToConfigJson(T5Config config, ModelHead head) => new()
+    internal static JsonObject ToConfigJson(T5Config config, ModelHead head) => config.Writing.AddTo(new()
     {
         ["model_type"] = "t5",
         ["architectures"] = new JsonArray(Architectures.First(a => a.Head == head).Architecture),
@@ -52,7 +52,7 @@ internal static class T5Weights
         ["tie_word_embeddings"] = config.IsHeadTied,
         ["scale_decoder_outputs"] = config.IsHeadScaled,
         ["dtype"] = "float32",
-    };
+    }, config.EndId);
 
     /// <exception cref="Checkpoints.CheckpointException">The file describes no model that a <see cref="T5Model"/> computes; the message names each reason.</exception>
     internal static T5Config ToConfig(ConfigReader json)
@@ -87,6 +87,7 @@ internal static class T5Weights
             PaddingId = json.IdOf("pad_token_id", 0),
             EndId = json.IdOf("eos_token_id", 1),
             DecoderStartId = json.Whole("decoder_start_token_id", padding),
+            Writing = json.Writing(forcesEnd: false),
         };
         json.Finish(config.Validate);
         return config;

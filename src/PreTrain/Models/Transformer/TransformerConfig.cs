@@ -81,6 +81,10 @@ public sealed record TransformerConfig
     /// <value>The default is 0.</value>
     public int DecoderStartId { get; init; }
 
+    /// <summary>Which tokens it must and must not write. Marian has no score for padding, and its folders forbid it.</summary>
+    /// <value>The default forces the token that ends a sequence.</value>
+    public WritingRules Writing { get; init; } = new() { IsEndForced = true };
+
     /// <summary>Whether source and decoder share one embedding.</summary>
     internal bool IsEmbeddingShared => DecoderVocabSize <= 0;
 
@@ -129,6 +133,7 @@ public sealed record TransformerConfig
         rules.Positive((nameof(InitializerRange), InitializerRange));
         foreach (var (name, id) in new[] { (nameof(PaddingId), PaddingId), (nameof(EndId), EndId), (nameof(DecoderStartId), DecoderStartId) })
             rules.Require(id is null || (id >= 0 && id < WrittenVocabSize), $"{name} ({id}) must be a token of the decoder, from 0 to {WrittenVocabSize - 1}.");
+        Writing.Check(rules, WrittenVocabSize);
         rules.Finish();
     }
 }

@@ -76,6 +76,9 @@ public sealed class TransformerModel : nn.Module, ISequenceToSequenceModel, IWei
     public int? EndId => Config.EndId;
 
     /// <inheritdoc/>
+    public WritingRules Writing => Config.Writing;
+
+    /// <inheritdoc/>
     public int? PaddingId => Config.PaddingId;
 
     /// <inheritdoc/>

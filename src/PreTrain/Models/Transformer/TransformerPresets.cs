@@ -15,7 +15,7 @@ public static class TransformerPresets
     public static TransformerConfig Big { get; } = new() { HeadCount = 16, EmbeddingDim = 1024, FeedForwardDim = 4096, Dropout = 0.3 };
 
     /// <summary>OPUS-MT (Tiedemann and Thottingal 2020), with the vocabulary of English to German: 74 million parameters.</summary>
-    public static TransformerConfig OpusMt { get; } = new() { VocabSize = 58101, Activation = Activation.Silu, PaddingId = 58100, EndId = 0, DecoderStartId = 58100 };
+    public static TransformerConfig OpusMt { get; } = new() { VocabSize = 58101, Activation = Activation.Silu, PaddingId = 58100, EndId = 0, DecoderStartId = 58100, Writing = new() { IsEndForced = true, Forbidden = [[58100]] } };
 
     /// <summary>All presets by the name that the tool takes.</summary>
     public static IReadOnlyDictionary<string, TransformerConfig> All { get; } = new Dictionary<string, TransformerConfig>(StringComparer.OrdinalIgnoreCase)

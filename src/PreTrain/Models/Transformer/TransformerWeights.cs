@@ -20,7 +20,7 @@ internal static class TransformerWeights
     /// <summary>The tensors of a checkpoint that a model may leave: the head once more, and positions, which are computed.</summary>
     internal static bool IsIgnored(string name) => name == "lm_head.weight" || name.EndsWith("coder.embed_positions.weight", StringComparison.Ordinal);
 
-    internal static JsonObject ToConfigJson(TransformerConfig config) => new()
+    internal static JsonObject ToConfigJson(TransformerConfig config) => config.Writing.AddTo(new()
     {
         ["model_type"] = "marian",
         ["architectures"] = new JsonArray(Architectures[0].Architecture),
@@ -43,12 +43,11 @@ internal static class TransformerWeights
         ["init_std"] = config.InitializerRange,
         ["pad_token_id"] = config.PaddingId,
         ["eos_token_id"] = config.EndId,
-        ["forced_eos_token_id"] = config.EndId,
         ["decoder_start_token_id"] = config.DecoderStartId,
         ["is_encoder_decoder"] = true,
         ["tie_word_embeddings"] = true,
         ["dtype"] = "float32",
-    };
+    }, config.EndId);
 
     /// <exception cref="Checkpoints.CheckpointException">The file describes no model that a <see cref="TransformerModel"/> computes; the message names each reason.</exception>
     internal static TransformerConfig ToConfig(ConfigReader json)
@@ -87,6 +86,7 @@ internal static class TransformerWeights
             PaddingId = json.IdOf("pad_token_id", 58100),
             EndId = json.IdOf("eos_token_id", 0),
             DecoderStartId = json.Whole("decoder_start_token_id", padding),
+            Writing = json.Writing(forcesEnd: true),
         };
         json.Finish(config.Validate);
         return config;

@@ -33,6 +33,7 @@ public sealed class ChatTemplate
     private readonly Dictionary<string, object?> _tokens = [];
     private readonly TemplateStatement _write;
     private readonly bool _marksAnswers;
+    private string? _answerEnd;
 
     /// <summary>Reads a template.</summary>
     /// <param name="source">The template.</param>
@@ -72,6 +73,12 @@ public sealed class ChatTemplate
     /// <summary>SHA-256 of the template and the special tokens, in hexadecimal digits.</summary>
     public string Fingerprint =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', _tokens.OrderBy(token => token.Key, StringComparer.Ordinal).Select(token => $"{token.Key}={token.Value}").Prepend(Source)))));
+
+    /// <summary>
+    /// What stands behind every answer, without white space around it and up to the token that ends a text: the model learns to end with it, so it has to stop there. Empty where nothing but that token,
+    /// or nothing at all, is written.
+    /// </summary>
+    public string AnswerEnd => _answerEnd ??= FindAnswerEnd();
 
     /// <summary>Reads the template of a model: <c>chat_template.jinja</c>, else <c>chat_template.json</c> or what <c>tokenizer_config.json</c> says, of several the one named <c>default</c>.</summary>
     /// <param name="folder">The model's folder.</param>
@@ -150,6 +157,34 @@ public sealed class ChatTemplate
     {
         string other = answer.Content.AsSpan().TrimStart().StartsWith("\uE000", StringComparison.Ordinal) ? "\uE001" : "\uE000";
         return said.AsSpan().CommonPrefixLength(Render([new(answer.Role, other)], false, variables));
+    }
+
+    private string FindAnswerEnd()
+    {
+        const string mark = "\uE000";
+        ChatMessage question = new(ChatMessage.User, "?"), answer = new(ChatMessage.Assistant, mark);
+        string? last = Behind(question, answer);
+        if (last is null) return "";
+        // Some templates end the last answer otherwise than one that more follows.
+        string between = Behind(question, answer, question) ?? last;
+        return last[..last.AsSpan().CommonPrefixLength(between)].Trim();
+
+        string? Behind(params ChatMessage[] messages)
+        {
+            try
+            {
+                string text = Render(messages);
+                int start = text.IndexOf(mark, StringComparison.Ordinal);
+                if (start < 0) return null;
+                string behind = text[(start + mark.Length)..];
+                int end = _tokens.GetValueOrDefault("eos_token") is string stop ? behind.IndexOf(stop, StringComparison.Ordinal) : -1;
+                return end < 0 ? behind : behind[..end];
+            }
+            catch (ArgumentException)
+            {
+                return null;   // a conversation that the template refuses
+            }
+        }
     }
 
     /// <summary>Encodes a conversation to learn from: a token is the model's to say where it lies within an answer.</summary>

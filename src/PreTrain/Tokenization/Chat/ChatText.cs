@@ -10,7 +10,7 @@ public sealed record ChatText(string Text, IReadOnlyList<TokenSpan> Answers)
     public ChatTokens Encode(TextTokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        TokenEncoding encoding = tokenizer.Tokenize(Text, options: new() { AddSpecialTokens = false, Truncation = TruncationOptions.None, Padding = PaddingOptions.None });
+        TokenEncoding encoding = tokenizer.Tokenize(Text, options: EncodingOptions.Whole with { AddSpecialTokens = false });
         bool[] isAnswer = new bool[encoding.Count];
         int answer = 0;
         for (int i = 0; i < isAnswer.Length; i++)

@@ -63,6 +63,25 @@ public sealed class ChatTemplateTests
         Assert.Contains("{% generation %}", message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("chatml", "<|im_end|>")]
+    [InlineData("llama-2", "")]
+    [InlineData("llama-3", "<|eot_id|>")]
+    [InlineData("mistral", "")]
+    [InlineData("gemma", "<end_of_turn>")]
+    [InlineData("zephyr", "")]
+    [InlineData("phi-3", "<|end|>")]
+    [InlineData("qwen-2.5", "<|im_end|>")]
+    [InlineData("generation-blocks", "</a>")]
+    public void AnswerEnd_TemplateOfAModel_IsWhatStandsBehindAnAnswerBeforeTheEndOfText(string name, string expected) =>
+        Assert.Equal(expected, new ChatTemplate(ChatFixture.Template(name), ChatFixture.Tokenizer).AnswerEnd);
+
+    [Theory]
+    [InlineData("{{ raise_exception('never') }}")]
+    [InlineData("{% for m in messages %}{{ m.content }}\n\n{% endfor %}")]
+    [InlineData("nothing")]
+    public void AnswerEnd_NothingBehindAnAnswer_IsEmpty(string source) => Assert.Equal("", new ChatTemplate(source, ChatFixture.Tokenizer).AnswerEnd);
+
     [Fact]
     public void Encode_ChatMl_MarksTheTokensOfAnswersAndTheirEnds()
     {
