@@ -96,9 +96,14 @@ internal sealed class FinetuneCommand
         RunChoice.Train(session, training, reports, options => new Trainer(options).Run(model, objective, session.Cancellation), result =>
         {
             AdapterChoice.LoadSaved(adapter ?? (IPretrainedModel)model, training, result);
-            IReadOnlyDictionary<string, double>? metrics = validationFraction == 0 ? null : data.Measure(parsed, model, training.Tokenizer!, parsed.GetValue(_context), validationFraction, training.BatchSize);
-            _adapter.Finish(parsed, adapter, training, result, reload, (whole, parts) => whole.SavePretrained(parts));
-            return metrics;
+            try
+            {
+                return validationFraction == 0 ? null : data.Measure(parsed, model, training.Tokenizer!, parsed.GetValue(_context), validationFraction, training.BatchSize, session.Cancellation);
+            }
+            finally
+            {
+                _adapter.Finish(parsed, adapter, training, result, reload, (whole, parts) => whole.SavePretrained(parts));   // whole, even if it is not measured
+            }
         }, data.HeadOptions.Task != ClassificationTask.Regression);
     }
 
