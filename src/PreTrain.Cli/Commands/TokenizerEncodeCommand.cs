@@ -77,7 +77,7 @@ internal sealed class TokenizerEncodeCommand
     /// <summary>The texts of a file: its lines, or the whole of it.</summary>
     public static string[] Texts(string file, bool whole)
     {
-        string content = TextCorpus.FromFiles(Path.GetFullPath(file)).First();
+        string content = TextCorpus.FromFiles(new CorpusFileOptions { Format = CorpusFormat.Text }, Path.GetFullPath(file)).First();
         if (whole)
             return [content];
         string[] lines = content.Split('\n');
