@@ -106,12 +106,13 @@ public static class CheckpointConverter
             var type = isFloat && target is not null ? target.Value : info.DataType;
             // What torch lacks is copied as it is, unless it changes anyway.
             var raw = target is null || !isFloat ? checkpoint.RawCopy(name) : null;
-            Action<Stream> write = raw is { } copy ? copy.Write : stream => WriteConverted(checkpoint, info, type, stream);
-            var entry = new TensorEntry(name, raw?.Type ?? StoredType.Of(type)!, info.Shape, stream =>
+            void Write(Stream stream)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                write(stream);
-            }) { SharedWith = Shared(info) };
+                if (raw is { } copy) copy.Write(stream);
+                else WriteConverted(checkpoint, info, type, stream);
+            }
+            var entry = new TensorEntry(name, raw?.Type ?? StoredType.Of(type)!, info.Shape, Write) { SharedWith = Shared(info) };
             entries.Add(entry);
             byName.Add(name, entry);
         }
