@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Makes this clone ready to build: decides who implements the torch API on this machine. `./bootstrap.sh --help` says more.
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"
 . eng/native.sh
 
 usage() {
   cat <<'HELP'
-usage: ./bootstrap.sh [--again]
+usage: ./bootstrap.sh [--again | --forget]
 
 Decides who implements the torch API on this machine, and writes it to TorchProvider.props:
 
@@ -14,30 +15,66 @@ Decides who implements the torch API on this machine, and writes it to TorchProv
   System   src/Portable/TorchSharp over the libtorch that is already here; its native part is built
 
 A second run finds everything done, and takes a fraction of a second. --again decides and builds anew, for
-example after a torch was installed.
+example after a torch was installed. --forget does so too, without what earlier runs were told by the environment.
 
-environment:
+environment, which later runs without any of these variables remember:
   PRETRAIN_TORCH_PROVIDER=NuGet|System   ask neither the feed nor the machine
   PRETRAIN_TORCH_RUNTIME=cpu|cuda|none   with NuGet: the libtorch package that programs bring along (default: cpu)
-  LIBTORCH=FOLDER                        with System: a libtorch, a folder with include/ and lib/
-  PYTHON=COMMAND                         with System: a Python whose torch is taken (default: python3, if it has one)
+  LIBTORCH=FOLDER                        System, with this libtorch: a folder with include/ and lib/
+  PYTHON=COMMAND                         System, with this Python's torch, where there is no LIBTORCH
   CXX=COMMAND                            with System: the C++ compiler (default: g++, c++ or clang++)
 
-With System, and neither LIBTORCH nor a Python's torch, the distribution's libtorch is taken; as root it is
-installed where it is missing (Debian, Ubuntu).
+With System, and neither LIBTORCH nor PYTHON, the torch of python3 is taken, if it has one, else the distribution's
+libtorch. As root, libtorch and g++ are installed where they are missing (Debian, Ubuntu), and where libtorch would use
+the reference BLAS, OpenBLAS is made the machine's. Without root nothing outside this clone is changed.
 
 exit codes: 0 done; 2 wrong usage; 5 the machine lacks something, and the message says what.
 HELP
 }
 
-again=
+again='' forget=''
 for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit 0 ;;
     --again) again=1 ;;
+    --forget) again=1 forget=1 ;;
     *) native_say "unknown argument '$argument'; see ./bootstrap.sh --help"; exit 2 ;;
   esac
 done
+
+props=TorchProvider.props
+source=src/Portable/TorchSharp/native/pretrain_torch.cpp
+output=artifacts/native/libpretrain_torch.so
+# The stamp, the libtorch that was chosen, and a line NAME=VALUE for each variable that was set.
+choice=artifacts/native/choice
+inputs=(bootstrap.sh eng/native.sh Directory.Packages.props "$source")
+variables=(PRETRAIN_TORCH_PROVIDER PRETRAIN_TORCH_RUNTIME LIBTORCH PYTHON CXX)
+
+# ---- what is asked for? -------------------------------------------------------------------------------------------
+
+told=
+for name in "${variables[@]}"; do
+  [ -z "${!name:-}" ] || told=1
+done
+if [ -z "$told$forget" ] && [ -e "$props" ] && [ -e "$choice" ]; then
+  remembered=
+  while IFS='=' read -r name value; do
+    [[ " ${variables[*]} " == *" $name "* ]] || continue
+    printf -v "$name" %s "$value"
+    remembered+=" $name=$value"
+  done < <(tail -n +3 "$choice")
+  [ -z "$remembered" ] || echo "bootstrap: remembered from an earlier run:$remembered; ./bootstrap.sh --forget drops it."
+fi
+# They are named from where the caller stands, and end up in the native part's search path.
+case ${LIBTORCH:-} in
+  '' | /*) ;;
+  *) LIBTORCH=$called_from/$LIBTORCH ;;
+esac
+case ${PYTHON:-} in
+  /*) ;;
+  */*) PYTHON=$called_from/$PYTHON ;; # else it is looked up on the PATH
+esac
+[ ! -d "${LIBTORCH:-}" ] || LIBTORCH=$(cd "$LIBTORCH" && pwd)
 forced=${PRETRAIN_TORCH_PROVIDER:-}
 runtime=${PRETRAIN_TORCH_RUNTIME:-cpu}
 case $forced in
@@ -49,11 +86,10 @@ case $runtime in
   *) native_say "PRETRAIN_TORCH_RUNTIME is '$runtime'; it must be cpu, cuda or none."; exit 2 ;;
 esac
 
-props=TorchProvider.props
-source=src/Portable/TorchSharp/native/pretrain_torch.cpp
-output=artifacts/native/libpretrain_torch.so
-choice=artifacts/native/choice # two lines: the stamp, and the libtorch that was chosen
-inputs=(bootstrap.sh eng/native.sh Directory.Packages.props "$source")
+if [ -n "${LIBTORCH:-}${PYTHON:-}" ] && [ "$forced" = NuGet ]; then
+  native_say "PRETRAIN_TORCH_PROVIDER is NuGet, which takes no LIBTORCH or PYTHON: unset them, or ask for System."
+  exit 2
+fi
 
 stamp() { # PROVIDER
   echo "$1 $forced $runtime $(native_stamp "${inputs[@]}")"
@@ -69,7 +105,12 @@ write_choice() { # PROVIDER WHY
   [ "$1" != NuGet ] ||
     echo "    <TorchRuntime Condition=\"'\$(TorchRuntime)' == '' and '\$(TorchProvider)' == 'NuGet'\">$runtime</TorchRuntime>" >>"$props.$$.part"
   printf '%s\n' '  </PropertyGroup>' '</Project>' >>"$props.$$.part"
-  printf '%s\n' "$(stamp "$1")" "$TORCH_VERSION|$TORCH_ROOT|$TORCH_INCLUDE|$TORCH_LIB|$TORCH_FROM" >"$choice.$$.part"
+  {
+    printf '%s\n' "$(stamp "$1")" "$TORCH_VERSION|$TORCH_ROOT|$TORCH_INCLUDE|$TORCH_LIB|$TORCH_FROM"
+    for name in "${variables[@]}"; do
+      [ -z "${!name:-}" ] || echo "$name=${!name}"
+    done
+  } >"$choice.$$.part"
   mv -f "$props.$$.part" "$props"
   mv -f "$choice.$$.part" "$choice"
 }
@@ -174,6 +215,10 @@ ask_machine() {
 
 if [ -n "$forced" ]; then
   provider=$forced why="PRETRAIN_TORCH_PROVIDER asks for it"
+elif [ -n "${LIBTORCH:-}" ]; then
+  provider=System why="LIBTORCH names a libtorch"
+elif [ -n "${PYTHON:-}" ]; then
+  provider=System why="PYTHON names one with a torch"
 elif ask_feed && ask_machine; then
   provider=NuGet
 else

@@ -33,8 +33,13 @@ archive=
 case $target in
   *.tar.gz)
     archive=$target
-    target=artifacts/bundle ;;
+    target=artifacts/bundle
+    mkdir -p "$(dirname "$archive")" ;;
 esac
+# Without a slash or dot at its end: what is built beside the target must not be in it.
+mkdir -p "$(dirname "$target")"
+target=$(cd "$(dirname "$target")" && pwd)/$(basename "$target")
+[ ! -d "$target" ] || target=$(cd "$target" && pwd -P)
 command -v dotnet >/dev/null || {
   echo "bundle.sh: dotnet is not on the PATH: install the .NET 10 SDK from https://dotnet.microsoft.com/download." >&2
   exit 5

@@ -2,4 +2,4 @@ using PreTrain.Cli;
 using PreTrain.Cli.Hosting;
 
 using var interruption = new Interruption();
-return Tool.Run(args, Console.Out, Console.Error, interruption.Token);
+return Tool.Run(args, Console.Out, Console.Error, interruption.Token, interruption.Heed);

@@ -17,8 +17,9 @@ internal static class Tool
     /// <param name="output">Receives the result.</param>
     /// <param name="error">Receives progress, logs and errors.</param>
     /// <param name="cancellation">Stops the command, as a signal does.</param>
+    /// <param name="heeds">Is called when the command begins to look at <paramref name="cancellation"/>.</param>
     /// <returns>The exit code.</returns>
-    public static int Run(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellation)
+    public static int Run(string[] arguments, TextWriter output, TextWriter error, CancellationToken cancellation, Action? heeds = null)
     {
         using var libtorch = new LibtorchLoading(arguments);
         var options = new GlobalOptions();
@@ -84,7 +85,7 @@ internal static class Tool
         output.Write(help.ToString().Replace($"{Environment.NewLine}  {RootCommand.ExecutableName} ", $"{Environment.NewLine}  {Name} ", StringComparison.Ordinal));
         if (run is null) return code;   // help and version
 
-        var session = new Session(parsed, options, arguments, output, error, cancellation);
+        var session = new Session(parsed, options, arguments, output, error, cancellation, heeds);
         try
         {
             run(session);

@@ -109,7 +109,7 @@ internal sealed class ClassifyTask : IHeadTask
             AugmentedShare = parsed.GetValue(task._augment) is > 0 and var share ? share : new SequenceClassificationOptions().AugmentedShare,
         });
 
-        public IReadOnlyDictionary<string, double>? Measure(ParseResult parsed, ITransformerModel model, TextTokenizer tokenizer, int? context, double heldOut, int batch) =>
-            (heldOut == 0 ? texts : texts.Split(heldOut).Validation) is { } measured ? new TextClassifier(model, tokenizer, context).Evaluate(measured, batch) : null;
+        public IReadOnlyDictionary<string, double>? Measure(ParseResult parsed, ITransformerModel model, TextTokenizer tokenizer, int? context, double heldOut, int batch, CancellationToken cancellation) =>
+            (heldOut == 0 ? texts : texts.Split(heldOut).Validation) is { } measured ? new TextClassifier(model, tokenizer, context).Evaluate(measured, batch, cancellation) : null;
     }
 }

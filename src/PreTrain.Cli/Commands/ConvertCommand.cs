@@ -54,7 +54,7 @@ internal static class ConvertCommand
         session.Start();
         if (format is { } wanted && !Directory.Exists(target) && ByExtension(target) is { } named && named != wanted)
             throw new UsageException($"--format {(wanted == CheckpointFormat.PyTorch ? "bin" : "safetensors")} contradicts the name of the file in --output ({target}).");
-        IReadOnlyList<string> files = CheckpointConverter.Convert(ModelFolder.ResolveWeights(source), target, options);
+        IReadOnlyList<string> files = CheckpointConverter.Convert(ModelFolder.ResolveWeights(source), target, options, session.Cancellation);
         using CheckpointTensors written = CheckpointTensors.Open(files[^1]);
         long bytes = written.Names.Sum(name => written.Info(name).ByteCount), elements = written.Names.Sum(name => written.Info(name).ElementCount);
         session.Result(json =>

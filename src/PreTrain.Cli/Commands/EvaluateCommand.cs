@@ -44,7 +44,7 @@ internal sealed class EvaluateCommand
         TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
         IHeadData data = _task.Read(parsed, parsed.GetRequiredValue(_data), [], _task.OptionsOf(model, tokenizer));
         session.Detail(data.Summary);
-        IReadOnlyDictionary<string, double> metrics = data.Measure(parsed, model, tokenizer, parsed.GetValue(_context), parsed.GetValue(_validationFraction) ?? 0, parsed.GetValue(_batch) ?? DefaultBatch)
+        IReadOnlyDictionary<string, double> metrics = data.Measure(parsed, model, tokenizer, parsed.GetValue(_context), parsed.GetValue(_validationFraction) ?? 0, parsed.GetValue(_batch) ?? DefaultBatch, session.Cancellation)
             ?? throw new UsageException("--validation-fraction leaves no example that is held out; use a larger one, or leave it out to measure all.");
         session.Result(json => MetricsText.Write(json, metrics), text => MetricsText.Write(text, metrics));
     }

@@ -102,7 +102,7 @@ internal sealed class FinetuneCommand
             _adapter.Finish(parsed, adapter, training, result, reload, (whole, parts) => whole.SavePretrained(parts));
             if (validationFraction == 0) return null;
             using ITransformerModel? saved = _adapter.SavesOtherWeights(parsed) ? ModelFolder.LoadModel(session, training.Output, _adapter.HomeOf(parsed, model.Device)) : null;
-            return data.Measure(parsed, saved ?? model, training.Tokenizer!, parsed.GetValue(_context), validationFraction, training.BatchSize);
+            return data.Measure(parsed, saved ?? model, training.Tokenizer!, parsed.GetValue(_context), validationFraction, training.BatchSize, session.Cancellation);
         }, data.HeadOptions.Task != ClassificationTask.Regression);
     }
 

@@ -27,6 +27,7 @@ internal interface IHeadData
     /// <param name="context">The longest row; null for the model's.</param>
     /// <param name="heldOut">The share that was held out, whose examples alone are measured; 0 for all.</param>
     /// <param name="batch">Rows that are computed together.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
     /// <returns>Measures by name; null where nothing is held out.</returns>
-    IReadOnlyDictionary<string, double>? Measure(ParseResult parsed, ITransformerModel model, TextTokenizer tokenizer, int? context, double heldOut, int batch);
+    IReadOnlyDictionary<string, double>? Measure(ParseResult parsed, ITransformerModel model, TextTokenizer tokenizer, int? context, double heldOut, int batch, CancellationToken cancellation);
 }

@@ -80,7 +80,7 @@ internal sealed class PredictCommand
 
     private static void Classify(Session session, TextClassifier classifier, string[] texts, string? pair)
     {
-        IReadOnlyList<ClassifiedText> said = classifier.Predict(texts, pair is null ? null : [.. texts.Select(_ => pair)]);
+        IReadOnlyList<ClassifiedText> said = classifier.Predict(texts, pair is null ? null : [.. texts.Select(_ => pair)], cancellationToken: session.Cancellation);
         Write(session, said, (json, text) =>
         {
             if (text.Value is { } value) json.WriteFinite("value", value);
@@ -97,7 +97,7 @@ internal sealed class PredictCommand
             : $"{(text.Labels.Count == 0 ? "none" : string.Join(", ", text.Labels.Select(label => string.Create(CultureInfo.InvariantCulture, $"{label} {text.Probabilities[classifier.Labels.Find(label)!.Value]:F3}"))))}  {texts[i]}");
     }
 
-    private static void FindNames(Session session, NameFinder finder, string[] texts) => Write(session, [.. finder.Predict(texts).Zip(texts)], (json, read) =>
+    private static void FindNames(Session session, NameFinder finder, string[] texts) => Write(session, [.. finder.Predict(texts, cancellationToken: session.Cancellation).Zip(texts)], (json, read) =>
     {
         json.WriteStartArray("names");
         foreach (FoundName name in read.First.Names)
@@ -114,7 +114,7 @@ internal sealed class PredictCommand
     }, (read, i) => $"{texts[i]}{string.Concat(read.First.Names.Select(name => string.Create(CultureInfo.InvariantCulture, $"\n  {name.Type} {name.Probability:F3}  {name.Text}")))}");
 
     private static void Answer(Session session, AnswerFinder finder, string question, string context, AnswerOptions options) =>
-        Write(session, finder.Predict(question, context, options), (json, answer) =>
+        Write(session, finder.Predict(question, context, options, session.Cancellation), (json, answer) =>
         {
             json.WriteString("answer", answer.IsNone ? null : answer.Text);
             json.WriteNumber("start", PointOf(context, answer.Start));

@@ -46,10 +46,10 @@ internal sealed class QuestionsTask : IHeadTask
         public ILabelledObjective Objective(ParseResult parsed, TextTokenizer tokenizer, int? context, double validationFraction) =>
             new QuestionAnswering(questions, tokenizer, new() { ContextLength = context, ValidationFraction = validationFraction, Stride = parsed.GetValue(task._stride) });
 
-        public IReadOnlyDictionary<string, double>? Measure(ParseResult parsed, ITransformerModel model, TextTokenizer tokenizer, int? context, double heldOut, int batch)
+        public IReadOnlyDictionary<string, double>? Measure(ParseResult parsed, ITransformerModel model, TextTokenizer tokenizer, int? context, double heldOut, int batch, CancellationToken cancellation)
         {
             if ((heldOut == 0 ? questions : questions.Split(heldOut).Validation) is not { } measured) return null;
-            return new AnswerFinder(model, tokenizer, context).Evaluate(measured, new() { AllowsNoAnswer = questions.HaveUnanswered, Stride = parsed.GetValue(task._stride) }, batch);
+            return new AnswerFinder(model, tokenizer, context).Evaluate(measured, new() { AllowsNoAnswer = questions.HaveUnanswered, Stride = parsed.GetValue(task._stride) }, batch, cancellation);
         }
     }
 }

@@ -168,7 +168,19 @@ internal sealed class RunChoice
         if (result is { Interrupted: true, Steps: 0 }) throw BeforeFirstStep(session);
         if (result.Interrupted)
             throw new InterruptedException($"Interrupted after step {result.Steps}; the state is saved in '{Path.Combine(result.Output, "checkpoints")}'. Go on with: {Command(session, resumes: true)}");
-        RunResult.Write(session, result, reports.Efficiency.Current, measure?.Invoke(result), hasPerplexity);
+        RunResult.Write(session, result, reports.Efficiency.Current, Measured(session, result, measure), hasPerplexity);
+    }
+
+    private static IReadOnlyDictionary<string, double>? Measured(Session session, TrainingResult result, Func<TrainingResult, IReadOnlyDictionary<string, double>?>? measure)
+    {
+        try
+        {
+            return measure?.Invoke(result);
+        }
+        catch (OperationCanceledException) when (session.Cancellation.IsCancellationRequested)
+        {
+            throw new InterruptedException($"Interrupted after the last step; the model is saved in '{result.ModelFolder}'. Measure it with: {Command(session, resumes: true)}");
+        }
     }
 
     private static bool HoldsRun(string output) =>

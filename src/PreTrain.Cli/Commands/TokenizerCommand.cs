@@ -19,7 +19,7 @@ internal static class TokenizerCommand
 
     /// <summary><c>--tokenizer</c>.</summary>
     public static Option<string?> TokenizerOption() => Options.Text("--tokenizer", "DIR|FILE",
-        "A tokenizer: a folder with tokenizer.json, with vocab.json and merges.txt, with vocab.txt or with a SentencePiece model; or one of these files.", required: true);
+        "A tokenizer: a folder with tokenizer.json, with vocab.json and merges.txt, with vocab.txt, with a SentencePiece model or with tiktoken's ranks; or one of these files.", required: true);
 
     /// <summary>Runs what may meet a text that the vocabulary cannot express.</summary>
     public static T Using<T>(string path, Func<T> use)

@@ -44,7 +44,7 @@ internal sealed class TokensTask : IHeadTask
         public ILabelledObjective Objective(ParseResult parsed, TextTokenizer tokenizer, int? context, double validationFraction) =>
             new TokenClassification(texts, tokenizer, new() { ContextLength = context, ValidationFraction = validationFraction, LabelsAllPieces = parsed.GetValue(task._allPieces) });
 
-        public IReadOnlyDictionary<string, double>? Measure(ParseResult parsed, ITransformerModel model, TextTokenizer tokenizer, int? context, double heldOut, int batch) =>
-            (heldOut == 0 ? texts : texts.Split(heldOut).Validation) is { } measured ? new NameFinder(model, tokenizer, context).Evaluate(measured, batch) : null;
+        public IReadOnlyDictionary<string, double>? Measure(ParseResult parsed, ITransformerModel model, TextTokenizer tokenizer, int? context, double heldOut, int batch, CancellationToken cancellation) =>
+            (heldOut == 0 ? texts : texts.Split(heldOut).Validation) is { } measured ? new NameFinder(model, tokenizer, context).Evaluate(measured, batch, cancellation) : null;
     }
 }

@@ -13,13 +13,17 @@ internal sealed class Session
 
     private readonly GlobalOptions _options;
 
-    public Session(ParseResult parsed, GlobalOptions options, IReadOnlyList<string> arguments, TextWriter output, TextWriter error, CancellationToken cancellation)
+    private readonly CancellationToken _cancellation;
+
+    private readonly Action? _heeds;
+
+    public Session(ParseResult parsed, GlobalOptions options, IReadOnlyList<string> arguments, TextWriter output, TextWriter error, CancellationToken cancellation, Action? heeds = null)
     {
         (_options, Arguments) = (options, arguments);
         Output = output;
         _device = parsed.GetValue(options.Device) ?? DeviceChoice.Auto;
         Error = error;
-        Cancellation = cancellation;
+        (_cancellation, _heeds) = (cancellation, heeds);
         Json = parsed.GetValue(options.Json);
         Quiet = parsed.GetValue(options.Quiet);
         Verbose = parsed.GetValue(options.Verbose);
@@ -52,7 +56,15 @@ internal sealed class Session
 
     public int Threads { get; }
 
-    public CancellationToken Cancellation { get; }
+    /// <summary>Whether the command is to stop. A command that has once asked for it is not ended by the first signal, and has to go on looking at it.</summary>
+    public CancellationToken Cancellation
+    {
+        get
+        {
+            _heeds?.Invoke();
+            return _cancellation;
+        }
+    }
 
     /// <summary>Whether a person watches standard error, so that a display may redraw itself there.</summary>
     public bool IsInteractive => !Quiet && ReferenceEquals(Error, Console.Error) && !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";

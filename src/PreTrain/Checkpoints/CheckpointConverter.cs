@@ -24,12 +24,14 @@ public static class CheckpointConverter
     /// <param name="source">A folder or file as <see cref="CheckpointTensors.Open"/> takes it.</param>
     /// <param name="target">A folder, created where it is missing; or a file, if the name ends in <c>.safetensors</c>, <c>.bin</c>, <c>.pt</c> or <c>.pth</c>.</param>
     /// <param name="options">What to make of it. The default is safetensors without another change.</param>
+    /// <param name="cancellationToken">Stops between two tensors; the files that are not complete are removed.</param>
     /// <returns>The paths of the files with tensors, and of the index if there is one.</returns>
     /// <exception cref="CheckpointException">The source cannot be used, or a value is too large for the new type.</exception>
     /// <exception cref="ArgumentException">The target is the source, or an option is wrong.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
     /// <exception cref="IOException">The target cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The target may not be written to.</exception>
-    public static IReadOnlyList<string> Convert(string source, string target, CheckpointConverterOptions? options = null)
+    public static IReadOnlyList<string> Convert(string source, string target, CheckpointConverterOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(source);
         ArgumentException.ThrowIfNullOrWhiteSpace(target);
@@ -42,7 +44,7 @@ public static class CheckpointConverter
         if (target.EndsWith(CheckpointNames.GgufExtension, StringComparison.OrdinalIgnoreCase))
             throw new ArgumentException($"The target '{target}' would be a GGUF file, which holds a whole model; export the model instead of converting its weights.", nameof(target));
 
-        var entries = Entries(checkpoint, options.DataType);
+        var entries = Entries(checkpoint, options.DataType, cancellationToken);
         var writing = new CheckpointWriterOptions
         {
             Format = FileFormat(target) ?? options.Format,
@@ -96,7 +98,7 @@ public static class CheckpointConverter
         _ => null,
     };
 
-    private static List<TensorEntry> Entries(CheckpointTensors checkpoint, ScalarType? target)
+    private static List<TensorEntry> Entries(CheckpointTensors checkpoint, ScalarType? target, CancellationToken cancellationToken)
     {
         var entries = new List<TensorEntry>();
         var byName = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
@@ -107,9 +109,13 @@ public static class CheckpointConverter
             var type = isFloat && target is not null ? target.Value : info.DataType;
             // What torch lacks is copied as it is, unless it changes anyway.
             var raw = target is null || !isFloat ? checkpoint.RawCopy(name) : null;
-            var entry = raw is { } copy
-                ? new TensorEntry(name, copy.Type, info.Shape, copy.Write) { SharedWith = Shared(info) }
-                : new TensorEntry(name, StoredType.Of(type)!, info.Shape, stream => WriteConverted(checkpoint, info, type, stream)) { SharedWith = Shared(info) };
+            void Write(Stream stream)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (raw is { } copy) copy.Write(stream);
+                else WriteConverted(checkpoint, info, type, stream);
+            }
+            var entry = new TensorEntry(name, raw?.Type ?? StoredType.Of(type)!, info.Shape, Write) { SharedWith = Shared(info) };
             entries.Add(entry);
             byName.Add(name, entry);
         }
@@ -142,6 +148,12 @@ public static class CheckpointConverter
         if (File.Exists(Path.Combine(source, name))) AtomicFile.WriteAllBytes(Path.Combine(target, name), File.ReadAllBytes(Path.Combine(source, name)));
     }
 
+    /// <summary>Requires a folder that a file of a model names to be in that of the model.</summary>
+    internal static void RequireWithin(string path, string name)
+    {
+        if (Path.IsPathRooted(name) || name.Split('/', '\\').Contains("..")) throw new CheckpointException(path, $"it names the folder '{name}', which is not in that of the model.");
+    }
+
     /// <summary>The folders of a model's modules that are there and are not the model's own.</summary>
     private static string[] ModuleFolders(string folder)
     {
@@ -150,7 +162,7 @@ public static class CheckpointConverter
         try
         {
             string[] names = [.. (JsonNode.Parse(File.ReadAllText(path)) as JsonArray ?? []).OfType<JsonObject>().Select(module => module["path"]).OfType<JsonValue>().Select(value => value.TryGetValue(out string? name) ? name : "")];
-            if (names.FirstOrDefault(name => Path.IsPathRooted(name) || name.Split('/', '\\').Contains("..")) is { } outside) throw new CheckpointException(path, $"it names the folder '{outside}', which is not in that of the model.");
+            foreach (string name in names) RequireWithin(path, name);
             return [.. names.Where(name => Directory.Exists(Path.Combine(folder, name)) && !SamePath(Path.Combine(folder, name), folder))];
         }
         catch (Exception e) when (e is JsonException or ArgumentException)

@@ -14,11 +14,11 @@ public sealed record MixtureOptions
     /// <value>The default is 1.</value>
     public int CurriculumStages { get; init; } = 1;
 
-    /// <summary>The number of this process among those that train together, from 0.</summary>
+    /// <summary>The number of this process among those that draw together, from 0.</summary>
     /// <value>The default is 0.</value>
     public int Rank { get; init; }
 
-    /// <summary>How many processes train together.</summary>
+    /// <summary>How many processes draw together, each its share of the contexts. What they learn from them is not exchanged.</summary>
     /// <value>The default is 1.</value>
     public int RankCount { get; init; } = 1;
 

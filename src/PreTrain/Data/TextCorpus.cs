@@ -8,18 +8,18 @@ namespace PreTrain.Data;
 /// </summary>
 public abstract class TextCorpus : IEnumerable<string>
 {
-    /// <summary>A corpus of UTF-8 text files, one document each, in ordinal order of their full paths.</summary>
+    /// <summary>A corpus of files in ordinal order of their full paths, each read as its name says: text files are one document each; see <see cref="CorpusFiles"/>.</summary>
     /// <param name="filesOrGlobs">
     /// Files, or patterns with <c>*</c> (within a folder) and <c>**</c> (across folders) such as <c>docs/**/*.txt</c>, relative or absolute.
-    /// A file named twice is one document. A byte order mark is not part of the text.
+    /// A file named twice is read once. A byte order mark is not part of the text.
     /// </param>
     /// <returns>A corpus whose list of files is fixed now and whose contents are read when it is enumerated.</returns>
     /// <exception cref="ArgumentException">No file or pattern was given.</exception>
     /// <exception cref="CorpusException">
-    /// A file is missing, empty or unreadable, or a pattern matches nothing; when enumerated, also a file that is not UTF-8: the exception holds
-    /// the file and the byte.
+    /// A file is missing, empty or unreadable, or a pattern matches nothing; when enumerated, also a file that is broken or not UTF-8: the
+    /// exception holds the file and the place.
     /// </exception>
-    public static TextCorpus FromFiles(params string[] filesOrGlobs) => new FileCorpus(FileSelection.Resolve(filesOrGlobs));
+    public static TextCorpus FromFiles(params string[] filesOrGlobs) => new CorpusFiles(filesOrGlobs);
 
     /// <summary>A corpus of files of several formats, plain or compressed, one or many documents each; see <see cref="CorpusFiles"/>.</summary>
     /// <param name="options">How the files are read.</param>
@@ -68,21 +68,6 @@ public abstract class TextCorpus : IEnumerable<string>
                     $"Document {index} is null; a document must be text. Leave missing documents out of the sequence.");
                 index++;
             }
-        }
-    }
-
-    private sealed class FileCorpus(IReadOnlyList<string> files) : TextCorpus
-    {
-        public override IEnumerator<string> GetEnumerator()
-        {
-            foreach (var file in files)
-                yield return Read(file);
-        }
-
-        private string Read(string file)
-        {
-            using var source = new SourceFile(file);
-            return source.ReadAllText(replaceInvalid: false);
         }
     }
 }

@@ -42,22 +42,26 @@ public sealed class AnswerFinder : IDisposable
     /// <param name="question">The question.</param>
     /// <param name="context">The text.</param>
     /// <param name="options">How they are looked for.</param>
+    /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>At least one, the most probable first.</returns>
     /// <exception cref="ArgumentException">A text is empty, or an option out of range.</exception>
     /// <exception cref="CorpusException">The question leaves no room for the text.</exception>
     /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
-    public IReadOnlyList<FoundAnswer> Predict(string question, string context, AnswerOptions? options = null) =>
-        Predict([new AnsweredQuestion { Id = question, Question = question, Context = context, Answers = [] }], options)[0];
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public IReadOnlyList<FoundAnswer> Predict(string question, string context, AnswerOptions? options = null, CancellationToken cancellationToken = default) =>
+        Predict([new AnsweredQuestion { Id = question, Question = question, Context = context, Answers = [] }], options, cancellationToken: cancellationToken)[0];
 
     /// <summary>Finds the best answers to questions.</summary>
     /// <param name="questions">The questions, whose answers are not looked at.</param>
     /// <param name="options">How they are looked for.</param>
     /// <param name="batchSize">Rows that are computed together.</param>
+    /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>The answers to each question, in their order.</returns>
     /// <exception cref="ArgumentException">A text is empty, or an option out of range.</exception>
     /// <exception cref="CorpusException">A question leaves no room for its text.</exception>
     /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
-    public IReadOnlyList<IReadOnlyList<FoundAnswer>> Predict(IReadOnlyList<AnsweredQuestion> questions, AnswerOptions? options = null, int batchSize = DefaultBatchSize)
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public IReadOnlyList<IReadOnlyList<FoundAnswer>> Predict(IReadOnlyList<AnsweredQuestion> questions, AnswerOptions? options = null, int batchSize = DefaultBatchSize, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(questions);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
@@ -71,6 +75,7 @@ public sealed class AnswerFinder : IDisposable
         Array.Fill(none, double.PositiveInfinity);
         for (int first = 0; first < rows.Length; first += batchSize)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var batch = rows[first..Math.Min(rows.Length, first + batchSize)];
             var (scores, width) = _head.Scores([.. batch.Select(row => row.Window)]);
             for (int row = 0; row < batch.Length; row++)
@@ -88,14 +93,16 @@ public sealed class AnswerFinder : IDisposable
     /// <param name="questions">The questions; where some have no answer, that may be predicted.</param>
     /// <param name="options">How answers are looked for; null for what is usual.</param>
     /// <param name="batchSize">Rows that are computed together.</param>
+    /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>By name: exactMatch and f1.</returns>
     /// <exception cref="CorpusException">A question leaves no room for its text.</exception>
     /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
-    public IReadOnlyDictionary<string, double> Evaluate(AnsweredQuestions questions, AnswerOptions? options = null, int batchSize = DefaultBatchSize)
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public IReadOnlyDictionary<string, double> Evaluate(AnsweredQuestions questions, AnswerOptions? options = null, int batchSize = DefaultBatchSize, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(questions);
         options ??= new() { AllowsNoAnswer = questions.HaveUnanswered };
-        string[] said = [.. Predict(questions.Examples, options, batchSize).Select(answers => answers[0].Text)];
+        string[] said = [.. Predict(questions.Examples, options, batchSize, cancellationToken).Select(answers => answers[0].Text)];
         IReadOnlyList<string>[] wanted = [.. questions.Examples.Select(question => question.Answers.Count == 0 ? [""] : (IReadOnlyList<string>)[.. question.Answers.Select(answer => answer.Text)])];
         var metrics = new AnswerMetrics(wanted, said);
         return new Dictionary<string, double> { ["exactMatch"] = metrics.ExactMatch, ["f1"] = metrics.F1 };

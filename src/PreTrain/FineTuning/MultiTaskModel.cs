@@ -79,6 +79,7 @@ public sealed class MultiTaskModel : nn.Module, IPretrainedModel
 
     /// <summary>Loads what <see cref="SavePretrained"/> wrote.</summary>
     /// <param name="folder">The encoder's folder, with <c>heads.json</c> and <c>heads.safetensors</c>.</param>
+    /// <returns>The model, in evaluation mode.</returns>
     /// <exception cref="CheckpointException">A file is missing or damaged, or does not fit.</exception>
     public static MultiTaskModel FromPretrained(string folder)
     {
@@ -101,6 +102,7 @@ public sealed class MultiTaskModel : nn.Module, IPretrainedModel
         {
             var model = new MultiTaskModel(encoder, tasks, learns);
             model.LoadHeads(folder);
+            model.eval();
             return model;
         }
         catch (Exception e)

@@ -44,26 +44,30 @@ public sealed class NameFinder : IDisposable
     /// <summary>Finds names in plain texts, whose words are those of <see cref="TaggedText.WordsOf"/>.</summary>
     /// <param name="texts">The texts.</param>
     /// <param name="batchSize">Rows that are computed together.</param>
+    /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>What is said of each, in their order.</returns>
     /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
-    public IReadOnlyList<TaggedWords> Predict(IReadOnlyList<string> texts, int batchSize = DefaultBatchSize)
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public IReadOnlyList<TaggedWords> Predict(IReadOnlyList<string> texts, int batchSize = DefaultBatchSize, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
-        return Predict([.. texts.Select(text => (text, TaggedText.WordsOf(text)))], batchSize);
+        return Predict([.. texts.Select(text => (text, TaggedText.WordsOf(text)))], batchSize, cancellationToken);
     }
 
     /// <summary>Measures on tagged texts.</summary>
     /// <param name="texts">Texts with the finder's tags.</param>
     /// <param name="batchSize">Rows that are computed together.</param>
+    /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>By name: precision, recall and f1 of all names together, their macroF1 over the types, and the accuracy of the tags.</returns>
     /// <exception cref="ArgumentException">The texts have other tags.</exception>
     /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
-    public IReadOnlyDictionary<string, double> Evaluate(TaggedTexts texts, int batchSize = DefaultBatchSize)
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public IReadOnlyDictionary<string, double> Evaluate(TaggedTexts texts, int batchSize = DefaultBatchSize, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
         if (!texts.Tags.Equals(Tags))
             throw new ArgumentException($"The tags of the texts ({string.Join(", ", texts.Tags.Names)}) are not those of the model ({string.Join(", ", Tags.Names)}), in their order. Read the texts with its tags.", nameof(texts));
-        IReadOnlyList<TaggedWords> said = Predict([.. texts.Examples.Select(example => (example.Text, example.Words))], batchSize);
+        IReadOnlyList<TaggedWords> said = Predict([.. texts.Examples.Select(example => (example.Text, example.Words))], batchSize, cancellationToken);
         string[][] wanted = [.. texts.Examples.Select(example => example.Tags.Select(tag => Tags[tag]).ToArray())];
         var metrics = new EntityMetrics(wanted, [.. said.Select(words => words.Tags)]);
         long right = wanted.Zip(said, (w, s) => w.Zip(s.Tags, (a, b) => a == b).LongCount(same => same)).Sum();
@@ -84,7 +88,7 @@ public sealed class NameFinder : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _head.Dispose();
 
-    private List<TaggedWords> Predict(IReadOnlyList<(string Text, IReadOnlyList<TokenSpan> Words)> texts, int batchSize)
+    private List<TaggedWords> Predict(IReadOnlyList<(string Text, IReadOnlyList<TokenSpan> Words)> texts, int batchSize, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
         TextWindow[][] windows = [.. texts.Select(text => TextWindow.Cut(Tokenizer, text.Text, null, _head.Length, TokenClassification.StrideOf(_head.Length)))];
@@ -92,6 +96,7 @@ public sealed class NameFinder : IDisposable
         var scores = new float[rows.Length][];
         for (int first = 0; first < rows.Length; first += batchSize)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             TextWindow[] batch = rows[first..Math.Min(rows.Length, first + batchSize)];
             var (all, width) = _head.Scores(batch);
             for (int row = 0; row < batch.Length; row++) scores[first + row] = all[(row * width)..((row + 1) * width)];

@@ -45,10 +45,12 @@ public sealed class TextClassifier : IDisposable
     /// <param name="texts">The texts.</param>
     /// <param name="pairs">The second texts, as many; null for none.</param>
     /// <param name="batchSize">Texts that are computed together.</param>
+    /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>What is said of each, in their order.</returns>
     /// <exception cref="ArgumentException">There are other numbers of texts and second texts, or a text has no token, which a decoder cannot read.</exception>
     /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
-    public IReadOnlyList<ClassifiedText> Predict(IReadOnlyList<string> texts, IReadOnlyList<string>? pairs = null, int batchSize = DefaultBatchSize)
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public IReadOnlyList<ClassifiedText> Predict(IReadOnlyList<string> texts, IReadOnlyList<string>? pairs = null, int batchSize = DefaultBatchSize, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
@@ -58,6 +60,7 @@ public sealed class TextClassifier : IDisposable
         var results = new List<ClassifiedText>(texts.Count);
         foreach (TextWindow[] rows in all.Chunk(batchSize))
         {
+            cancellationToken.ThrowIfCancellationRequested();
             var (scores, width) = _head.Scores(rows);
             for (int row = 0; row < rows.Length; row++) results.Add(Read(scores.AsSpan(row * width, width)));
         }
@@ -67,18 +70,20 @@ public sealed class TextClassifier : IDisposable
     /// <summary>Measures on labelled texts.</summary>
     /// <param name="texts">Texts with the classifier's labels.</param>
     /// <param name="batchSize">Texts that are computed together.</param>
+    /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>
     /// By name, of one class: accuracy, macroF1, weightedF1, matthews; of several: exactMatch (all labels right), microPrecision, microRecall, microF1; of numbers: meanSquaredError, meanAbsoluteError.
     /// </returns>
     /// <exception cref="ArgumentException">The texts have another task or other labels.</exception>
     /// <exception cref="NotFiniteNumberException">A score of the model is not finite.</exception>
-    public IReadOnlyDictionary<string, double> Evaluate(LabelledTexts texts, int batchSize = DefaultBatchSize)
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public IReadOnlyDictionary<string, double> Evaluate(LabelledTexts texts, int batchSize = DefaultBatchSize, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
         if (texts.Task != Task) throw new ArgumentException($"The texts are labelled for {texts.Task}, and the classifier is for {Task}.", nameof(texts));
         if (texts.Labels is { } labels && !labels.Equals(Labels))
             throw new ArgumentException($"The labels of the texts ({string.Join(", ", labels.Names)}) are not those of the classifier ({string.Join(", ", Labels.Names)}), in their order. Read the texts with its labels.", nameof(texts));
-        IReadOnlyList<ClassifiedText> said = Predict([.. texts.Examples.Select(e => e.Text)], texts.ArePairs ? [.. texts.Examples.Select(e => e.Pair!)] : null, batchSize);
+        IReadOnlyList<ClassifiedText> said = Predict([.. texts.Examples.Select(e => e.Text)], texts.ArePairs ? [.. texts.Examples.Select(e => e.Pair!)] : null, batchSize, cancellationToken);
         switch (Task)
         {
             case ClassificationTask.SingleLabel:

@@ -51,7 +51,7 @@ public static class AutoModel
     /// <param name="head">The head; null for the one that the folder was saved with. A classification head that the folder lacks is initialized.</param>
     /// <param name="generator">Where the initial values of a missing head are drawn from.</param>
     /// <param name="options">What the head is to tell, and the dropout; null for what the folder says. A classifier of other labels is initialized.</param>
-    /// <returns>The model, in training mode as every new module. <see cref="LoadedWeights.Of"/> tells what was initialized, and what of the folder was left out.</returns>
+    /// <returns>The model, in evaluation mode as transformers gives it; <see cref="Training.Trainer"/> trains it all the same. <see cref="LoadedWeights.Of"/> tells what was initialized, and what of the folder was left out.</returns>
     /// <exception cref="CheckpointException">The family is not known, a file is missing or broken, or its tensors do not fit.</exception>
     /// <exception cref="ArgumentException">The family has no such head.</exception>
     public static ITransformerModel FromPretrained(string folder, ModelHead? head = null, Generator? generator = null, HeadOptions? options = null)

@@ -20,7 +20,9 @@ public interface ITransformerModel : IPretrainedModel, IDisposable
     /// <summary>The memory that the scores of a loss may take at once, in bytes; more are computed in chunks (<see cref="Modules.ChunkedCrossEntropy"/>).</summary>
     long MaxScoreBytes { get; set; }
 
-    /// <summary>Computes.</summary>
+    /// <summary>Computes what the head says of an input, with dropout if the model is in training mode.</summary>
+    /// <param name="input">Tokens or images.</param>
+    /// <returns>The head's scores, and what the input asks for beside them; zero where there is no token.</returns>
     /// <exception cref="ArgumentException">An input is missing, does not fit, or is not known to this model.</exception>
     ModelOutput Forward(ModelInput input);
 }

@@ -70,6 +70,7 @@ internal static class PretrainedFolder
         {
             Fill(model, file, names, quantization);
             LoadedWeights.Remember(model, fresh, file.Names.Where(name => !names.ContainsValue(name) && !parts.Contains(name)));
+            model.eval();
             return model;
         }
         catch

@@ -41,6 +41,7 @@ public sealed class SentenceEncoder : nn.Module, IPretrainedModel
         MaxLength = Options.MaxLength ?? (context == int.MaxValue ? UnlimitedLength : context);
         _knowsTypes = new ConfigReader(model.ToConfigJson(), "config.json").Whole("type_vocab_size", 1) > 1;
         register_module(ModelName, _module);
+        train(_module.training);
     }
 
     /// <summary>The model.</summary>
@@ -61,6 +62,7 @@ public sealed class SentenceEncoder : nn.Module, IPretrainedModel
     /// <summary>Loads a folder: a sentence encoder as it was saved here or by sentence-transformers, or any model that reads text.</summary>
     /// <param name="folder">Holds <c>config.json</c> and the weights.</param>
     /// <param name="options">How to pool; null for what the folder says, and where it says nothing the defaults.</param>
+    /// <returns>The encoder, in evaluation mode.</returns>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit.</exception>
     /// <exception cref="ArgumentException">The model reads no text, or an option is out of range.</exception>
     public static SentenceEncoder FromPretrained(string folder, SentenceEncoderOptions? options = null)

@@ -56,6 +56,7 @@ internal static class SentenceFolder
         foreach (JsonNode? module in modules)
         {
             string type = Text(module, "type"), place = Text(module, "path");
+            CheckpointConverter.RequireWithin(path, place);
             switch (type.Split('.')[^1])
             {
                 case "Transformer" when place.Length == 0:

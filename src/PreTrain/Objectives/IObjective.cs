@@ -24,7 +24,7 @@ public interface IObjective<in TModel>
     bool IsTokenPrediction => false;
 
     /// <summary>
-    /// How many processes draw the batches of a step together, each its part of them. A run may be resumed by another number of processes whose batches have as many sequences together: what a
+    /// How many processes draw the batches of a step together, each its part of them. Their gradients are not exchanged: each process trains a model of its own. A run may be resumed by another number of processes whose batches have as many sequences together: what a
     /// step draws stays the same then, so that no sequence is lost or drawn twice.
     /// </summary>
     int ProcessCount => 1;

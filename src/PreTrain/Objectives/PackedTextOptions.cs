@@ -19,12 +19,12 @@ public sealed record PackedTextOptions
     /// <value>The default is 1.</value>
     public int CurriculumStages { get; init; } = 1;
 
-    /// <summary>The number of this process among those that train together, from 0.</summary>
+    /// <summary>The number of this process among those that draw from the text, from 0.</summary>
     /// <value>The default is 0.</value>
     public int Rank { get; init; }
 
     /// <summary>
-    /// How many processes train together. A run may go on with another number whose batches have as many contexts together: what is drawn does not depend on it. The trainer refuses a resumed run
+    /// How many processes draw from the text, each its share. Gradients are not exchanged between them: the trainer of each trains a model of its own, and says so. A run may go on with another number whose batches have as many contexts together: what is drawn does not depend on it. The trainer refuses a resumed run
     /// whose batches are others.
     /// </summary>
     /// <value>The default is 1.</value>

@@ -31,18 +31,23 @@ public abstract partial class TextTokenizer : Tokenizer
     /// exactly if <see cref="Save"/> writes the same file for both, so that token stores and runs can refuse ids of another tokenizer.</summary>
     public abstract string Fingerprint { get; }
 
-    /// <summary>The token with this id as the vocabulary spells it; <see langword="null"/> if there is none.</summary>
+    /// <summary>Looks up the token with an id.</summary>
+    /// <param name="id">The id.</param>
+    /// <returns>The token as the vocabulary spells it; <see langword="null"/> if there is none.</returns>
     public abstract string? IdToToken(int id);
 
-    /// <summary>The id of a token as the vocabulary spells it; <see langword="null"/> if there is none.</summary>
+    /// <summary>Looks up the id of a token.</summary>
+    /// <param name="token">The token as the vocabulary spells it.</param>
+    /// <returns>Its id; <see langword="null"/> if there is none.</returns>
     public abstract int? TokenToId(string token);
 
     /// <summary>Whether the id is that of a special token, which marks structure and is no text (<c>&lt;|endoftext|&gt;</c>).</summary>
     public abstract bool IsSpecial(int id);
 
-    /// <summary>The UTF-8 bytes that a token contributes to a decoded text. A character may be spread over several tokens.</summary>
+    /// <summary>Looks up what a token contributes to a decoded text.</summary>
     /// <param name="id">The token.</param>
     /// <param name="isFirst">Whether no token comes before it: some vocabularies drop a leading space then.</param>
+    /// <returns>UTF-8; a character may be spread over several tokens.</returns>
     /// <exception cref="ArgumentOutOfRangeException">No token has this id.</exception>
     public abstract ReadOnlySpan<byte> GetTokenBytes(int id, bool isFirst);
 
@@ -56,8 +61,9 @@ public abstract partial class TextTokenizer : Tokenizer
     public abstract void Save(string folder);
 
     /// <summary>Loads any tokenizer: the fast class where it applies, the general one otherwise.</summary>
-    /// <param name="path">A folder with <c>tokenizer.json</c>, or with <c>vocab.json</c> and <c>merges.txt</c>; or a <c>tokenizer.json</c> itself.
-    /// <c>tokenizer_config.json</c> and <c>special_tokens_map.json</c> beside it say which tokens have a role.</param>
+    /// <param name="path">A folder with <c>tokenizer.json</c>, with <c>vocab.json</c> and <c>merges.txt</c>, with <c>vocab.txt</c>, with a SentencePiece <c>.model</c>, or with
+    /// tiktoken's ranks (<c>.tiktoken</c>); or one of these files. <c>tokenizer_config.json</c> and <c>special_tokens_map.json</c> beside it say which tokens have a role.</param>
+    /// <returns>A <see cref="ByteLevelBpeTokenizer"/> where the file is byte-level BPE with the pattern of GPT-2, Llama 3 or Qwen 2, else a <see cref="PipelineTokenizer"/>.</returns>
     /// <exception cref="TokenizerException">A file is missing, broken, or holds what is not known here.</exception>
     public static TextTokenizer Load(string path)
     {
@@ -70,6 +76,7 @@ public abstract partial class TextTokenizer : Tokenizer
 
     /// <summary>Encodes a text to its ids. Special tokens inside the text are recognised; none is added.</summary>
     /// <param name="text">The text; a lone surrogate counts as U+FFFD.</param>
+    /// <returns>The ids in their order.</returns>
     public int[] Encode(ReadOnlySpan<char> text)
     {
         var ids = new List<int>();
@@ -80,6 +87,7 @@ public abstract partial class TextTokenizer : Tokenizer
     /// <summary>Decodes ids to text. Bytes that form no character become U+FFFD, as Unicode recommends (§3.9, substitution of maximal subparts).</summary>
     /// <param name="ids">The ids.</param>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
+    /// <returns>The text.</returns>
     /// <exception cref="ArgumentOutOfRangeException">No token has one of the ids.</exception>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
     {

@@ -13,15 +13,17 @@ public static class HeldOutEvaluation
     /// <param name="model">The model; it is left in the mode that it is in.</param>
     /// <param name="batchSize">Rows of a batch.</param>
     /// <param name="batches">The most batches; 0 for all.</param>
+    /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>The measures; null where nothing is held out.</returns>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="batchSize"/> is not positive, or <paramref name="batches"/> is negative.</exception>
-    public static EvaluationResult? Evaluate<TModel>(this IObjective<TModel> objective, TModel model, int batchSize = 16, int batches = 0) where TModel : class
+    public static EvaluationResult? Evaluate<TModel>(this IObjective<TModel> objective, TModel model, int batchSize = 16, int batches = 0, CancellationToken cancellationToken = default) where TModel : class
     {
         ArgumentNullException.ThrowIfNull(objective);
         ArgumentNullException.ThrowIfNull(model);
         if (batchSize < 1) throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, $"batchSize ({batchSize}) must be at least 1.");
         if (batches < 0) throw new ArgumentOutOfRangeException(nameof(batches), batches, $"batches ({batches}) must be at least 1, or 0 for all.");
-        return Evaluate(objective, model, batchSize, batches, batch => [batch]);
+        return Evaluate(objective, model, batchSize, batches, batch => [batch], cancellationToken);
     }
 
     /// <summary>Measures a model piece by piece.</summary>
@@ -30,7 +32,8 @@ public static class HeldOutEvaluation
     /// <param name="batchSize">Rows of a batch.</param>
     /// <param name="batches">The most batches; 0 for all.</param>
     /// <param name="split">Cuts a batch into the pieces that are in memory at once.</param>
-    internal static EvaluationResult? Evaluate<TModel>(IObjective<TModel> objective, TModel model, int batchSize, int batches, Func<Batch, IReadOnlyList<Batch>> split) where TModel : class
+    /// <param name="cancellationToken">Stops between two batches.</param>
+    internal static EvaluationResult? Evaluate<TModel>(IObjective<TModel> objective, TModel model, int batchSize, int batches, Func<Batch, IReadOnlyList<Batch>> split, CancellationToken cancellationToken = default) where TModel : class
     {
         var module = model as nn.Module;
         bool training = module?.training ?? false;
@@ -43,6 +46,7 @@ public static class HeldOutEvaluation
             long targets = 0;
             foreach (Batch batch in objective.Evaluation(model, batchSize).Take(batches == 0 ? int.MaxValue : batches).Where(batch => batch.ValidTargets > 0))
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 double loss = 0;
                 foreach (Batch piece in split(batch))
                 {

@@ -65,6 +65,12 @@ public sealed class Trainer
         var streams = new RandomStreams(_options.Seed);
         JsonObject identity = CheckpointState.IdentityOf(_options, ConfigOf(model, module), goal.Describe(), goal.ProcessCount);
 
+        if (goal.ProcessCount > 1)
+        {
+            _log.LogWarning("The text is divided among {Count} processes, and gradients are not exchanged between them: this run trains a model of its own on its share. Set RankCount to 1 to train on all of it.",
+                goal.ProcessCount);
+        }
+
         // Everything that can be refused is refused before the folder is touched.
         RunFolder folder = RunFolder.Check(_options);
         if (_options.Resume) folder.Recover();

@@ -53,7 +53,8 @@ public sealed record TrainingOptions
     /// <value>The default is null.</value>
     public double? MinimumLearningRate { get; init; }
 
-    /// <summary>Steps in which the learning rate rises to <see cref="LearningRate"/>; null means a twentieth of <see cref="Steps"/>, at most 2000.</summary>
+    /// <summary>Steps in which the learning rate rises to <see cref="LearningRate"/>; null means a twentieth of <see cref="Steps"/>, at most 2000, and none with
+    /// <see cref="Optimization.LearningRateDecay.OneCycle"/>, which rises by itself.</summary>
     /// <value>The default is null.</value>
     public int? WarmupSteps { get; init; }
 

@@ -46,18 +46,18 @@ public sealed class FinetuneCommandTests : IDisposable
 
         JsonElement said = ToolRunner.Run("predict", "--model", folder["classify"], "--text", text, "--text", "A stream reads two keys.", "--json").Json().GetProperty("predictions");
         using TextClassifier classifier = TextClassifier.FromPretrained(folder["classify/model"]);
-        ClassifiedText expected = classifier.Predict([text])[0];
+        ClassifiedText expected = classifier.Predict([text], cancellationToken: TestContext.Current.CancellationToken)[0];
         Assert.Equal(2, said.GetArrayLength());
         Assert.Equal(expected.Labels[0], said[0].GetProperty("labels")[0].GetString());
         Assert.Equal(expected.Probabilities[0], said[0].GetProperty("probabilities").GetProperty(classifier.Labels[0]).GetDouble(), 1e-5);
 
         using NameFinder finder = NameFinder.FromPretrained(folder["tokens/model"]);
         JsonElement names = ToolRunner.Run("predict", "--model", folder["tokens"], "--file", folder.Write("lines.txt", text + "\n"), "--json").Json().GetProperty("predictions")[0].GetProperty("names");
-        Assert.Equal(finder.Predict([text])[0].Names.Select(n => (n.Type, n.Start, n.End)), names.EnumerateArray().Select(n => (n.GetProperty("type").GetString()!, n.GetProperty("start").GetInt32(), n.GetProperty("end").GetInt32())));
+        Assert.Equal(finder.Predict([text], cancellationToken: TestContext.Current.CancellationToken)[0].Names.Select(n => (n.Type, n.Start, n.End)), names.EnumerateArray().Select(n => (n.GetProperty("type").GetString()!, n.GetProperty("start").GetInt32(), n.GetProperty("end").GetInt32())));
 
         using AnswerFinder answers = AnswerFinder.FromPretrained(folder["qa/model"]);
         JsonElement found = ToolRunner.Run("predict", "--model", folder["qa"], "--question", "What reads?", "--text", text, "--count", "3", "--json").Json().GetProperty("predictions");
-        Assert.Equal(answers.Predict("What reads?", text, new() { Count = 3 }).Select(a => a.Text), found.EnumerateArray().Select(a => a.GetProperty("answer").GetString()!));
+        Assert.Equal(answers.Predict("What reads?", text, new() { Count = 3 }, cancellationToken: TestContext.Current.CancellationToken).Select(a => a.Text), found.EnumerateArray().Select(a => a.GetProperty("answer").GetString()!));
         // Places count characters, as the data sets do: an emoji is one.
         JsonElement[] shifted = [.. ToolRunner.Run("predict", "--model", folder["qa"], "--question", "What reads?", "--text", "😀 " + text, "--count", "9", "--json").Json().GetProperty("predictions").EnumerateArray().Where(a => a.GetProperty("answer").GetString() is { } said && text.Contains(said))];
         Assert.NotEmpty(shifted);

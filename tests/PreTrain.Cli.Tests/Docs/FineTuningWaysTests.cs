@@ -22,15 +22,13 @@ public class FineTuningWaysTests
         using TokenStore tokens = TokenStore.Build([TinyModel.Text(300)], TextTokenizer.Load(folder["runs/sdk/model"]), folder["tokens"], cancellationToken: TestContext.Current.CancellationToken);
         Repository.In(folder.Path, () => Tune(tokens));
         byte[] merged = File.ReadAllBytes(folder["runs/merged/model.safetensors"]);
-        using (GptModel model = GptModel.FromPretrained(folder["runs/sdk/model"]))
-        using (var other = new LoraAdapter(model, new LoraOptions { Rank = 2 })) other.SavePretrained(folder["runs/other"]);
+        folder.Write("pairs.tsv", "source\ttarget\n" + string.Concat(Enumerable.Repeat("The method\treturns.\n", 9)));
 
-        Directory.Delete(folder["runs/merged"], recursive: true);   // what the program wrote
-        IReadOnlyList<(string Command, ToolResult Result)> runs = DocumentedCommands.Run(Page, folder.Path);
+        IReadOnlyList<(string Command, ToolResult Result)> runs = DocumentedCommands.Run(Page, folder.Path, ("--data", "pairs.tsv"));
 
-        Assert.Equal(3, runs.Count);
+        Assert.Equal(4, runs.Count);
         Assert.Equal(merged, File.ReadAllBytes(folder["runs/merged/model.safetensors"]));   // the tool's is the program's
-        Assert.Equal(2, runs[1].Result.Json().GetProperty("adapters").GetArrayLength());
+        Assert.Equal(2, runs[2].Result.Json().GetProperty("adapters").GetArrayLength());
     }
 
     [Fact]

@@ -66,6 +66,10 @@ public class ReadmeTests
         [
             "./bootstrap.sh && dotnet run -c Release --project samples/PretrainGpt",   // shortened, for each sample
             "./bootstrap.sh && dotnet test -c Release",   // word for word
+            "dotnet pack src/PreTrain -c Release -o artifacts/packages",
+            "dotnet nuget add source \"$PWD/artifacts/packages\" --name PreTrain",
+            "dotnet add ../mine package PreTrain",
+            "dotnet add ../mine package TorchSharp-cpu --version 0.107.0",
             "dotnet build -c Release",
             "alias pretrain=\"$PWD/src/PreTrain.Cli/bin/Release/net10.0/pretrain\"",   // Alias_OfTheReadme_NamesTheTool
             "dotnet pack src/PreTrain.Cli -c Release -o artifacts/packages",
@@ -85,6 +89,31 @@ public class ReadmeTests
         process.WaitForExit();
 
         Assert.Equal((0, ToolRunner.Run("--version").Output), (process.ExitCode, output));
+    }
+
+    [Fact]
+    public void Version_OfTheReadmesLibtorch_IsThatOfTorchSharp() =>
+        Assert.Contains("<PackageVersion Include=\"TorchSharp-cpu\" Version=\"0.107.0\" />", File.ReadAllText(Path.Combine(Repository.Root, "Directory.Packages.props")));
+
+    [Fact]
+    public void Commands_OfTheTool_AreAllInTheReadme()
+    {
+        string readme = File.ReadAllText(Path.Combine(Repository.Root, "README.md"));
+        string[] lines = ToolRunner.Run("--help").Output.ReplaceLineEndings("\n").Split('\n');
+        string[] commands = [.. lines.SkipWhile(line => line != "Commands:").Skip(1).Where(line => line.StartsWith("  ", StringComparison.Ordinal) && char.IsAsciiLetterLower(line[2])).Select(line => line.Trim().Split(' ')[0])];
+        Assert.InRange(commands.Length, 25, 60);
+        Assert.All(commands, command => Assert.True(readme.Contains($"pretrain {command}", StringComparison.Ordinal) || readme.Contains($"`{command}`", StringComparison.Ordinal), command));
+    }
+
+    /// <summary>What a package shows has no links into the repository, which it does not know.</summary>
+    [Theory]
+    [InlineData("PreTrain")]
+    [InlineData("PreTrain.Cli")]
+    public void Readme_OfThePackage_StandsAlone(string project)
+    {
+        string folder = Path.Combine(Repository.Root, "src", project), readme = File.ReadAllText(Path.Combine(folder, "README.md"));
+        Assert.Contains("<None Include=\"README.md\" Pack=\"true\" PackagePath=\"/\" />", File.ReadAllText(Path.Combine(folder, $"{project}.csproj")));
+        Assert.DoesNotMatch(@"\]\((?!https://)", readme);
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public sealed class CheckpointConverterTests : IDisposable
     [InlineData("sharded", CheckpointFormat.Safetensors, 1, 12)]
     public void Convert_BetweenFormatsAndShards_KeepsAllValues(string fixture, CheckpointFormat format, long shardBytes, int files)
     {
-        var written = CheckpointConverter.Convert(SafetensorsBytes.Fixture(fixture), folder["out"], new() { Format = format, MaxShardBytes = shardBytes });
+        var written = CheckpointConverter.Convert(SafetensorsBytes.Fixture(fixture), folder["out"], new() { Format = format, MaxShardBytes = shardBytes }, cancellationToken: TestContext.Current.CancellationToken);
 
         Assert.Equal(files, written.Count);
         using var checkpoint = CheckpointTensors.Open(folder["out"]);
@@ -30,8 +30,8 @@ public sealed class CheckpointConverterTests : IDisposable
     {
         var source = SafetensorsBytes.Fixture("narrow-types.safetensors");
 
-        CheckpointConverter.Convert(source, folder["there.bin"]);
-        CheckpointConverter.Convert(folder["there.bin"], folder["back.safetensors"]);
+        CheckpointConverter.Convert(source, folder["there.bin"], cancellationToken: TestContext.Current.CancellationToken);
+        CheckpointConverter.Convert(folder["there.bin"], folder["back.safetensors"], cancellationToken: TestContext.Current.CancellationToken);
 
         using var before = SafetensorsFile.Open(source);
         using var after = SafetensorsFile.Open(folder["back.safetensors"]);
@@ -47,8 +47,8 @@ public sealed class CheckpointConverterTests : IDisposable
     public void Convert_ViewsAndTiedTensors_AreWrittenAsTheyAre()
     {
         using var scope = NewDisposeScope();
-        CheckpointConverter.Convert(SafetensorsBytes.Fixture("torch-views.bin"), folder["x.safetensors"]);
-        CheckpointConverter.Convert(SafetensorsBytes.Fixture("torch-views.bin"), folder["x.pt"]);
+        CheckpointConverter.Convert(SafetensorsBytes.Fixture("torch-views.bin"), folder["x.safetensors"], cancellationToken: TestContext.Current.CancellationToken);
+        CheckpointConverter.Convert(SafetensorsBytes.Fixture("torch-views.bin"), folder["x.pt"], cancellationToken: TestContext.Current.CancellationToken);
 
         using var views = CheckpointTensors.Open(SafetensorsBytes.Fixture("torch-views.bin"));
         using var safetensors = CheckpointTensors.Open(folder["x.safetensors"]);
@@ -75,7 +75,7 @@ public sealed class CheckpointConverterTests : IDisposable
         File.WriteAllText(Path.Combine(folder["in"], "tokenizer.json"), "{}");
         File.WriteAllText(Path.Combine(folder["in"], "training_args.bin"), "not copied");
 
-        CheckpointConverter.Convert(folder["in"], folder["out"], new() { DataType = type });
+        CheckpointConverter.Convert(folder["in"], folder["out"], new() { DataType = type }, cancellationToken: TestContext.Current.CancellationToken);
 
         Assert.Equal(["config.json", "model.safetensors", "tokenizer.json"], Directory.GetFiles(folder["out"]).Select(Path.GetFileName).Order());
         var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder["out"], "config.json")))!;
@@ -107,6 +107,19 @@ public sealed class CheckpointConverterTests : IDisposable
         Assert.Contains("it is not valid JSON", Assert.Throws<CheckpointException>(() => CheckpointConverter.CopyCompanions(folder["in"], folder["out"])).Message);
     }
 
+    [Theory]
+    [InlineData("out.safetensors")]
+    [InlineData("out")]
+    public void Convert_Stopped_LeavesNothing(string target)
+    {
+        Directory.CreateDirectory(folder["in"]);
+        CheckpointWriter.Write(folder["in"], [("w", ones(3, 5))]);
+
+        Assert.Throws<OperationCanceledException>(() => CheckpointConverter.Convert(folder["in"], folder[target], cancellationToken: new CancellationToken(true)));
+
+        Assert.DoesNotContain(Directory.GetFiles(folder.Root, "*", SearchOption.AllDirectories), path => Path.GetFileName(path) != "model.safetensors" || !path.Contains("/in/", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Convert_ValueTooLargeForTheType_NamesTensorAndValue()
     {
@@ -114,7 +127,7 @@ public sealed class CheckpointConverterTests : IDisposable
         var path = folder["in.safetensors"];
         SafetensorsWriter.Write(path, [("fine", tensor(new[] { 65504f, float.PositiveInfinity, float.NaN })), ("large", tensor(new[] { 1f, -70000f, float.PositiveInfinity }))]);
 
-        var e = Assert.Throws<CheckpointException>(() => CheckpointConverter.Convert(path, folder["out.safetensors"], new() { DataType = ScalarType.Float16 }));
+        var e = Assert.Throws<CheckpointException>(() => CheckpointConverter.Convert(path, folder["out.safetensors"], new() { DataType = ScalarType.Float16 }, cancellationToken: TestContext.Current.CancellationToken));
 
         Assert.Equal($"{path}: tensor 'large': it holds values that are too large for Float16, up to 70000. Convert it to BFloat16 or Float32.", e.Message);
         Assert.Equal(["in.safetensors"], folder.Entries);
@@ -128,7 +141,7 @@ public sealed class CheckpointConverterTests : IDisposable
         using var one = ones(1);
         SafetensorsWriter.Write(folder["x.safetensors"], [("w", one)]);
 
-        var e = Assert.Throws<ArgumentException>(() => CheckpointConverter.Convert(folder["x.safetensors"], Path.Combine(folder.Root, target)));
+        var e = Assert.Throws<ArgumentException>(() => CheckpointConverter.Convert(folder["x.safetensors"], Path.Combine(folder.Root, target), cancellationToken: TestContext.Current.CancellationToken));
 
         Assert.Contains("is the source. Choose another one.", e.Message);
     }

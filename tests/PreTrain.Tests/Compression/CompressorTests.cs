@@ -94,7 +94,7 @@ public sealed class CompressorTests : IDisposable
         // What it says of a model is what the model does.
         using ITransformerModel loaded = AutoModel.FromPretrained(taught.ModelFolder);
         IObjective<ITransformerModel> objective = AutoObjective.Create(loaded, data.Tokens, data.Tokenizer, new() { ContextLength = context });
-        Assert.Equal(objective.Evaluate(loaded, 8, 2)!.Loss, taught.Loss, 1e-6);
+        Assert.Equal(objective.Evaluate(loaded, 8, 2, cancellationToken: TestContext.Current.CancellationToken)!.Loss, taught.Loss, 1e-6);
         Assert.Equal(TextTokenizer.Load(quantized.ModelFolder).Fingerprint, data.Tokenizer.Fingerprint);
         Assert.All(result.Steps.Skip(1), step => Assert.Equal("{{ messages }}", File.ReadAllText(Path.Combine(step.ModelFolder, "chat_template.jinja"))));
     }

@@ -38,6 +38,16 @@ public sealed class TextCorpusTests : IDisposable
         Assert.Equal(["Bee", "ä €😀", "bee"], TextCorpus.FromFiles(b, a, upper, a));
     }
 
+    [Fact]
+    public void FromFiles_OtherFormats_AreReadAsWithOptions()
+    {
+        string lines = folder.Write("a.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n"), packed = folder.File("b.txt.gz");
+        using (var gzip = new System.IO.Compression.GZipStream(File.Create(packed), System.IO.Compression.CompressionLevel.Fastest)) gzip.Write("three"u8);
+
+        Assert.Equal(["one", "two", "three"], TextCorpus.FromFiles(lines, packed));
+        Assert.Equal(TextCorpus.FromFiles(new CorpusFileOptions(), lines, packed), TextCorpus.FromFiles(lines, packed));
+    }
+
     [Theory]
     [InlineData("**/*.txt", "1 2 3")]
     [InlineData("*.txt", "1")]

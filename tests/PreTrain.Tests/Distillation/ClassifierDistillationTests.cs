@@ -107,7 +107,7 @@ public sealed class ClassifierDistillationTests : IDisposable
         var inner = new SequenceClassification(texts, tokenizer, new() { ValidationFraction = 0.2 });
         new Trainer(options).Run(teacher, inner, TestContext.Current.CancellationToken);
         using LogitCache cache = LogitCache.Open(_folder.File("cache"), teacher, inner.Describe(), new() { TopK = 2 });
-        double before = inner.Evaluate(student)!.Loss;
+        double before = inner.Evaluate(student, cancellationToken: TestContext.Current.CancellationToken)!.Loss;
 
         TrainingResult result = new Trainer(options with { Output = _folder.File("student") }).Run(student,
             new Distillation<ITransformerModel>([new(teacher) { Cache = cache }], inner, new() { Alpha = 0 }), TestContext.Current.CancellationToken);

@@ -58,8 +58,8 @@ public sealed class MultiTaskModelTests : IDisposable
         using MultiTaskModel model = Model(learned: true);
         var objective = new ObjectiveMixture<MultiTaskModel>((0.6, Classes), (0.4, Numbers));
         new Trainer(Tiny.Options(folder["run"], steps: 150) with { BatchSize = 16, EvaluateEvery = 0 }).Run(model, objective, TestContext.Current.CancellationToken);
-        Assert.True(Classes.Evaluate(model)!.Loss < 0.3, $"{Classes.Evaluate(model)!.Loss}");
-        Assert.True(Numbers.Evaluate(model)!.Loss < 0.3, $"{Numbers.Evaluate(model)!.Loss}");
+        Assert.True(Classes.Evaluate(model, cancellationToken: TestContext.Current.CancellationToken)!.Loss < 0.3, $"{Classes.Evaluate(model, cancellationToken: TestContext.Current.CancellationToken)!.Loss}");
+        Assert.True(Numbers.Evaluate(model, cancellationToken: TestContext.Current.CancellationToken)!.Loss < 0.3, $"{Numbers.Evaluate(model, cancellationToken: TestContext.Current.CancellationToken)!.Loss}");
         Assert.All(model.Weights.Values, weight => Assert.NotEqual(1, weight));
         Assert.True(model.Weights["numbers"] > 1);   // a task that is known is sure
 

@@ -20,6 +20,15 @@ public sealed class TextClassifierTests
     private static readonly LabelSet s_labels = new(["no", "yes", "maybe"]);
     private static readonly string[] s_texts = [.. MaskingFixture.Documents[..7].Select((text, i) => text[..(20 + 9 * i)])];
 
+    [Fact]
+    public void Predict_Stopped_Ends()
+    {
+        using var classifier = new TextClassifier(Model(ClassificationTask.SingleLabel), MaskingFixture.WordPiece);
+        Assert.Throws<OperationCanceledException>(() => classifier.Predict(s_texts, cancellationToken: new CancellationToken(true)));
+        LabelledTexts texts = new([.. s_texts.Select(text => new LabelledText { Text = text, Labels = [0] })], s_labels);
+        Assert.Throws<OperationCanceledException>(() => classifier.Evaluate(texts, cancellationToken: new CancellationToken(true)));
+    }
+
     [Theory]
     [InlineData(ClassificationTask.SingleLabel)]
     [InlineData(ClassificationTask.MultiLabel)]
@@ -33,7 +42,7 @@ public sealed class TextClassifierTests
         Assert.Equal(task, loaded.Task);
         if (task != ClassificationTask.Regression) Assert.Equal(s_labels, loaded.Labels);
 
-        IReadOnlyList<ClassifiedText> said = loaded.Predict(s_texts, batchSize: 3);
+        IReadOnlyList<ClassifiedText> said = loaded.Predict(s_texts, batchSize: 3, cancellationToken: TestContext.Current.CancellationToken);
 
         Assert.Equal(s_texts.Length, said.Count);
         for (int i = 0; i < s_texts.Length; i++)
@@ -67,10 +76,10 @@ public sealed class TextClassifierTests
         foreach (ClassificationTask task in Enum.GetValues<ClassificationTask>())
         {
             using var classifier = new TextClassifier(Model(task), MaskingFixture.WordPiece);
-            IReadOnlyList<ClassifiedText> said = classifier.Predict(s_texts);
+            IReadOnlyList<ClassifiedText> said = classifier.Predict(s_texts, cancellationToken: TestContext.Current.CancellationToken);
             LabelledText[] examples = [.. s_texts.Select((text, i) => new LabelledText { Text = text, Labels = task switch { ClassificationTask.SingleLabel => [i % 3], ClassificationTask.MultiLabel => [.. Enumerable.Range(0, i % 3)], _ => [] }, Value = task == ClassificationTask.Regression ? i : 0 })];
 
-            IReadOnlyDictionary<string, double> scores = classifier.Evaluate(new(examples, task == ClassificationTask.Regression ? null : s_labels, task));
+            IReadOnlyDictionary<string, double> scores = classifier.Evaluate(new(examples, task == ClassificationTask.Regression ? null : s_labels, task), cancellationToken: TestContext.Current.CancellationToken);
 
             switch (task)
             {
@@ -105,7 +114,7 @@ public sealed class TextClassifierTests
         TextTokenizer tokenizer = ByteLevelBpeTokenizer.Train(["a b c"], new() { VocabSize = 260 }, cancellation: TestContext.Current.CancellationToken);
         using var model = new GptModel(Tiny.Even with { VocabSize = tokenizer.VocabSize, LabelCount = 3 }, ModelHead.SequenceClassification);
         using var classifier = new TextClassifier(model, tokenizer);
-        Assert.StartsWith("Text 1 ('') has no token; leave it out.", Assert.Throws<ArgumentException>(() => classifier.Predict(["a b", ""])).Message);
+        Assert.StartsWith("Text 1 ('') has no token; leave it out.", Assert.Throws<ArgumentException>(() => classifier.Predict(["a b", ""], cancellationToken: TestContext.Current.CancellationToken)).Message);
     }
 
     [Fact]
@@ -122,10 +131,10 @@ public sealed class TextClassifierTests
     {
         using var classifier = new TextClassifier(Model(ClassificationTask.SingleLabel), MaskingFixture.WordPiece);
         Assert.StartsWith("The labels of the texts (yes, no, maybe) are not those of the classifier (no, yes, maybe), in their order.",
-            Assert.Throws<ArgumentException>(() => classifier.Evaluate(new([new() { Text = "a", Labels = [0] }], new(["yes", "no", "maybe"])))).Message);
+            Assert.Throws<ArgumentException>(() => classifier.Evaluate(new([new() { Text = "a", Labels = [0] }], new(["yes", "no", "maybe"])), cancellationToken: TestContext.Current.CancellationToken)).Message);
         Assert.StartsWith("The texts are labelled for MultiLabel, and the classifier is for SingleLabel.",
-            Assert.Throws<ArgumentException>(() => classifier.Evaluate(new([new() { Text = "a", Labels = [0] }], s_labels, ClassificationTask.MultiLabel))).Message);
-        Assert.StartsWith("There are 2 texts, but 1 second ones; give as many.", Assert.Throws<ArgumentException>(() => classifier.Predict(["a", "b"], ["c"])).Message);
+            Assert.Throws<ArgumentException>(() => classifier.Evaluate(new([new() { Text = "a", Labels = [0] }], s_labels, ClassificationTask.MultiLabel), cancellationToken: TestContext.Current.CancellationToken)).Message);
+        Assert.StartsWith("There are 2 texts, but 1 second ones; give as many.", Assert.Throws<ArgumentException>(() => classifier.Predict(["a", "b"], ["c"], cancellationToken: TestContext.Current.CancellationToken)).Message);
     }
 
     [Fact]

@@ -39,6 +39,7 @@ public sealed class AutoModelTests
         Assert.Equal(fixture.Json.GetProperty("config").GetProperty("model_type").GetString(), model.ModelType);
         Assert.Equal(HeadOf(fixture.Head), model.Head);
         Assert.Contains(model.ModelType, AutoModel.ModelTypes);
+        Assert.All(((nn.Module)model).modules(), module => Assert.False(module.training));   // without dropout, as in transformers
         Assert.Equal(fixture.Logits.shape, model.Forward(fixture.Input()).Logits.shape);
     }
 

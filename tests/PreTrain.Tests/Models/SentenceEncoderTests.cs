@@ -75,8 +75,20 @@ public sealed class SentenceEncoderTests
         Assert.Equal(new SentenceEncoderOptions(), read.Options);
     }
 
+    [Fact]
+    public void FromPretrained_Folder_IsInEvaluationModeAndStaysSo()
+    {
+        using var folder = new Checkpoints.TemporaryFolder();
+        using (var encoder = new SentenceEncoder(Bert())) encoder.SavePretrained(folder["m"]);
+        using SentenceEncoder read = SentenceEncoder.FromPretrained(folder["m"]);
+        read.Embed(s_tokenizer, s_texts, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.All(read.modules().Append(read), module => Assert.False(module.training));
+    }
+
     [Theory]
     [InlineData("modules.json", "[{\"type\": \"sentence_transformers.models.Dense\", \"path\": \"2_Dense\"}]", "the module 'sentence_transformers.models.Dense' in '2_Dense' is not known")]
+    [InlineData("modules.json", "[{\"type\": \"sentence_transformers.models.Pooling\", \"path\": \"../1_Pooling\"}]", "it names the folder '../1_Pooling', which is not in that of the model.")]
+    [InlineData("modules.json", "[{\"type\": \"sentence_transformers.models.Pooling\", \"path\": \"/tmp\"}]", "it names the folder '/tmp', which is not in that of the model.")]
     [InlineData("modules.json", "{}", "its top level is not a list of modules")]
     [InlineData("modules.json", "[", "it is not valid JSON")]
     [InlineData("1_Pooling/config.json", "{\"pooling_mode_mean_tokens\": true, \"pooling_mode_max_tokens\": true}", "it chooses the poolings pooling_mode_mean_tokens, pooling_mode_max_tokens; one of")]

@@ -64,7 +64,7 @@ public sealed class AutoObjectiveTests : IDisposable
         Assert.Equal(name, objective.Name);
         Assert.Equal(tokens.Sha256, (string?)objective.Describe()["sha256"]);
         Assert.True(objective.IsTokenPrediction);
-        Assert.InRange(objective.Evaluate(model, 5)!.Loss, 2, 8);
+        Assert.InRange(objective.Evaluate(model, 5, cancellationToken: TestContext.Current.CancellationToken)!.Loss, 2, 8);
         using IBatchSource source = objective.Open(new(1), model, 3);
         Assert.Equal(3, source.Next(TestContext.Current.CancellationToken).Rows);
     }

@@ -185,7 +185,7 @@ public sealed class MaskedLanguageModelingTests : IDisposable
         model.train();
         var objective = new MaskedLanguageModeling(_tokens, s_tokenizer, new() { ValidationFraction = 0.1 });
 
-        EvaluationResult measured = objective.Evaluate(model, batchSize: 3)!;
+        EvaluationResult measured = objective.Evaluate(model, batchSize: 3, cancellationToken: TestContext.Current.CancellationToken)!;
 
         Assert.True(model.training);
         model.eval();
@@ -207,7 +207,7 @@ public sealed class MaskedLanguageModelingTests : IDisposable
         Assert.Equal(loss / count, measured.Loss, 1e-5);
         Assert.Equal(Math.Exp(measured.Loss), measured.Perplexity);
         Assert.Equal((double)right / count, measured.Accuracy!.Value, 1e-12);
-        Assert.Null(new MaskedLanguageModeling(_tokens, s_tokenizer, new() { ValidationFraction = 0 }).Evaluate(model));
+        Assert.Null(new MaskedLanguageModeling(_tokens, s_tokenizer, new() { ValidationFraction = 0 }).Evaluate(model, cancellationToken: TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -277,6 +277,16 @@ public sealed class PackedTextTests : IDisposable
     }
 
     [Fact]
+    public void Run_OneOfSeveralProcesses_SaysThatItTrainsAlone()
+    {
+        var log = new Training.Tiny.ListLogger();
+        TrainingOptions options = new() { Output = _folder.File("run"), Steps = 1, BatchSize = 2, LearningRate = 1e-3, Logger = log };
+        using var model = new GptModel(_model.Config);
+        new Trainer(options).Run(model, new CausalLanguageModeling(Both(new() { RankCount = 2 })), TestContext.Current.CancellationToken);
+        Assert.Contains(log.Lines, line => line.StartsWith("Warning: The text is divided among 2 processes, and gradients are not exchanged between them", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Mixture_OfTextsForDifferentProcesses_IsRefused()
     {
         var e = Assert.Throws<ArgumentException>(() => new ObjectiveMixture<ICausalLanguageModel>((0.5, new CausalLanguageModeling(Both())), (0.5, new CausalLanguageModeling(Both(new() { RankCount = 2 })))));

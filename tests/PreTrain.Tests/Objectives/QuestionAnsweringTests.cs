@@ -98,11 +98,11 @@ public sealed class QuestionAnsweringTests : IDisposable
         new Trainer(Tiny.Options(folder["run"]) with { Steps = 150, BatchSize = 16, Tokenizer = s_tokenizer }).Run(model, objective, TestContext.Current.CancellationToken);
         using var finder = new AnswerFinder(model, s_tokenizer);
 
-        IReadOnlyDictionary<string, double> held = finder.Evaluate(questions.Split(0.2).Validation!);
+        IReadOnlyDictionary<string, double> held = finder.Evaluate(questions.Split(0.2).Validation!, cancellationToken: TestContext.Current.CancellationToken);
 
         Assert.True(held["exactMatch"] > 0.9, $"exact match {held["exactMatch"]}, F1 {held["f1"]}");
         using AnswerFinder loaded = AnswerFinder.FromPretrained(Path.Combine(folder["run"], "model"));
-        Assert.True(loaded.Evaluate(Questions(20, words: 60, seed: 11))["f1"] > 0.7);
+        Assert.True(loaded.Evaluate(Questions(20, words: 60, seed: 11), cancellationToken: TestContext.Current.CancellationToken)["f1"] > 0.7);
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class QuestionAnsweringTests : IDisposable
             var options = new AnswerOptions { Count = 5, MaxAnswerTokens = 4, CandidateCount = 31, Stride = 7 };
             var expected = best.OrderByDescending(pair => pair.Value).Take(5).ToArray();
 
-            IReadOnlyList<FoundAnswer> answers = finder.Predict(question.Question, question.Context, options);
+            IReadOnlyList<FoundAnswer> answers = finder.Predict(question.Question, question.Context, options, cancellationToken: TestContext.Current.CancellationToken);
 
             Assert.Equal(expected.Select(pair => pair.Key), answers.Select(answer => (answer.Start, answer.End)));
             Assert.All(expected.Zip(answers), pair => Assert.Equal(pair.First.Value, pair.Second.Score, 1e-4));
@@ -141,8 +141,8 @@ public sealed class QuestionAnsweringTests : IDisposable
             Assert.Equal(Math.Exp(expected[0].Value) / sum, answers[0].Probability, 1e-4);
             // No answer: given where it is better by more than a threshold.
             double margin = none - expected[0].Value;
-            Assert.True(finder.Predict(question.Question, question.Context, options with { AllowsNoAnswer = true, NoAnswerThreshold = margin - 0.01 })[0].IsNone);
-            FoundAnswer given = finder.Predict(question.Question, question.Context, options with { AllowsNoAnswer = true, NoAnswerThreshold = margin + 0.01 })[0];
+            Assert.True(finder.Predict(question.Question, question.Context, options with { AllowsNoAnswer = true, NoAnswerThreshold = margin - 0.01 }, cancellationToken: TestContext.Current.CancellationToken)[0].IsNone);
+            FoundAnswer given = finder.Predict(question.Question, question.Context, options with { AllowsNoAnswer = true, NoAnswerThreshold = margin + 0.01 }, cancellationToken: TestContext.Current.CancellationToken)[0];
             Assert.Equal((false, expected[0].Key), (given.IsNone, (given.Start, given.End)));
         }
     }

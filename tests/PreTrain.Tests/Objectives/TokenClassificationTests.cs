@@ -108,16 +108,16 @@ public sealed class TokenClassificationTests : IDisposable
         new Trainer(Tiny.Options(folder["run"]) with { Steps = 150, BatchSize = 16, Tokenizer = MaskingFixture.WordPiece }).Run(model, objective, TestContext.Current.CancellationToken);
         using var finder = new NameFinder(model, MaskingFixture.WordPiece);
 
-        IReadOnlyDictionary<string, double> held = finder.Evaluate(texts.Split(0.2).Validation!);
+        IReadOnlyDictionary<string, double> held = finder.Evaluate(texts.Split(0.2).Validation!, cancellationToken: TestContext.Current.CancellationToken);
 
         Assert.True(held["f1"] > 0.95, $"f1 {held["f1"]}");
         // The folder of the run, with its labels, in rows of other lengths.
         using NameFinder loaded = NameFinder.FromPretrained(Path.Combine(folder["run"], "model"), contextLength: 24);
         Assert.Equal(s_tags, loaded.Tags);
-        Assert.True(loaded.Evaluate(Texts(10, words: 40))["f1"] > 0.9);
+        Assert.True(loaded.Evaluate(Texts(10, words: 40), cancellationToken: TestContext.Current.CancellationToken)["f1"] > 0.9);
         string text = $"{s_words[0]} {s_words[5]}, {s_words[2]} {s_words[3]}";
-        Assert.Equal([("noun", s_words[0]), ("verb", $"{s_words[2]} {s_words[3]}")], loaded.Predict([text])[0].Names.Select(n => (n.Type, text[n.Start..n.End])));
-        Assert.All(loaded.Predict([text])[0].Names, name => Assert.InRange(name.Probability, 0.3, 1));
+        Assert.Equal([("noun", s_words[0]), ("verb", $"{s_words[2]} {s_words[3]}")], loaded.Predict([text], cancellationToken: TestContext.Current.CancellationToken)[0].Names.Select(n => (n.Type, text[n.Start..n.End])));
+        Assert.All(loaded.Predict([text], cancellationToken: TestContext.Current.CancellationToken)[0].Names, name => Assert.InRange(name.Probability, 0.3, 1));
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class TokenClassificationTests : IDisposable
         // One token, and two words in it.
         string word = s_words.First(w => w.Length > 3 && MaskingFixture.WordPiece.Encode(w.AsSpan()).Length == 1);
         var texts = new TaggedTexts([new() { Text = word, Words = [new(0, 2), new(2, word.Length)], Tags = [s_tags.Find("B-noun")!.Value, s_tags.Find("I-noun")!.Value] }], s_tags);
-        Assert.Equal(1, finder.Evaluate(texts)["f1"]);
+        Assert.Equal(1, finder.Evaluate(texts, cancellationToken: TestContext.Current.CancellationToken)["f1"]);
     }
 
     [Fact]

@@ -55,10 +55,10 @@ public sealed class EvaluationTests : IDisposable
         using TokenStore tokens = MaskingFixture.Store(tokenizer, folder["tokens"]);
         using var model = (BertModel)MaskedLanguageModelingTests.Create("bert");
         var objective = new MaskedLanguageModeling(tokens, tokenizer);
-        EvaluationResult expected = objective.Evaluate(model, 6, 2)!;
+        EvaluationResult expected = objective.Evaluate(model, 6, 2, cancellationToken: TestContext.Current.CancellationToken)!;
         foreach (int rows in new[] { 4, 1 })
         {
-            EvaluationResult measured = HeldOutEvaluation.Evaluate(objective, model, 6, 2, batch => batch.Split(rows))!;
+            EvaluationResult measured = HeldOutEvaluation.Evaluate(objective, model, 6, 2, batch => batch.Split(rows), cancellationToken: TestContext.Current.CancellationToken)!;
             Assert.Equal((expected.Accuracy, expected.Targets), (measured.Accuracy, measured.Targets));
             Assert.Equal(expected.Loss, measured.Loss, 1e-5);
         }
@@ -74,7 +74,7 @@ public sealed class EvaluationTests : IDisposable
         var objective = new SequenceDenoising(tokens, tokenizer, new SpanCorruption(tokenizer), new() { ContextLength = 41 });
         new Trainer(new() { Output = folder["run"], Steps = 5, BatchSize = 4, LearningRate = 0.05, EvaluateEvery = 0 }).Run(model, objective, TestContext.Current.CancellationToken);
 
-        EvaluationResult measured = objective.Evaluate(model, 3, 4)!;
+        EvaluationResult measured = objective.Evaluate(model, 3, 4, cancellationToken: TestContext.Current.CancellationToken)!;
 
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
@@ -104,15 +104,15 @@ public sealed class EvaluationTests : IDisposable
     public void Evaluate_OutOfRange_Throws()
     {
         using var model = Tiny.Model(Tiny.Even);
-        Assert.StartsWith("batchSize (0) must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => new Constant().Evaluate(model, 0)).Message);
-        Assert.StartsWith("batches (-1) must be at least 1, or 0 for all.", Assert.Throws<ArgumentOutOfRangeException>(() => new Constant().Evaluate(model, batches: -1)).Message);
+        Assert.StartsWith("batchSize (0) must be at least 1.", Assert.Throws<ArgumentOutOfRangeException>(() => new Constant().Evaluate(model, 0, cancellationToken: TestContext.Current.CancellationToken)).Message);
+        Assert.StartsWith("batches (-1) must be at least 1, or 0 for all.", Assert.Throws<ArgumentOutOfRangeException>(() => new Constant().Evaluate(model, batches: -1, cancellationToken: TestContext.Current.CancellationToken)).Message);
     }
 
     [Fact]
     public void Run_LossNotOfTokens_HasNoAccuracy()
     {
         using var model = Tiny.Model(Tiny.Even);
-        EvaluationResult? measured = new Constant().Evaluate(model, 3);
+        EvaluationResult? measured = new Constant().Evaluate(model, 3, cancellationToken: TestContext.Current.CancellationToken);
         Assert.Equal(new EvaluationResult(2, null, 7), measured);
     }
 

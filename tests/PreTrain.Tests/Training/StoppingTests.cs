@@ -73,7 +73,7 @@ public sealed class StoppingTests : IDisposable
         {
             if (!average)
                 foreach (var (a, b) in model.parameters().Zip(saved.parameters())) Assert.Equal(Values(a), Values(b));
-            double loss = new RowsObjective().Evaluate(saved, 3, 32)!.Loss;
+            double loss = new RowsObjective().Evaluate(saved, 3, 32, cancellationToken: TestContext.Current.CancellationToken)!.Loss;
             Assert.Equal(losses.Min(), loss, precision == Precision.Float32 ? 1e-5 : 0.05);
         }
 

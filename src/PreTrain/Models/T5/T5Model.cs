@@ -105,6 +105,7 @@ public sealed class T5Model : nn.Module, ISequenceToSequenceModel, IWeightNames
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head; null for the one that the folder was saved with. <see cref="ModelHead.None"/> leaves the decoder.</param>
     /// <param name="options">What is to be otherwise than the folder says: the dropout.</param>
+    /// <returns>The model, in evaluation mode as transformers gives it; <see cref="Training.Trainer"/> trains it all the same.</returns>
     /// <exception cref="CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
     public static T5Model FromPretrained(string folder, ModelHead? head = null, HeadOptions? options = null)
     {

@@ -72,6 +72,7 @@ public sealed class UniLmModel : nn.Module, IMaskedLanguageModel, ICausalLanguag
     /// <param name="folder">Holds <c>config.json</c> and <c>model.safetensors</c>.</param>
     /// <param name="head">The head, since both have the same weights; null for that of a decoder where <c>config.json</c> says <c>is_decoder</c>, and else the masked one.</param>
     /// <param name="options">What is to be otherwise than the folder says: the dropout.</param>
+    /// <returns>The model, in evaluation mode as transformers gives it; <see cref="Training.Trainer"/> trains it all the same.</returns>
     /// <exception cref="Checkpoints.CheckpointException">A file is missing or broken, or its tensors do not fit; all misfits are named together.</exception>
     public static UniLmModel FromPretrained(string folder, ModelHead? head = null, HeadOptions? options = null)
     {

@@ -9,6 +9,7 @@ namespace PreTrain.Tokenization.Chat;
 /// <summary>
 /// How a model is shown a conversation: a template in the part of Jinja that models use, written as Hugging Face transformers' <c>apply_chat_template</c> writes it. Nothing of the machine
 /// is seen by a template: neither files nor the clock, so that <c>strftime_now</c> is undefined, and templates that ask for it take a date of their own or need one as a variable.
+/// A template may come with a downloaded model, and what it makes is bounded: to 2^24 characters in a text and 2^28 in all.
 /// </summary>
 public sealed class ChatTemplate
 {
@@ -261,10 +262,10 @@ public sealed class ChatTemplate
         long first = arguments.Take(3).Whole(0, "start", 0), step = arguments.Whole(2, "step", 1);
         var (start, stop) = arguments.Count == 1 ? (0, first) : (first, arguments.Whole(1, "stop", 0));
         if (arguments.Count == 0 || step == 0) throw new TemplateException("range needs an end, and a step that is not 0.");
-        if (Math.Abs((double)(stop - start) / step) > LongestRange) throw new TemplateException($"range({start}, {stop}, {step}) has more than {LongestRange} numbers.");
-        var numbers = new List<object?>();
-        for (long n = start; step > 0 ? n < stop : n > stop; n += step) numbers.Add(n);
-        return numbers;
+        Int128 span = (Int128)stop - start, stride = step;
+        Int128 count = span > 0 == stride > 0 ? (Int128.Abs(span) + Int128.Abs(stride) - 1) / Int128.Abs(stride) : 0;
+        if (count > LongestRange) throw new TemplateException($"range({start}, {stop}, {step}) has more than {LongestRange} numbers.");
+        return Enumerable.Range(0, (int)count).Select(i => (object?)(start + i * step)).ToList();
     }
 
     /// <summary>A model's template and its file; null where it has none.</summary>

@@ -4,8 +4,11 @@ namespace PreTrain.Tokenization.Chat;
 /// <param name="who">Its name, for messages.</param>
 /// <param name="places">Values by their place.</param>
 /// <param name="names">Values by name.</param>
-internal sealed class TemplateArguments(string who, IReadOnlyList<object?> places, IReadOnlyDictionary<string, object?> names)
+/// <param name="budget">What may still be made.</param>
+internal sealed class TemplateArguments(string who, IReadOnlyList<object?> places, IReadOnlyDictionary<string, object?> names, TemplateBudget budget)
 {
+    internal TemplateBudget Budget => budget;
+
     internal int Count => places.Count;
 
     internal string Who => who;
@@ -31,5 +34,5 @@ internal sealed class TemplateArguments(string who, IReadOnlyList<object?> place
     internal long Whole(int place, string name, long fallback) => Has(place, name) ? TemplateValues.Whole(Value(place, name), $"'{name}' of {who}") : fallback;
 
     /// <summary>The rest behind the first so many, for a filter or test that is called with them.</summary>
-    internal TemplateArguments Behind(int count, string name) => new(name, [.. places.Skip(count)], names);
+    internal TemplateArguments Behind(int count, string name) => new(name, [.. places.Skip(count)], names, budget);
 }

@@ -10,12 +10,13 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
     /// <summary>An expression, with <c>a if b else c</c>.</summary>
     internal TemplateExpression Parse()
     {
+        TemplateBudget.Dive();
         TemplateExpression value = Or();
         while (reader.TakeName("if"))
         {
             TemplateExpression then = value, test = Or();
             TemplateExpression? other = reader.TakeName("else") ? Parse() : null;
-            value = scope => TemplateValues.IsTrue(test(scope)) ? then(scope) : other is null ? new TemplateUndefined("the value without else") : other(scope);
+            value = scope => TemplateValues.IsTrue(Inner(test, scope)) ? then(scope) : other is null ? new TemplateUndefined("the value without else") : Inner(other, scope);
         }
         return value;
     }
@@ -27,7 +28,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
         if (!reader.IsOperator(",")) return first;
         var items = new List<TemplateExpression> { first };
         while (reader.TakeOperator(",") && BeginsValue()) items.Add(Parse());
-        return scope => items.ConvertAll(item => item(scope));
+        return scope => scope.Budget.Keep(items.ConvertAll(item => Inner(item, scope)));
     }
 
     /// <summary>An expression without <c>if</c>, as a loop goes through.</summary>
@@ -37,7 +38,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
         while (reader.TakeName("or"))
         {
             TemplateExpression a = left, b = And();
-            left = scope => a(scope) is var value && TemplateValues.IsTrue(value) ? value : b(scope);
+            left = scope => Inner(a, scope) is var value && TemplateValues.IsTrue(value) ? value : b(scope);
         }
         return left;
     }
@@ -51,7 +52,9 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
         {
             if (reader.Current.Kind == TemplateTokenKind.Name && reader.Ahead is { Kind: TemplateTokenKind.Operator, Value: "=" })
             {
-                string name = reader.Take().Value;
+                TemplateToken given = reader.Take();
+                string name = given.Value;
+                if (names.Exists(other => other.Item1 == name)) throw new TemplateException($"'{name}' is given twice.", given.Offset);
                 reader.Require("=");
                 names.Add((name, Parse()));
             }
@@ -68,7 +71,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
         while (reader.TakeName("and"))
         {
             TemplateExpression a = left, b = Not();
-            left = scope => a(scope) is var value && !TemplateValues.IsTrue(value) ? value : b(scope);
+            left = scope => Inner(a, scope) is var value && !TemplateValues.IsTrue(value) ? value : b(scope);
         }
         return left;
     }
@@ -132,7 +135,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
         while (reader.TakeOperator("~"))
         {
             TemplateExpression a = left, b = Product();
-            left = scope => TemplateValues.Text(a(scope)) + TemplateValues.Text(b(scope));
+            left = scope => scope.Budget.Keep(TemplateValues.Joined(TemplateValues.Text(Inner(a, scope)), TemplateValues.Text(b(scope))));
         }
         return left;
     }
@@ -146,7 +149,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
         {
             string op = reader.Take().Value;
             TemplateExpression a = left, b = part();
-            left = scope => TemplateValues.Compute(op, a(scope), b(scope));
+            left = scope => scope.Budget.Keep(TemplateValues.Compute(op, Inner(a, scope), b(scope)));
         }
         return left;
     }
@@ -181,7 +184,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
         TemplateToken name = reader.Require(TemplateTokenKind.Name, "the name of a filter");
         if (!TemplateFilters.IsKnown(name.Value)) throw new TemplateException($"The filter '{name.Value}' is not known here; known are {string.Join(", ", TemplateFilters.Names)}.", name.Offset);
         var (places, names) = reader.TakeOperator("(") ? Arguments() : ([], []);
-        return scope => TemplateFilters.Apply(value(scope), Evaluate(name.Value, places, names, scope));
+        return scope => TemplateFilters.Apply(Inner(value, scope), Evaluate(name.Value, places, names, scope));
     }
 
     private TemplateExpression Test(TemplateExpression value)
@@ -192,7 +195,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
         List<TemplateExpression> places = [];
         if (reader.TakeOperator("(")) places = Arguments().Places;
         else if (BeginsValue() && !reader.IsOperator("-") && !reader.IsOperator("+")) places = [Postfix(Primary())];
-        return scope => TemplateTests.Holds(value(scope), Evaluate(name.Value, places, [], scope)) != negated;
+        return scope => TemplateTests.Holds(Inner(value, scope), Evaluate(name.Value, places, [], scope)) != negated;
     }
 
     private TemplateExpression Postfix(TemplateExpression value)
@@ -206,11 +209,11 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
                 if (reader.Current.Kind == TemplateTokenKind.Whole)
                 {
                     long index = long.Parse(reader.Take().Value, CultureInfo.InvariantCulture);
-                    value = scope => TemplateMembers.Item(of(scope), index);
+                    value = scope => TemplateMembers.Item(Inner(of, scope), index);
                     continue;
                 }
                 string name = reader.Require(TemplateTokenKind.Name, "a name").Value;
-                value = scope => TemplateMembers.Attribute(of(scope), name);
+                value = scope => TemplateMembers.Attribute(Inner(of, scope), name);
             }
             else if (reader.TakeOperator("["))
             {
@@ -219,7 +222,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
             else if (reader.TakeOperator("("))
             {
                 var (places, names) = Arguments();
-                value = scope => of(scope) is var callee && callee is TemplateFunction function ? function(Evaluate("The function", places, names, scope))
+                value = scope => Inner(of, scope) is var callee && callee is TemplateFunction function ? scope.Budget.Keep(function(Evaluate("The function", places, names, scope)))
                     : throw new TemplateException(callee is TemplateUndefined undefined ? $"'{undefined.Name}' is not known here, and cannot be called." : $"{TemplateValues.Kind(callee)} cannot be called.", place);
             }
             else
@@ -232,12 +235,12 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
     private TemplateExpression Subscript(TemplateExpression of)
     {
         TemplateExpression? start = reader.IsOperator(":") ? null : Parse();
-        if (reader.TakeOperator("]")) return scope => TemplateMembers.Item(of(scope), start!(scope));
+        if (reader.TakeOperator("]")) return scope => TemplateMembers.Item(Inner(of, scope), start!(scope));
         reader.Require(":");
         TemplateExpression? stop = reader.IsOperator(":") || reader.IsOperator("]") ? null : Parse(), step = null;
         if (reader.TakeOperator(":") && !reader.IsOperator("]")) step = Parse();
         reader.Require("]");
-        return scope => TemplateMembers.Slice(of(scope), Bound(start, scope), Bound(stop, scope), Bound(step, scope) ?? 1);
+        return scope => scope.Budget.Keep(TemplateMembers.Slice(Inner(of, scope), Bound(start, scope), Bound(stop, scope), Bound(step, scope) ?? 1));
 
         static long? Bound(TemplateExpression? bound, TemplateScope scope) => bound?.Invoke(scope) is { } value ? TemplateValues.Whole(value, "The bound of a slice") : null;
     }
@@ -278,7 +281,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
                     items.Add(Parse());
                     if (!reader.IsOperator("]")) reader.Require(",");
                 }
-                return scope => items.ConvertAll(item => item(scope));
+                return scope => scope.Budget.Keep(items.ConvertAll(item => Inner(item, scope)));
             case TemplateTokenKind.Operator when reader.TakeOperator("{"):
                 return Dictionary();
             default:
@@ -299,7 +302,7 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
         return scope =>
         {
             var map = new OrderedDictionary<string, object?>(StringComparer.Ordinal);
-            foreach (var (key, value) in entries) map[key(scope) as string ?? throw new TemplateException("The keys of a dictionary must be texts.")] = value(scope);
+            foreach (var (key, value) in entries) map[key(scope) as string ?? throw new TemplateException("The keys of a dictionary must be texts.")] = Inner(value, scope);
             return map;
         };
     }
@@ -313,5 +316,12 @@ internal sealed class TemplateExpressionParser(TemplateReader reader)
     };
 
     private static TemplateArguments Evaluate(string who, List<TemplateExpression> places, List<(string Name, TemplateExpression Value)> names, TemplateScope scope) =>
-        new(who, places.ConvertAll(value => value(scope)), names.ToDictionary(pair => pair.Name, pair => pair.Value(scope)));
+        new(who, places.ConvertAll(value => value(scope)), names.ToDictionary(pair => pair.Name, pair => pair.Value(scope)), scope.Budget);
+
+    /// <summary>The value of an expression that is a part of another one: chains of them are as deep as they are long.</summary>
+    private static object? Inner(TemplateExpression expression, TemplateScope scope)
+    {
+        TemplateBudget.Dive();
+        return expression(scope);
+    }
 }

@@ -31,7 +31,7 @@ internal static class TemplateFilters
         ["list"] = (value, a) => TemplateValues.Items(value).ToList(),
         ["reverse"] = (value, a) => value is string text ? string.Concat(Enumerable.Reverse(TemplateValues.Items(text))) : Enumerable.Reverse(TemplateValues.Items(value)).ToList(),
         ["unique"] = (value, a) => TemplateValues.Items(value).Aggregate(new List<object?>(), (seen, item) => TemplateValues.Contains(seen, item) ? seen : [.. seen, item]),
-        ["sort"] = (value, a) => TemplateValues.Items(value).Order(Comparer<object?>.Create(TemplateValues.Compare)).ToList(),
+        ["sort"] = (value, a) => Sort(TemplateValues.Items(value)),
         ["join"] = Join,
         ["items"] = (value, a) => value is OrderedDictionary<string, object?> map ? map.Select(pair => (object?)new List<object?> { pair.Key, pair.Value }).ToList() : value is TemplateUndefined ? new List<object?>()
             : throw new TemplateException($"items is for a dictionary, and not for {TemplateValues.Kind(value)}."),
@@ -50,7 +50,7 @@ internal static class TemplateFilters
     internal static bool IsKnown(string name) => s_filters.ContainsKey(name);
 
     internal static object? Apply(object? value, TemplateArguments arguments) =>
-        s_filters.TryGetValue(arguments.Who, out Filter? filter) ? filter(value, arguments) : throw new TemplateException($"The filter '{arguments.Who}' is not known.");
+        s_filters.TryGetValue(arguments.Who, out Filter? filter) ? arguments.Budget.Keep(filter(value, arguments)) : throw new TemplateException($"The filter '{arguments.Who}' is not known.");
 
     private static object? Default(object? value, TemplateArguments arguments) =>
         value is TemplateUndefined || TemplateValues.IsTrue(arguments.Take(2, "default_value", "boolean").Value(1, "boolean", false)) && !TemplateValues.IsTrue(value) ? arguments.Value(0, "default_value", "") : value;
@@ -59,16 +59,30 @@ internal static class TemplateFilters
     {
         IEnumerable<object?> items = TemplateValues.Items(value);
         if (arguments.Take(2, "d", "attribute").Value(1, "attribute") is string name) items = items.Select(item => TemplateMembers.Item(item, name));
-        return string.Join(TemplateValues.Text(arguments.Value(0, "d", "")), items.Select(TemplateValues.Text));
+        return TemplateValues.Join(TemplateValues.Text(arguments.Value(0, "d", "")), items);
+    }
+
+    private static List<object?> Sort(List<object?> items)
+    {
+        try
+        {
+            return [.. items.Order(Comparer<object?>.Create(TemplateValues.Compare))];
+        }
+        catch (InvalidOperationException fault) when (fault.InnerException is TemplateException inner)
+        {
+            throw inner;
+        }
     }
 
     /// <summary>Blanks before all lines but the first, and but empty ones.</summary>
     private static object? Indent(object? value, TemplateArguments arguments)
     {
         object? width = arguments.Take(3, "width", "first", "blank").Value(0, "width", 4L);
-        string blanks = width as string ?? new string(' ', checked((int)TemplateValues.Whole(width, "'width' of indent")));
+        string blanks = width as string ?? TemplateValues.Blanks(TemplateValues.Whole(width, "'width' of indent"));
         bool first = TemplateValues.IsTrue(arguments.Value(1, "first", false)), blank = TemplateValues.IsTrue(arguments.Value(2, "blank", false));
-        return string.Join('\n', TemplateValues.Text(value).Split('\n').Select((line, i) => (i > 0 ? blank || line.Length > 0 : first) ? blanks + line : line));
+        string text = TemplateValues.Text(value);
+        TemplateBudget.Fit(text.Length + (text.Count(c => c == '\n') + 1.0) * blanks.Length);
+        return string.Join('\n', text.Split('\n').Select((line, i) => (i > 0 ? blank || line.Length > 0 : first) ? blanks + line : line));
     }
 
     private static object? Map(object? value, TemplateArguments arguments)

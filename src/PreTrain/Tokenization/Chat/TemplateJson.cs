@@ -13,7 +13,7 @@ internal static class TemplateJson
         {
             null => null,
             string blanks => blanks,
-            var count => new string(' ', checked((int)Math.Max(0, TemplateValues.Whole(count, "'indent' of tojson")))),
+            var count => TemplateValues.Blanks(TemplateValues.Whole(count, "'indent' of tojson")),
         };
         var (comma, colon) = arguments.Value(2, "separators") switch
         {
@@ -23,6 +23,7 @@ internal static class TemplateJson
         };
         var json = new StringBuilder();
         new Layout(json, indent, comma, colon, TemplateValues.IsTrue(arguments.Value(3, "sort_keys", false))).Write(value, 0);
+        TemplateBudget.Fit(json.Length);
         return json.ToString();
     }
 
@@ -30,6 +31,8 @@ internal static class TemplateJson
     {
         internal void Write(object? value, int depth)
         {
+            TemplateBudget.Dive();
+            TemplateBudget.Fit(Json.Length);
             switch (value)
             {
                 case null: Json.Append("null"); break;
@@ -66,6 +69,7 @@ internal static class TemplateJson
         private void Break(int depth)
         {
             if (Indent is null) return;
+            TemplateBudget.Fit(Json.Length + (double)depth * Indent.Length);
             Json.Append('\n');
             for (int i = 0; i < depth; i++) Json.Append(Indent);
         }

@@ -43,6 +43,7 @@ internal static class TemplateMembers
         if (value is not (List<object?> or string)) throw new TemplateException($"{TemplateValues.Kind(value)} cannot be sliced.");
         List<object?> items = TemplateValues.Items(value), slice = [];
         long Place(long? given, long usual) => given is not { } at ? usual : Math.Clamp(at < 0 ? at + items.Count : at, step > 0 ? 0 : -1, step > 0 ? items.Count : items.Count - 1);
+        step = Math.Clamp(step, -items.Count - 1, items.Count + 1);
         long from = Place(start, step > 0 ? 0 : items.Count - 1), to = Place(stop, step > 0 ? items.Count : -1);
         for (long at = from; step > 0 ? at < to : at > to; at += step) slice.Add(items[(int)at]);
         return value is string ? string.Concat(slice) : slice;
@@ -61,7 +62,7 @@ internal static class TemplateMembers
         "capitalize" => a => Capital(text),
         "replace" => a => Replace(text, a),
         "split" => a => Split(text, a),
-        "join" => a => string.Join(text, TemplateValues.Items(a.Take(1).Value(0, "items")).Select(TemplateValues.Text)),
+        "join" => a => TemplateValues.Join(text, TemplateValues.Items(a.Take(1).Value(0, "items"))),
         "find" => a => (long)text.IndexOf(a.Take(1).Text(0, "part"), StringComparison.Ordinal),
         "count" => a => (long)text.Split(a.Take(1).Text(0, "part")).Length - 1,
         "isdigit" => a => text.Length > 0 && text.All(char.IsDigit),
@@ -89,8 +90,11 @@ internal static class TemplateMembers
     {
         string old = arguments.Take(3, "old", "new", "count").Text(0, "old"), fresh = arguments.Text(1, "new");
         long count = arguments.Whole(2, "count", -1);
-        if (count < 0) return old.Length == 0 ? throw new TemplateException($"{arguments.Who} needs a text that is not empty to replace.") : text.Replace(old, fresh, StringComparison.Ordinal);
-        return string.Join(fresh, text.Split(old, checked((int)count + 1)));
+        if (count < 0 && old.Length == 0) throw new TemplateException($"{arguments.Who} needs a text that is not empty to replace.");
+        long places = old.Length == 0 ? 0 : text.AsSpan().Count(old);
+        if (count >= 0) places = Math.Min(places, count);
+        TemplateBudget.Fit(text.Length + (double)places * (fresh.Length - old.Length));
+        return count < 0 ? text.Replace(old, fresh, StringComparison.Ordinal) : string.Join(fresh, text.Split(old, (int)places + 1));
     }
 
     internal static string Title(string text) => string.Concat(text.Select((c, i) => i > 0 && char.IsLetter(text[i - 1]) ? char.ToLowerInvariant(c) : char.ToUpperInvariant(c)));
@@ -100,7 +104,7 @@ internal static class TemplateMembers
     private static List<object?> Split(string text, TemplateArguments arguments)
     {
         long most = arguments.Take(2, "sep", "maxsplit").Whole(1, "maxsplit", -1);
-        int parts = most < 0 ? int.MaxValue : checked((int)most + 1);
+        int parts = most < 0 ? int.MaxValue : (int)Math.Min(most, text.Length) + 1;
         if (arguments.Value(0, "sep") is string separator) return [.. separator.Length == 0 ? throw new TemplateException("split needs a separator that is not empty.") : text.Split(separator, parts)];
         // Of any white space, none of which is left at the ends.
         var pieces = new List<object?>();

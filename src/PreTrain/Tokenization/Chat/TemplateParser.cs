@@ -39,9 +39,9 @@ internal sealed class TemplateParser
             switch (token.Kind)
             {
                 case TemplateTokenKind.Data:
-                    statements.Add((_, output) =>
+                    statements.Add((scope, output) =>
                     {
-                        output.Text.Append(token.Value);
+                        output.Write(token.Value, scope.Budget);
                         return TemplateFlow.Next;
                     });
                     break;
@@ -50,7 +50,7 @@ internal sealed class TemplateParser
                     _reader.Require(TemplateTokenKind.PrintEnd, "'}}'");
                     statements.Add(At(token.Offset, (scope, output) =>
                     {
-                        output.Text.Append(TemplateValues.Text(value(scope)));
+                        output.Write(TemplateValues.Text(value(scope)), scope.Budget);
                         return TemplateFlow.Next;
                     }));
                     break;
@@ -109,6 +109,7 @@ internal sealed class TemplateParser
         return (scope, output) =>
         {
             List<object?> items = [.. TemplateValues.Items(all(scope)).Where(item => test is null || TemplateValues.IsTrue(test(Bind(scope, targets, item))))];
+            scope.Budget.Rounds(items.Count);
             if (items.Count == 0) return otherwise?.Invoke(scope.Inner(), output) ?? TemplateFlow.Next;
             var loop = new TemplateLoop(items);
             for (; loop.Index < items.Count; loop.Index++)
@@ -279,6 +280,10 @@ internal sealed class TemplateParser
         catch (TemplateException fault)
         {
             throw fault.At(place);
+        }
+        catch (OverflowException)
+        {
+            throw new TemplateException("A number has more than 64 bits.", place);
         }
     };
 

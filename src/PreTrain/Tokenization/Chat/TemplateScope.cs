@@ -28,6 +28,13 @@ internal sealed class TemplateOutput
 {
     internal StringBuilder Text { get; } = new();
 
+    internal void Write(string text, TemplateBudget budget)
+    {
+        TemplateBudget.Fit((double)Text.Length + text.Length);
+        budget.Spend(text.Length);
+        Text.Append(text);
+    }
+
     /// <summary>What stands in <c>generation</c> blocks, as places in <see cref="Text"/>.</summary>
     internal List<(int Start, int End)> Answers { get; } = [];
 }
@@ -39,6 +46,9 @@ internal sealed class TemplateScope(TemplateScope? parent = null)
 
     /// <summary>The outermost scope.</summary>
     internal TemplateScope Root => parent?.Root ?? this;
+
+    /// <summary>What the rendering may still make.</summary>
+    internal TemplateBudget Budget { get; } = parent?.Budget ?? new();
 
     /// <summary>Of the outermost scope, how many macros are being called.</summary>
     internal int Calls { get; set; }

@@ -29,18 +29,45 @@ internal static class TemplateValues
     };
 
     /// <summary>A value as Python would write it in a program.</summary>
-    internal static string Literal(object? value) => value switch
+    internal static string Literal(object? value)
     {
-        null => "None",
-        bool b => b ? "True" : "False",
-        long n => n.ToString(CultureInfo.InvariantCulture),
-        double d => Number(d),
-        string s => Quoted(s),
-        OrderedDictionary<string, object?> map => $"{{{string.Join(", ", map.Select(pair => $"{Quoted(pair.Key)}: {Literal(pair.Value)}"))}}}",
-        List<object?> list => $"[{string.Join(", ", list.Select(Literal))}]",
-        TemplateUndefined => "Undefined",
-        _ => throw new TemplateException($"{Kind(value)} cannot be printed."),
-    };
+        TemplateBudget.Dive();
+        return value switch
+        {
+            null => "None",
+            bool b => b ? "True" : "False",
+            long n => n.ToString(CultureInfo.InvariantCulture),
+            double d => Number(d),
+            string s => Quoted(s),
+            OrderedDictionary<string, object?> map => $"{{{Join(", ", map.Select(pair => (object?)$"{Quoted(pair.Key)}: {Literal(pair.Value)}"))}}}",
+            List<object?> list => $"[{Join(", ", list.Select(item => (object?)Literal(item)))}]",
+            TemplateUndefined => "Undefined",
+            _ => throw new TemplateException($"{Kind(value)} cannot be printed."),
+        };
+    }
+
+    /// <summary>The texts of values with a text between them.</summary>
+    internal static string Join(string between, IEnumerable<object?> items)
+    {
+        var texts = new List<string>();
+        double length = 0;
+        foreach (object? item in items)
+        {
+            texts.Add(Text(item));
+            TemplateBudget.Fit(length += texts[^1].Length + (double)between.Length);
+        }
+        return string.Join(between, texts);
+    }
+
+    /// <summary>Two texts, one behind the other.</summary>
+    internal static string Joined(string a, string b)
+    {
+        TemplateBudget.Fit((double)a.Length + b.Length);
+        return a + b;
+    }
+
+    /// <summary>So many blanks; none where the number is negative, as in Python.</summary>
+    internal static string Blanks(long count) => new(' ', TemplateBudget.Fit(Math.Max(0, count)));
 
     /// <summary>A number with its point.</summary>
     internal static string Number(double value)
@@ -76,7 +103,13 @@ internal static class TemplateValues
     internal static long Length(object? value) => value is string text ? text.EnumerateRunes().Count() : value is long or double or bool or null
         ? throw new TemplateException($"{Kind(value)} has no length.") : Items(value).Count;
 
-    internal static bool AreEqual(object? a, object? b) => (a, b) switch
+    internal static bool AreEqual(object? a, object? b)
+    {
+        TemplateBudget.Dive();
+        return AreSame(a, b);
+    }
+
+    private static bool AreSame(object? a, object? b) => (a, b) switch
     {
         (List<object?> x, List<object?> y) => x.Count == y.Count && x.Zip(y).All(pair => AreEqual(pair.First, pair.Second)),
         (OrderedDictionary<string, object?> x, OrderedDictionary<string, object?> y) => x.Count == y.Count && x.All(pair => y.TryGetValue(pair.Key, out object? other) && AreEqual(pair.Value, other)),
@@ -103,9 +136,13 @@ internal static class TemplateValues
     {
         switch (op, a, b)
         {
-            case ("+", string x, string y): return x + y;
-            case ("+", List<object?> x, List<object?> y): return new List<object?>([.. x, .. y]);
-            case ("*", string x, long n): return new StringBuilder().Insert(0, x, checked((int)Math.Max(0, n))).ToString();
+            case ("+", string x, string y): return Joined(x, y);
+            case ("+", List<object?> x, List<object?> y):
+                TemplateBudget.Fit((double)x.Count + y.Count);
+                return new List<object?>([.. x, .. y]);
+            case ("*", string x, long n):
+                TemplateBudget.Fit((double)x.Length * n);
+                return x.Length == 0 || n <= 0 ? "" : new StringBuilder().Insert(0, x, (int)n).ToString();
             case ("+" or "-" or "*" or "//" or "%" or "**", bool or long, bool or long): return OfWhole(op, Convert.ToInt64(a, CultureInfo.InvariantCulture), Convert.ToInt64(b, CultureInfo.InvariantCulture));
         }
         if (AsNumber(a) is not { } left || AsNumber(b) is not { } right) throw new TemplateException($"'{op}' is not for {Kind(a)} and {Kind(b)}.");
@@ -143,13 +180,20 @@ internal static class TemplateValues
         if (op is "//" or "%" && b == 0) throw new TemplateException($"'{op}' by zero.");
         return op switch
         {
-            "+" => a + b,
-            "-" => a - b,
-            "*" => a * b,
-            "//" => (long)Math.Floor((double)a / b),
-            "%" => (a % b + b) % b,
-            _ => b >= 0 ? (object)(long)Math.Pow(a, b) : Math.Pow(a, b),
+            "+" => checked(a + b),
+            "-" => checked(a - b),
+            "*" => checked(a * b),
+            "//" => a / b - (Remainder(a, b) != a % b ? 1 : 0),
+            "%" => Remainder(a, b),
+            _ => b >= 0 ? (object)checked((long)Math.Pow(a, b)) : Math.Pow(a, b),
         };
+    }
+
+    /// <summary>What is left of a division, with the sign of the divisor.</summary>
+    private static long Remainder(long a, long b)
+    {
+        long rest = b == -1 ? 0 : a % b;
+        return rest != 0 && rest < 0 != b < 0 ? rest + b : rest;
     }
 
     private static string Quoted(string text)

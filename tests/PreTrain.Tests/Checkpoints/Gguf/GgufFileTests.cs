@@ -55,13 +55,13 @@ public class GgufFileTests
         Tensor wide = randn([3, 64]);
         GgufWriter.Write(folder["a.gguf"], s_metadata, [new("q4", GgmlType.Q40, [3, 64], () => wide.alias()), new("plain", GgmlType.F32, [3, 64], () => wide.alias())]);
 
-        CheckpointConverter.Convert(folder["a.gguf"], folder["a.safetensors"]);
+        CheckpointConverter.Convert(folder["a.gguf"], folder["a.safetensors"], cancellationToken: TestContext.Current.CancellationToken);
 
         using CheckpointTensors before = CheckpointTensors.Open(folder["a.gguf"]), after = CheckpointTensors.Open(folder["a.safetensors"]);
         Assert.Equal(CheckpointFormat.Gguf, before.Format);
         Assert.All(before.Names, name => Assert.True(before.Read(name).equal(after.Read(name)).all().item<bool>()));
         Assert.Equal("F32", after.Info("q4").StoredType);
-        Assert.Contains("export the model", Assert.Throws<ArgumentException>(() => CheckpointConverter.Convert(folder["a.safetensors"], folder["b.gguf"])).Message);
+        Assert.Contains("export the model", Assert.Throws<ArgumentException>(() => CheckpointConverter.Convert(folder["a.safetensors"], folder["b.gguf"], cancellationToken: TestContext.Current.CancellationToken)).Message);
     }
 
     [Fact]

@@ -127,12 +127,61 @@ public sealed class ChatTemplateTests
     [InlineData("{{ range(1000000) }}", 1, "has more than 100000 numbers.")]
     [InlineData("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", 1, "The macro 'm' calls macros more than 64 deep.")]
     [InlineData("{{ none | length }}", 1, "None has no length.")]
+    [InlineData("a\n{{ 'x' * 2000000000 }}", 2, "A text or list of 2000000000 characters or items is longer than 16777216.")]
+    [InlineData("{{ 'xy' * 9223372036854775807 }}", 1, "is longer than 16777216.")]
+    [InlineData("{% set ns = namespace(s='x') %}{% for i in range(64) %}{% set ns.s = ns.s + ns.s %}{% endfor %}", 1, "is longer than 16777216.")]
+    [InlineData("{% set ns = namespace(s='x') %}{% for i in range(64) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", 1, "is longer than 16777216.")]
+    [InlineData("{% set ns = namespace(l=[1]) %}{% for i in range(64) %}{% set ns.l = ns.l + ns.l %}{% endfor %}", 1, "The template makes texts and lists of more than 268435456 characters.")]
+    [InlineData("{% set ns = namespace(l=[1]) %}{% for i in range(64) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}", 1, "is longer than 16777216.")]
+    [InlineData("{% set ns = namespace(l=[1]) %}{% for i in range(64) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l | tojson }}", 1, "is longer than 16777216.")]
+    [InlineData("{% set ns = namespace(l=[1]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}", 1, "Values are nested too deeply.")]
+    [InlineData("{{ ('x' * 9999) | replace('x', 'y' * 9999) }}", 1, "is longer than 16777216.")]
+    [InlineData("{{ ('x' * 9999) | list | join('y' * 9999) }}", 1, "is longer than 16777216.")]
+    [InlineData("{{ ('x' * 9999).join(range(9999)) }}", 1, "is longer than 16777216.")]
+    [InlineData("{{ 'x' | indent(9223372036854775807, true) }}", 1, "is longer than 16777216.")]
+    [InlineData("{{ [1] | tojson(indent=3000000000) }}", 1, "A text or list of 3000000000 characters or items is longer than 16777216.")]
+    [InlineData("{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}", 1, "The template makes texts and lists of more than 268435456 characters.")]
+    [InlineData("{% for i in range(99) %}{{ 'x' * 9999999 }}{% endfor %}", 1, "is longer than 16777216.")]
+    [InlineData("{{ 9223372036854775807 + 1 }}", 1, "A number has more than 64 bits.")]
+    [InlineData("{{ 10 ** 30 }}", 1, "A number has more than 64 bits.")]
+    [InlineData("{{ (0 - 9223372036854775807 - 1) | abs }}", 1, "A number has more than 64 bits.")]
+    [InlineData("{{ range(0 - 9223372036854775807, 9223372036854775807) }}", 1, "has more than 100000 numbers.")]
+    [InlineData("{{ [1, 'a'] | sort }}", 1, "cannot be compared.")]
     public void Render_WhatCannotBeComputed_SaysWhere(string source, int line, string expected)
     {
         var fault = Assert.Throws<TokenizerException>(() => new ChatTemplate(source, ChatFixture.Tokenizer).Render(s_two));
         Assert.Equal(line, fault.Line);
         Assert.Contains(expected, fault.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("{{ 'a\nb' | indent(-1) }}", "a\nb")]
+    [InlineData("{{ '' * 9223372036854775807 }}|{{ 'x' * -3 }}", "|")]
+    [InlineData("{{ [1] | tojson(indent=-1) }}", "[\n1\n]")]
+    [InlineData("{{ 'aXbX' | replace('X', '', 9223372036854775807) }}", "ab")]
+    [InlineData("{{ 'a b'.split(' ', 9223372036854775807) }}", "['a', 'b']")]
+    [InlineData("{{ 'abc'[::9223372036854775807] }}{{ 'abc'[::-9223372036854775807] }}", "ac")]
+    [InlineData("{{ -7 // 2 }} {{ -7 % 2 }} {{ 7 // -2 }} {{ 7 % -2 }} {{ 6 // -2 }} {{ 9007199254740993 // 1 }}", "-4 1 -4 -1 -3 9007199254740993")]
+    [InlineData("{{ range(9223372036854775806, 9223372036854775807, 5) }}{{ range(0, -1000000) }}", "[9223372036854775806][]")]
+    public void Render_NumbersBeyondWhatIsThere_IsWhatPythonWrites(string source, string expected) =>
+        Assert.Equal(expected, new ChatTemplate(source, ChatFixture.Tokenizer).Render(s_two));
+
+    [Theory]
+    [InlineData("", "1", " + 1")]
+    [InlineData("", "1", " ~ 1")]
+    [InlineData("", "x", ".y.z")]
+    [InlineData("", "1", "|string")]
+    [InlineData("1 if 0 else ", "1", "")]
+    public void Render_NestedWithoutEnd_IsRefused(string before, string middle, string after)
+    {
+        string source = $"{{{{ {string.Concat(Enumerable.Repeat(before, 200_000))}{middle}{string.Concat(Enumerable.Repeat(after, 200_000))} }}}}";
+        var fault = Assert.Throws<TokenizerException>(() => new ChatTemplate(source, ChatFixture.Tokenizer).Render(s_two));
+        Assert.Contains("nested too deeply", fault.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void New_ArgumentThatIsGivenTwice_IsRefused() =>
+        Assert.Contains("'a' is given twice.", Assert.Throws<TokenizerException>(() => new ChatTemplate("{{ dict(a=1, a=2) }}", ChatFixture.Tokenizer)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Render_Variables_AreKnownToTheTemplate()
