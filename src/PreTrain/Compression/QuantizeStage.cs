@@ -52,27 +52,38 @@ public sealed record QuantizeStage : CompressionStage
     }
 
     /// <inheritdoc/>
-    public override JsonObject ToJson() => new()
+    public override JsonObject ToJson()
     {
-        ["stage"] = Name,
-        ["method"] = Method,
-        ["scheme"] = RecipeWords.Of(Quantization.Scheme),
-        ["granularity"] = Quantization.Granularity is { } shared ? RecipeWords.Of(shared) : null,
-        ["group-size"] = Quantization.GroupSize,
-        ["symmetric"] = Quantization.IsSymmetric,
-        ["half-scales"] = Quantization.HasHalfScales,
-        ["wide-scales"] = !Quantization.HasDoubleScales,
-        ["tied-head"] = Quantization.HasQuantizedTiedHead,
-        ["skip"] = new JsonArray([.. Quantization.Skip.Select(pattern => JsonValue.Create(pattern))]),
-        ["damping"] = Gptq?.Damping,
-        ["by-size"] = Gptq?.OrdersBySize,
-        ["scale-steps"] = Awq?.ScaleSteps,
-        ["clip-steps"] = Awq?.ClipSteps,
-        ["alpha"] = Smoothing?.Strength,
-        ["calibration-method"] = Activations is { } grids ? RecipeWords.Of(grids.Range) : null,
-        ["percentile"] = Activations?.Percentile,
-        ["symmetric-activations"] = Activations?.IsSymmetric,
-    };
+        var json = new JsonObject
+        {
+            ["stage"] = Name,
+            ["method"] = Method,
+            ["scheme"] = RecipeWords.Of(Quantization.Scheme),
+            ["granularity"] = Quantization.Granularity is { } shared ? RecipeWords.Of(shared) : null,
+            ["group-size"] = Quantization.GroupSize,
+            ["symmetric"] = Quantization.IsSymmetric,
+            ["half-scales"] = Quantization.HasHalfScales,
+            ["wide-scales"] = !Quantization.HasDoubleScales,
+            ["tied-head"] = Quantization.HasQuantizedTiedHead,
+            ["skip"] = new JsonArray([.. Quantization.Skip.Select(pattern => JsonValue.Create(pattern))]),
+            ["damping"] = Gptq?.Damping,
+            ["by-size"] = Gptq?.OrdersBySize,
+            ["scale-steps"] = Awq?.ScaleSteps,
+            ["clip-steps"] = Awq?.ClipSteps,
+            ["alpha"] = Smoothing?.Strength,
+            ["calibration-method"] = Activations is { } grids ? RecipeWords.Of(grids.Range) : null,
+            ["percentile"] = Activations?.Percentile,
+            ["symmetric-activations"] = Activations?.IsSymmetric,
+        };
+        // What is as usual and of no effect a recipe would refuse.
+        QuantizationOptions usual = new();
+        var rules = new QuantizeRules(Method, Quantization.Scheme, Quantization.Granularity, Activations?.Range);
+        foreach (var (key, isUsual) in new[] { ("group-size", Quantization.GroupSize == usual.GroupSize), ("symmetric", Quantization.IsSymmetric == usual.IsSymmetric), ("wide-scales", Quantization.HasDoubleScales == usual.HasDoubleScales), ("percentile", Activations?.Percentile == new ActivationOptions().Percentile) })
+        {
+            if (isUsual && rules.Missing(key) is not null) json[key] = null;
+        }
+        return json;
+    }
 
     /// <inheritdoc/>
     public override void Validate()
