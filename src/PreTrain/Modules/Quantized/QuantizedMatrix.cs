@@ -95,7 +95,9 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                         float* at = w + o * inputs + g * group;
                         QuantizationGrid grid = shared ?? QuantizationGrid.Of(new ReadOnlySpan<float>(at, group), format);
                         matrix.SetGrid(o, g, grid.Scale, grid.Zero);
-                        for (int i = 0; i < group; i++) matrix.SetCode(o, g * group + i, grid.Code(at[i]));
+                        int sum = 0;
+                        for (int i = 0; i < group; i++) sum += matrix.SetCode(o, g * group + i, grid.Code(at[i]));
+                        matrix.SetSum(o, g, sum);
                     }
                 }
             });
@@ -305,11 +307,22 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         var s = (float*)TensorMemory.Address(wholeScales);
         sbyte* z = wholeZeros is null ? null : (sbyte*)TensorMemory.Address(wholeZeros);
         int shift = format.IsSymmetric ? 0 : 8;   // with zero points the codes count from 0
-        for (long o = 0; o < matrix.Outputs; o++)
+        long outputs = matrix.Outputs, inputs = matrix.Inputs, groups = matrix.Groups, group = inputs / groups;
+        int chunks = ParallelLoop.Chunks(outputs, 16);
+        ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
-            for (long g = 0; g < matrix.Groups; g++) matrix.SetGrid(o, g, s[o * matrix.Groups + g], z == null ? 0 : z[o * matrix.Groups + g] + shift);
-            for (long i = 0; i < matrix.Inputs; i++) matrix.SetCode(o, i, c[o * matrix.Inputs + i] + shift);
-        }
+            var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
+            for (long o = from; o < to; o++)
+            {
+                for (long g = 0; g < groups; g++)
+                {
+                    matrix.SetGrid(o, g, s[o * groups + g], z == null ? 0 : z[o * groups + g] + shift);
+                    int sum = 0;
+                    for (long i = g * group; i < (g + 1) * group; i++) sum += matrix.SetCode(o, i, c[o * inputs + i] + shift);
+                    matrix.SetSum(o, g, sum);
+                }
+            }
+        });
         if (doubles is null) matrix.RoundScales();
         else matrix.SetScales(doubles);
         return matrix;
@@ -360,7 +373,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         return scope.MoveToOuter(weight.detach().to(ScalarType.Float32).cpu().contiguous().alias());
     }
 
-    internal void SetGrid(long output, long group, float scale, int zero)
+    private void SetGrid(long output, long group, float scale, int zero)
     {
         long place = PanelLayout.PlaceOf(output, group, Groups);
         Scales[place] = scale;
@@ -383,16 +396,18 @@ public sealed unsafe class QuantizedMatrix : IDisposable
     }
 
     /// <summary>Sets a code, once.</summary>
-    internal void SetCode(long output, long input, int code)
+    /// <returns>The code.</returns>
+    private int SetCode(long output, long input, int code)
     {
-        byte* at = Codes + Layout.ByteOf(output, input);
-        if (Format.Bits == 8)
-        {
-            *at = (byte)(sbyte)code;
-            Sums[PanelLayout.PlaceOf(output, input * Groups / Inputs, Groups)] += code;
-            return;
-        }
-        *at |= (byte)(Layout.IsHigh(input) ? (code & 15) << 4 : code & 15);
+        byte* at = _codesAt + Layout.ByteOf(output, input);
+        if (Layout.Bits == 8) *at = (byte)(sbyte)code;
+        else *at |= (byte)(Layout.IsHigh(input) ? (code & 15) << 4 : code & 15);
+        return code;
+    }
+
+    private void SetSum(long output, long group, int sum)
+    {
+        if (_sumsAt != null) _sumsAt[PanelLayout.PlaceOf(output, group, Groups)] = sum;
     }
 
     private static int Decode(byte code, int bits, bool signed, bool high)
