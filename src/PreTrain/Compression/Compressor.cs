@@ -61,13 +61,7 @@ public sealed class Compressor
     /// <exception cref="CorpusException">The text is too short.</exception>
     public static CompressionResult Run(string modelFolder, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
-        ArgumentNullException.ThrowIfNull(recipe);
-        ArgumentNullException.ThrowIfNull(tokens);
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        ArgumentNullException.ThrowIfNull(options);
-        recipe.Validate();
-        options.Validate();
+        Require(modelFolder, recipe, tokens, tokenizer, options);
         using ITransformerModel model = Load(modelFolder, null);
         Compressor compressor = Checked(modelFolder, model, recipe, tokens, tokenizer, options, cancellationToken);
         compressor._folder.Prepare(compressor.Describe(model), modelFolder, options.Overwrite);
@@ -82,11 +76,7 @@ public sealed class Compressor
     /// <exception cref="CheckpointException">The model cannot be read.</exception>
     public static void Check(string modelFolder, CompressionRecipe recipe, CompressionOptions options)
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
-        ArgumentNullException.ThrowIfNull(recipe);
-        ArgumentNullException.ThrowIfNull(options);
-        recipe.Validate();
-        options.Validate();
+        Require(modelFolder, recipe, options);
         new StageFolder(Path.GetFullPath(options.Output)).Check(modelFolder, options.Overwrite);
         using ITransformerModel model = Load(modelFolder, null);
         Require(model, recipe, null);
@@ -103,15 +93,25 @@ public sealed class Compressor
     /// <exception cref="CorpusException">The text is too short.</exception>
     public static void Check(string modelFolder, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options)
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
-        ArgumentNullException.ThrowIfNull(recipe);
+        Require(modelFolder, recipe, tokens, tokenizer, options);
+        using ITransformerModel model = Load(modelFolder, null);
+        Checked(modelFolder, model, recipe, tokens, tokenizer, options, CancellationToken.None);
+    }
+
+    private static void Require(string modelFolder, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options)
+    {
         ArgumentNullException.ThrowIfNull(tokens);
         ArgumentNullException.ThrowIfNull(tokenizer);
+        Require(modelFolder, recipe, options);
+    }
+
+    private static void Require(string modelFolder, CompressionRecipe recipe, CompressionOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(options);
         recipe.Validate();
         options.Validate();
-        using ITransformerModel model = Load(modelFolder, null);
-        Checked(modelFolder, model, recipe, tokens, tokenizer, options, CancellationToken.None);
     }
 
     private static Compressor Checked(string modelFolder, ITransformerModel model, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options, CancellationToken cancellationToken)
