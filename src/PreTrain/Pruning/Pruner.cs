@@ -18,7 +18,8 @@ public static partial class Pruner
     /// <param name="calibration">What the model reads to see its maps at work, a few batches of the kind of text that it is for; null for <see cref="PruningMethod.Magnitude"/>.</param>
     /// <returns>How sparse the maps are.</returns>
     /// <exception cref="ArgumentException">
-    /// An option is out of range; a pattern fits nothing, or does not divide the inputs of a map; a map would lose all weights, or computes with something else already; the calibration is missing or too small.
+    /// An option is out of range; a pattern fits nothing, or does not divide the inputs of a map; a map would lose all weights, or computes with something else already; the calibration is missing or too small, or
+    /// gives inputs that are not finite.
     /// The model is as it was then.
     /// </exception>
     public static SparsityReport Prune(ITransformerModel model, PruningOptions options, IReadOnlyList<ModelInput>? calibration = null)
@@ -64,7 +65,11 @@ public static partial class Pruner
         try
         {
             Calibration.Run(model, [.. maps.Select((m, i) => (m.Map, (Action<Tensor>)statistics[i].Add))], calibration);
-            for (int i = 0; i < maps.Length; i++) RequireTokens(maps[i].Name, maps[i].Map.weight.size(1), statistics[i].Rows, options, nameof(calibration));
+            for (int i = 0; i < maps.Length; i++)
+            {
+                RequireTokens(maps[i].Name, maps[i].Map.weight.size(1), statistics[i].Rows, options, nameof(calibration));
+                if (!statistics[i].Sum.isfinite().all().item<bool>()) throw new ArgumentException($"The calibration gives inputs of the linear map '{maps[i].Name}' that are not finite, or too large.");
+            }
             for (int i = 0; i < maps.Length; i++)
             {
                 Projection map = maps[i].Map;
