@@ -41,14 +41,16 @@ public sealed record QuantizeStage : CompressionStage
     /// <summary>Quantizes a model as the stage does.</summary>
     /// <param name="model">The model, which is changed.</param>
     /// <param name="calibration">What it reads where <see cref="NeedsCalibration"/> says so.</param>
+    /// <param name="cancellationToken">Ends it between two batches or two maps.</param>
     /// <exception cref="ArgumentException">An option is out of range, the text is too short, or the model does not allow it.</exception>
-    public QuantizationResult Apply(ITransformerModel model, IReadOnlyList<ModelInput> calibration)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public QuantizationResult Apply(ITransformerModel model, IReadOnlyList<ModelInput> calibration, CancellationToken cancellationToken = default)
     {
         Validate();
-        if (Gptq is not null) return Quantizer.QuantizeGptq(model, Quantization, calibration, Gptq);
-        if (Awq is not null) return Quantizer.QuantizeAwq(model, Quantization, calibration, Awq);
-        IReadOnlyList<string> smoothed = Smoothing is null ? [] : Quantizer.Smooth(model, calibration, Smoothing);
-        return (IsStatic ? Quantizer.QuantizeStatic(model, Quantization, calibration, Activations) : Quantizer.Quantize(model, Quantization)) with { Smoothed = smoothed };
+        if (Gptq is not null) return Quantizer.QuantizeGptq(model, Quantization, calibration, Gptq, cancellationToken);
+        if (Awq is not null) return Quantizer.QuantizeAwq(model, Quantization, calibration, Awq, cancellationToken);
+        IReadOnlyList<string> smoothed = Smoothing is null ? [] : Quantizer.Smooth(model, calibration, Smoothing, cancellationToken);
+        return (IsStatic ? Quantizer.QuantizeStatic(model, Quantization, calibration, Activations, cancellationToken) : Quantizer.Quantize(model, Quantization, cancellationToken)) with { Smoothed = smoothed };
     }
 
     /// <inheritdoc/>
