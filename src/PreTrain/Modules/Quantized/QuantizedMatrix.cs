@@ -88,6 +88,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
             ParallelLoop.For(chunks, chunk =>
             {
                 var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
+                var codes = new sbyte[group];
                 for (long o = from; o < to; o++)
                 {
                     for (long g = 0; g < matrix.Groups; g++)
@@ -95,9 +96,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                         float* at = w + o * inputs + g * group;
                         QuantizationGrid grid = shared ?? QuantizationGrid.Of(new ReadOnlySpan<float>(at, group), format);
                         matrix.SetGrid(o, g, grid.Scale, grid.Zero);
-                        int sum = 0;
-                        for (int i = 0; i < group; i++) sum += matrix.SetCode(o, g * group + i, grid.Code(at[i]));
-                        matrix.SetSum(o, g, sum);
+                        for (int i = 0; i < group; i++) codes[i] = (sbyte)grid.Code(at[i]);
+                        fixed (sbyte* found = codes) matrix.SetCodes(o, g, found, isShifted: false);
                     }
                 }
             });
@@ -317,9 +317,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                 for (long g = 0; g < groups; g++)
                 {
                     matrix.SetGrid(o, g, s[o * groups + g], z == null ? 0 : z[o * groups + g] + shift);
-                    int sum = 0;
-                    for (long i = g * group; i < (g + 1) * group; i++) sum += matrix.SetCode(o, i, c[o * inputs + i] + shift);
-                    matrix.SetSum(o, g, sum);
+                    matrix.SetCodes(o, g, c + o * inputs + g * group, isShifted: shift != 0);
                 }
             }
         });
@@ -395,19 +393,35 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         for (long i = 0; i < Outputs * Groups; i++) Scales[PanelLayout.PlaceOf(i / Groups, i % Groups, Groups)] = scales[i];
     }
 
-    /// <summary>Sets a code, once.</summary>
-    /// <returns>The code.</returns>
-    private int SetCode(long output, long input, int code)
+    /// <summary>Sets the codes of a group.</summary>
+    /// <param name="output">The output.</param>
+    /// <param name="group">The group.</param>
+    /// <param name="codes">As many as the group has inputs.</param>
+    /// <param name="isShifted">Whether those of 4 bits count from −8, and are stored from 0.</param>
+    [MethodImpl(ParallelLoop.Hot)]
+    private void SetCodes(long output, long group, sbyte* codes, bool isShifted)
     {
-        byte* at = _codesAt + Layout.ByteOf(output, input);
-        if (Layout.Bits == 8) *at = (byte)(sbyte)code;
-        else *at |= (byte)(Layout.IsHigh(input) ? (code & 15) << 4 : code & 15);
-        return code;
-    }
-
-    private void SetSum(long output, long group, int sum)
-    {
-        if (_sumsAt != null) _sumsAt[PanelLayout.PlaceOf(output, group, Groups)] = sum;
+        const int Next = PanelLayout.Width * 4;
+        long count = Inputs / Groups, i = 0;
+        byte* row = _codesAt + Layout.ByteOf(output, group * count);   // groups begin at whole steps
+        if (Layout.Bits == 4)
+        {
+            uint shift = isShifted ? 0x08080808u : 0;   // 8 more, modulo 16
+            for (; i < count; i += 8, row += Next) *(uint*)row = (*(uint*)(codes + i) ^ shift) & 0x0F0F0F0F | ((*(uint*)(codes + i + 4) ^ shift) & 0x0F0F0F0F) << 4;
+            return;
+        }
+        int sum = 0;
+        for (; i + 4 <= count; i += 4, row += Next)
+        {
+            *(uint*)row = *(uint*)(codes + i);
+            sum += codes[i] + codes[i + 1] + codes[i + 2] + codes[i + 3];
+        }
+        for (; i < count; i++)
+        {
+            row[i % 4] = (byte)codes[i];
+            sum += codes[i];
+        }
+        _sumsAt[PanelLayout.PlaceOf(output, group, Groups)] = sum;
     }
 
     private static int Decode(byte code, int bits, bool signed, bool high)
