@@ -24,6 +24,31 @@ public class ToolTests
     }
 
     [Theory]
+    [InlineData("prune --sparsity 0.5")]
+    [InlineData("prune --heads 0.4")]
+    [InlineData("quantize --scheme int8")]
+    [InlineData("convert --precision bf16")]
+    [InlineData("export gguf")]
+    [InlineData("export onnx")]
+    public void Run_CancelledWriter_LeavesWhatWasThereAndEndsWith130(string command)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["model"]);
+        string output = command.StartsWith("export", StringComparison.Ordinal) ? folder["old.file"] : folder["old"];
+        if (command.StartsWith("export", StringComparison.Ordinal)) File.WriteAllText(output, "old");
+        else TinyModel.Save(output, seed: 5);
+        Dictionary<string, byte[]> before = Files();
+        using StringWriter written = new(), error = new();
+
+        int code = Tool.Run([.. command.Split(' '), "--model", folder["model"], "--output", output, "--overwrite"], written, error, new CancellationToken(canceled: true));
+
+        Assert.Equal((130, "", "Interrupted.\n"), (code, written.ToString(), error.ToString()));
+        Assert.Equal(before, Files());
+
+        Dictionary<string, byte[]> Files() => Directory.GetFiles(folder.Path, "*", SearchOption.AllDirectories).ToDictionary(file => file, File.ReadAllBytes);
+    }
+
+    [Theory]
     [InlineData("", "Required command was not provided.")]
     [InlineData("evaluate", "Required command was not provided.")]
     [InlineData("train", "'train'")]

@@ -18,7 +18,7 @@ internal static class ConvertCommand
         Option<string?> output = Options.Text("--output", "PATH", "The folder to write, or one file that ends in .safetensors, .bin, .pt or .pth.", required: true);
         Option<CheckpointFormat?> format = Options.Choice("--format", "How a folder stores the weights. The default is safetensors.",
             ("safetensors", CheckpointFormat.Safetensors), ("bin", CheckpointFormat.PyTorch));
-        Option<ScalarType?> precision = Options.Choice("--precision", "The type of all floating-point weights. The default is that which each has.",
+        Option<ScalarType?> precision = Options.Choice("--precision", "The type of all floating-point weights, but not of the scales of quantized ones. The default is that which each has.",
             ("fp32", ScalarType.Float32), ("bf16", ScalarType.BFloat16), ("fp16", ScalarType.Float16));
         Option<long?> shardSize = new("--shard-size")
         {
@@ -32,8 +32,9 @@ internal static class ConvertCommand
                 return null;
             },
         };
-        var command = new Command("convert", "Converts weights: between PyTorch's files and safetensors, to another precision, into one file or shards.") { model, output, format, precision, shardSize };
-        add(root, command, (parsed, session) => Run(session, parsed.GetRequiredValue(model)!, parsed.GetRequiredValue(output)!, parsed.GetValue(format), new CheckpointConverterOptions
+        Option<bool> overwrite = ExportCommand.OverwriteOption();
+        var command = new Command("convert", "Converts weights: between PyTorch's files and safetensors, to another precision, into one file or shards.") { model, output, format, precision, shardSize, overwrite };
+        add(root, command, (parsed, session) => Run(session, parsed.GetRequiredValue(model)!, parsed.GetRequiredValue(output)!, parsed.GetValue(format), parsed.GetValue(overwrite), new CheckpointConverterOptions
         {
             Format = parsed.GetValue(format) ?? CheckpointFormat.Safetensors,
             DataType = parsed.GetValue(precision),
@@ -49,12 +50,24 @@ internal static class ConvertCommand
             && number * bytes is >= 1 and < 9e18 ? (long)(number * bytes) : null;
     }
 
-    private static void Run(Session session, string source, string target, CheckpointFormat? format, CheckpointConverterOptions options)
+    private static void Run(Session session, string source, string target, CheckpointFormat? format, bool overwrites, CheckpointConverterOptions options)
     {
         session.Start();
-        if (format is { } wanted && !Directory.Exists(target) && ByExtension(target) is { } named && named != wanted)
+        CheckpointFormat? named = Directory.Exists(target) ? null : ByExtension(target);
+        if (format is { } wanted && named is not null && named != wanted)
             throw new UsageException($"--format {(wanted == CheckpointFormat.PyTorch ? "bin" : "safetensors")} contradicts the name of the file in --output ({target}).");
-        IReadOnlyList<string> files = CheckpointConverter.Convert(ModelFolder.ResolveWeights(source), target, options, session.Cancellation);
+        string weights = ModelFolder.ResolveWeights(source);
+        IReadOnlyList<string> files = [target];
+        if (named is not null)
+        {
+            ExportCommand.Prepare(target, overwrites);
+            CheckpointConverter.Convert(weights, target, options, session.Cancellation);
+        }
+        else
+        {
+            PruneCommand.RequireOutput(weights, target, overwrites);
+            AtomicFolder.Write(target, beside => files = [.. CheckpointConverter.Convert(weights, beside, options, session.Cancellation).Select(file => Path.Combine(target, Path.GetFileName(file)))]);
+        }
         using CheckpointTensors written = CheckpointTensors.Open(files[^1]);
         long bytes = written.Names.Sum(name => written.Info(name).ByteCount), elements = written.Names.Sum(name => written.Info(name).ElementCount);
         session.Result(json =>

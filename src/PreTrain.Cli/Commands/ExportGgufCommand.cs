@@ -35,7 +35,7 @@ internal static class ExportGgufCommand
         using ITransformerModel model = ExportCommand.Load(session, folder, "GGUF", GgufExporter.ModelTypes, ModelHead.CausalLanguageModel, canDropHead: false);
         TextTokenizer? tokenizer = hasTokenizer ? ModelFolder.LoadTokenizer(folder, model) : null;
         if (hasTokenizer) options = options with { ChatTemplate = ChatTemplate.ReadSource(ModelFolder.Resolve(folder)) };
-        GgufExportResult result = GgufExporter.Export(model, tokenizer, output, options);
+        GgufExportResult result = GgufExporter.Export(model, tokenizer, output, options, session.Cancellation);
         session.Result(json =>
         {
             json.WriteString("output", output);

@@ -39,7 +39,7 @@ internal static class ExportOnnxCommand
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ExportCommand.Load(session, folder, "ONNX", OnnxExporter.ModelTypes, head);
         if (options.HasPast && model.Head != ModelHead.CausalLanguageModel) throw new UsageException($"--past goes with a model that predicts the next token, and --model ({folder}) holds a {model.ModelType} with the head {model.Head}.");
-        OnnxExportResult result = OnnxExporter.Export(model, output, options);
+        OnnxExportResult result = OnnxExporter.Export(model, output, options, session.Cancellation);
         session.Result(json =>
         {
             json.WriteString("output", output);

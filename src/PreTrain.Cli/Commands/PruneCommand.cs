@@ -82,10 +82,10 @@ internal sealed class PruneCommand
         using ITransformerModel loaded = ModelFolder.LoadModel(session, folder, device);
         CalibrationText? texts = needsData ? new CalibrationText(session, folder, loaded, CorpusOption.Open(data), parsed.GetValue(_samples) ?? DefaultSamples) : null;
         long before = Count(loaded);
-        using StructuredPruningResult? smaller = structure is null ? null : CorpusOption.Calibrate(data, () => StructuredPruner.Prune(loaded, structure, texts?.Inputs, input => texts!.Loss(input)));
+        using StructuredPruningResult? smaller = structure is null ? null : CorpusOption.Calibrate(data, () => StructuredPruner.Prune(loaded, structure, texts?.Inputs, input => texts!.Loss(input), session.Cancellation));
         session.Cancellation.ThrowIfCancellationRequested();
         ITransformerModel model = smaller?.Model ?? loaded;
-        SparsityReport report = weights is null ? SparsityReport.Of(model) : CorpusOption.Calibrate(data, () => Pruner.Prune(model, weights, texts?.Inputs));
+        SparsityReport report = weights is null ? SparsityReport.Of(model) : CorpusOption.Calibrate(data, () => Pruner.Prune(model, weights, texts?.Inputs, session.Cancellation));
         session.Cancellation.ThrowIfCancellationRequested();
         AtomicFolder.Write(output, beside =>
         {

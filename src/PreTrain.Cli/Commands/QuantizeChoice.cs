@@ -68,17 +68,15 @@ internal sealed class QuantizeChoice
         Method = method is "gptq" or "awq" or "smoothquant" ? method : "rtn";
         if (Method == "smoothquant" && scheme is not (QuantizationScheme.Int8Dynamic or QuantizationScheme.Int8Static)) throw new UsageException("--method smoothquant goes with --scheme int8 or int8-static, whose activations are rounded.");
         if (Method is "gptq" or "awq" && scheme == QuantizationScheme.Int8Static) throw new UsageException($"--method {Method} does not go with --scheme int8-static; take smoothquant or static.");
-        bool isStatic = scheme == QuantizationScheme.Int8Static, isInt4 = scheme == QuantizationScheme.Int4Weights;
+        bool isStatic = scheme == QuantizationScheme.Int8Static;
         BudgetOrNull = parsed.GetValue(_budget);
         if (BudgetOrNull is not null && (given is not null || Method != "rtn" || implied is not null || parsed.GetValue(_tiedHead))) throw new UsageException("--budget chooses between int4, int8-weights and 32 bits by itself, to the nearest; leave out --scheme, --method and --tied-head.");
-        bool hasGroups = isInt4 || parsed.GetValue(_granularity) == QuantizationGranularity.Group || BudgetOrNull is not null;
-        if (parsed.GetValue(_groupSize) is not null && !hasGroups) throw new UsageException("--group-size goes with --scheme int4 or --granularity group.");
-        if (parsed.GetValue(_symmetric) && !(isInt4 || BudgetOrNull is not null)) throw new UsageException("--symmetric goes with --scheme int4.");
-        if (parsed.GetValue(_wideScales) && scheme != QuantizationScheme.NormalFloat4) throw new UsageException("--wide-scales goes with --scheme nf4.");
-        if (parsed.GetValue(_granularity) is not null && (isInt4 || scheme == QuantizationScheme.NormalFloat4 || BudgetOrNull is not null)) throw new UsageException("--granularity goes with the schemes of 8 bits; those of 4 have groups.");
-        if (!isStatic && (parsed.GetValue(_range) is not null || parsed.GetValue(_symmetricActivations))) throw new UsageException("--calibration-method and --symmetric-activations go with --scheme int8-static.");
-        if (parsed.GetValue(_percentile) is not null && parsed.GetValue(_range) != ActivationRange.Percentile) throw new UsageException("--percentile goes with --calibration-method percentile.");
-        if (parsed.GetValue(_strength) is not null && Method != "smoothquant") throw new UsageException("--alpha goes with --method smoothquant.");
+        // What --budget chooses from has the details of int4.
+        var rules = new QuantizeRules(Method, BudgetOrNull is null ? scheme : QuantizationScheme.Int4Weights, parsed.GetValue(_granularity), parsed.GetValue(_range));
+        foreach (Option option in All.Where(option => QuantizeRules.Keys.Contains(option.Name[2..]) && parsed.GetResult(option) is { Implicit: false }))
+        {
+            if (rules.Missing(option.Name[2..], "--") is { } missing) throw new UsageException($"{option.Name} goes with {missing}.");
+        }
         var quantization = new QuantizationOptions
         {
             Scheme = scheme,

@@ -51,8 +51,9 @@ internal static class QuantizeCommand
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, CPU);
         CalibrationWindows? windows = corpus is null ? null : new CalibrationWindows(session, folder, model, corpus, samples);
         MixedPrecisionPlan? plan = choice.BudgetOrNull is { } budget ? Plan(session, folder, model, choice, windows!, budget) : null;
-        QuantizationResult result = plan is null ? CorpusOption.Calibrate(data, () => choice.Stage.Apply(model, windows?.Inputs ?? [])) : Quantizer.Quantize(model, choice.Stage.Quantization, plan);
+        QuantizationResult result = plan is null ? CorpusOption.Calibrate(data, () => choice.Stage.Apply(model, windows?.Inputs ?? [], session.Cancellation)) : Quantizer.Quantize(model, choice.Stage.Quantization, plan, session.Cancellation);
         if (result.Smoothed.Count > 0) session.Detail($"smoothed: {string.Join(", ", result.Smoothed)}");
+        session.Cancellation.ThrowIfCancellationRequested();
         AtomicFolder.Write(target, beside =>
         {
             model.SavePretrained(beside);
@@ -78,7 +79,7 @@ internal static class QuantizeCommand
     private static MixedPrecisionPlan Plan(Session session, string folder, ITransformerModel model, QuantizeChoice choice, CalibrationWindows windows, double budget)
     {
         if (model is not ICausalLanguageModel causal || model.Head != ModelHead.CausalLanguageModel) throw new UsageException($"--budget needs a model that predicts next tokens, and --model ({folder}) holds a {model.ModelType} with the head {model.Head}.");
-        IReadOnlyList<MapSensitivity> scan = MixedPrecision.Scan(model, choice.Stage.Quantization, () => windows.Loss(causal, session.Cancellation));
+        IReadOnlyList<MapSensitivity> scan = MixedPrecision.Scan(model, choice.Stage.Quantization, () => windows.Loss(causal, session.Cancellation), cancellationToken: session.Cancellation);
         long now = scan.Where(one => one.Scheme is null).Sum(one => one.Bytes);
         return MixedPrecision.Choose(scan, (long)(budget < 0 ? -budget * now : Math.Min(budget, now)));
     }

@@ -40,7 +40,7 @@ internal sealed class SensitivityChoice
         double whole;
         using (no_grad()) whole = Loss();
         double[] sparsities = parsed.GetValue(_sparsities) is { Length: > 0 } given ? given : s_usual;
-        IReadOnlyList<Sensitivity> scores = SensitivityScan.Run(model, sparsities, Loss, targets, parsed.GetValue(_byLayer));
+        IReadOnlyList<Sensitivity> scores = SensitivityScan.Run(model, sparsities, Loss, targets, parsed.GetValue(_byLayer), session.Cancellation);
         Report(session, whole, sparsities, scores);
 
         double Loss()

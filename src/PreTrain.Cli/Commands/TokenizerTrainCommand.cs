@@ -10,6 +10,8 @@ namespace PreTrain.Cli.Commands;
 /// <summary><c>pretrain tokenizer train</c>: makes a tokenizer from texts.</summary>
 internal sealed class TokenizerTrainCommand
 {
+    private static readonly string[] s_files = ["tokenizer.json", "tokenizer_config.json"];
+
     private readonly Option<TokenizerAlgorithm?> _algorithm = Options.Choice("--algorithm", "How texts are cut. The default is byte-bpe.",
         ("byte-bpe", TokenizerAlgorithm.ByteBpe), ("bpe", TokenizerAlgorithm.Bpe), ("wordpiece", TokenizerAlgorithm.WordPiece), ("unigram", TokenizerAlgorithm.Unigram), ("word-level", TokenizerAlgorithm.WordLevel));
     private readonly Option<int?> _vocabSize = Options.Positive("--vocab-size", "The number of tokens to reach, special tokens included.");
@@ -25,6 +27,7 @@ internal sealed class TokenizerTrainCommand
     private readonly Option<bool> _cased = new("--cased") { Description = "wordpiece: keep upper case and accents." };
     private readonly Option<bool> _byteFallback = new("--byte-fallback") { Description = "bpe, unigram: spell unknown characters by their bytes, with 256 tokens more." };
     private readonly Option<bool> _replaceInvalid = new("--replace-invalid") { Description = "Read bytes that are not UTF-8 as U+FFFD instead of stopping at them." };
+    private readonly Option<bool> _overwrite = new("--overwrite") { Description = "Replaces a tokenizer that is in --output already." };
 
     public static void AddTo(Command parent, Action<Command, Command, Action<ParseResult, Session>> add)
     {
@@ -32,7 +35,7 @@ internal sealed class TokenizerTrainCommand
         options._vocabSize.Required = true;
         var command = new Command("train", "Trains a tokenizer on texts and writes it as Hugging Face's tokenizers read it.")
         {
-            options._algorithm, options._vocabSize, options._data, options._output, options._special, options._minFrequency, options._cased, options._byteFallback, options._replaceInvalid,
+            options._algorithm, options._vocabSize, options._data, options._output, options._special, options._minFrequency, options._cased, options._byteFallback, options._replaceInvalid, options._overwrite,
         };
         add(parent, command, options.Run);
     }
@@ -45,6 +48,9 @@ internal sealed class TokenizerTrainCommand
         if (parsed.GetValue(_byteFallback) && algorithm is not (TokenizerAlgorithm.Bpe or TokenizerAlgorithm.Unigram))
             throw new UsageException("--byte-fallback goes with --algorithm bpe or unigram; byte-bpe needs none, and the others have none.");
         string output = parsed.GetRequiredValue(_output)!;
+        if (File.Exists(output)) throw new UsageException($"--output ({output}) is a file; it must be a folder.");
+        if (!parsed.GetValue(_overwrite) && s_files.FirstOrDefault(file => File.Exists(Path.Combine(output, file))) is { } there)
+            throw new UsageException($"--output ({output}) has a {there} already; give --overwrite to replace it, or another name.");
         TextCorpus corpus = CorpusOption.Open(parsed.GetRequiredValue(_data), parsed.GetValue(_replaceInvalid));
         var watch = Stopwatch.StartNew();
         TextTokenizer tokenizer = Train(parsed, session, algorithm, corpus);

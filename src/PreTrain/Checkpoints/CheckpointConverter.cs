@@ -8,7 +8,10 @@ namespace PreTrain.Checkpoints;
 /// <summary>Rewrites checkpoints: from PyTorch's format to safetensors and back, in another precision, in one file or in shards.</summary>
 public static class CheckpointConverter
 {
-    private const string ConfigFile = "config.json", ModulesFile = "modules.json";
+    private const string ConfigFile = "config.json", ModulesFile = "modules.json", QuantizationKey = "quantization_config";
+
+    /// <summary>How the names end of what makes weights of codes: scales, zero points and tables of bitsandbytes, compressed-tensors, GPTQ and AWQ.</summary>
+    private static readonly string[] partsOfCodes = [".absmax", ".nested_absmax", ".quant_map", ".nested_quant_map", ".SCB", "_scale", "_scale_inv", "_zero_point", ".scales", ".qzeros"];
 
     /// <summary>What describes the weights beside it, and is of no use beside others.</summary>
     private static readonly string[] ofWeights = [ConfigFile, "adapter_config.json", "trainer_state.json"];
@@ -19,7 +22,8 @@ public static class CheckpointConverter
     /// <summary>Converts a checkpoint. At most one tensor is in memory at a time.</summary>
     /// <remarks>
     /// Tensors that PyTorch stores once under several names (tied weights) stay one in PyTorch's format and are written under each name as safetensors, which
-    /// has no sharing. From folder to folder the files beside the weights are copied as by <see cref="CopyCompanions"/>, and the type of elements in <c>config.json</c> follows the conversion.
+    /// has no sharing. The scales and tables of quantized weights keep their types, which are part of what the codes mean. From folder to folder the files beside the weights are copied as by <see cref="CopyCompanions"/>, and the type of elements in <c>config.json</c> follows the conversion.
+    /// A folder keeps no weights of the other format, which a reader might prefer.
     /// </remarks>
     /// <param name="source">A folder or file as <see cref="CheckpointTensors.Open"/> takes it.</param>
     /// <param name="target">A folder, created where it is missing; or a file, if the name ends in <c>.safetensors</c>, <c>.bin</c>, <c>.pt</c> or <c>.pth</c>.</param>
@@ -27,7 +31,7 @@ public static class CheckpointConverter
     /// <param name="cancellationToken">Stops between two tensors; the files that are not complete are removed.</param>
     /// <returns>The paths of the files with tensors, and of the index if there is one.</returns>
     /// <exception cref="CheckpointException">The source cannot be used, or a value is too large for the new type.</exception>
-    /// <exception cref="ArgumentException">The target is the source, or an option is wrong.</exception>
+    /// <exception cref="ArgumentException">The target is the source or the folder of its weights, or an option is wrong.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     /// <exception cref="IOException">The target cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The target may not be written to.</exception>
@@ -39,12 +43,13 @@ public static class CheckpointConverter
         options.Validate();
         using var checkpoint = CheckpointTensors.Open(source);
         var folder = Directory.Exists(source) ? Path.GetFullPath(source) : null;
-        if (checkpoint.Files.Append(folder).Any(path => path is not null && SamePath(path, target)))
+        if (checkpoint.Files.Append(folder).Any(path => path is not null && SamePath(path, target)) || checkpoint.Files.Any(file => IsWeights(Path.GetFileName(file)) && SamePath(Path.GetDirectoryName(Path.GetFullPath(file))!, target)))
             throw new ArgumentException($"The target '{target}' is the source. Choose another one.", nameof(target));
         if (target.EndsWith(CheckpointNames.GgufExtension, StringComparison.OrdinalIgnoreCase))
             throw new ArgumentException($"The target '{target}' would be a GGUF file, which holds a whole model; export the model instead of converting its weights.", nameof(target));
 
-        var entries = Entries(checkpoint, options.DataType, cancellationToken);
+        var keepsParts = options.DataType is not null && IsQuantized(Path.Combine(folder ?? Path.GetDirectoryName(Path.GetFullPath(source))!, ConfigFile));
+        var entries = Entries(checkpoint, options.DataType, keepsParts, cancellationToken);
         var writing = new CheckpointWriterOptions
         {
             Format = FileFormat(target) ?? options.Format,
@@ -57,6 +62,11 @@ public static class CheckpointConverter
             return [target];
         }
         IReadOnlyList<string> files = [.. CheckpointWriter.Write(target, entries, writing).Select(file => Path.Combine(target, file))];
+        foreach (var path in Directory.GetFiles(target))
+        {
+            if (Path.GetFileName(path) is var name && IsWeights(name) && !CheckpointNames.Of(writing.Format).Has(name))
+                File.Delete(path);
+        }
         if (folder is not null)
         {
             CopyCompanions(folder, target);
@@ -91,6 +101,8 @@ public static class CheckpointConverter
     private static bool SamePath(string path, string other) =>
         Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(other));
 
+    private static bool IsWeights(string name) => CheckpointNames.Safetensors.Has(name) || CheckpointNames.PyTorch.Has(name);
+
     private static CheckpointFormat? FileFormat(string path) => Path.GetExtension(path).ToLowerInvariant() switch
     {
         ".safetensors" => CheckpointFormat.Safetensors,
@@ -98,28 +110,31 @@ public static class CheckpointConverter
         _ => null,
     };
 
-    private static List<TensorEntry> Entries(CheckpointTensors checkpoint, ScalarType? target, CancellationToken cancellationToken)
+    private static List<TensorEntry> Entries(CheckpointTensors checkpoint, ScalarType? target, bool keepsParts, CancellationToken cancellationToken)
     {
         var entries = new List<TensorEntry>();
         var byName = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
         foreach (var name in checkpoint.Names)
         {
             var info = checkpoint.Info(name);
-            var isFloat = info.DataType is ScalarType.Float64 or ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16;
+            var isPart = keepsParts && partsOfCodes.Any(ending => name.EndsWith(ending, StringComparison.Ordinal));
+            var isFloat = !isPart && info.DataType is ScalarType.Float64 or ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16;
             var type = isFloat && target is not null ? target.Value : info.DataType;
             // What torch lacks is copied as it is, unless it changes anyway.
             var raw = target is null || !isFloat ? checkpoint.RawCopy(name) : null;
-            void Write(Stream stream)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                if (raw is { } copy) copy.Write(stream);
-                else WriteConverted(checkpoint, info, type, stream);
-            }
-            var entry = new TensorEntry(name, raw?.Type ?? StoredType.Of(type)!, info.Shape, Write) { SharedWith = Shared(info) };
+            var entry = raw is { } copy
+                ? new TensorEntry(name, copy.Type, info.Shape, Unless(copy.Write)) { SharedWith = Shared(info) }
+                : new TensorEntry(name, StoredType.Of(type)!, info.Shape, Unless(stream => WriteConverted(checkpoint, info, type, stream))) { SharedWith = Shared(info) };
             entries.Add(entry);
             byName.Add(name, entry);
         }
         return entries;
+
+        Action<Stream> Unless(Action<Stream> write) => stream =>
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            write(stream);
+        };
 
         TensorEntry? Shared(TensorInfo info) => info.SharedWith is null ? null : byName[info.SharedWith];
     }
@@ -171,13 +186,19 @@ public static class CheckpointConverter
         }
     }
 
-    private static string WithType(string path, ScalarType type)
+    private static bool IsQuantized(string path) => File.Exists(path) && ReadConfig(path, config => config[QuantizationKey] is JsonObject);
+
+    private static string WithType(string path, ScalarType type) => ReadConfig(path, config =>
+    {
+        config[config.ContainsKey("torch_dtype") && !config.ContainsKey("dtype") ? "torch_dtype" : "dtype"] = StoredType.Of(type)!.TorchName;
+        return config.ToJsonString(new JsonSerializerOptions { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n";
+    });
+
+    private static T ReadConfig<T>(string path, Func<JsonObject, T> read)
     {
         try
         {
-            var config = JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new CheckpointException(path, "its top level is not an object.");
-            config[config.ContainsKey("torch_dtype") && !config.ContainsKey("dtype") ? "torch_dtype" : "dtype"] = StoredType.Of(type)!.TorchName;
-            return config.ToJsonString(new JsonSerializerOptions { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }) + "\n";
+            return read(JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new CheckpointException(path, "its top level is not an object."));
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {

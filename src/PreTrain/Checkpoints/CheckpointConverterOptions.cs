@@ -9,7 +9,7 @@ public sealed record CheckpointConverterOptions
     /// <value>The default is <see cref="CheckpointFormat.Safetensors"/>.</value>
     public CheckpointFormat Format { get; init; } = CheckpointFormat.Safetensors;
 
-    /// <summary>The type that all floating-point tensors get: Float32, BFloat16 or Float16. Others keep theirs.</summary>
+    /// <summary>The type that all floating-point tensors get: Float32, BFloat16 or Float16. Others keep theirs, and so do the scales and tables of quantized weights.</summary>
     /// <value>The default is <see langword="null"/>: every tensor keeps its type.</value>
     public ScalarType? DataType { get; init; }
 

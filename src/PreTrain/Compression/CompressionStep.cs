@@ -23,7 +23,7 @@ public sealed record CompressionStep
     /// <summary>The model's parameters, zeros and quantized ones included.</summary>
     public required long Parameters { get; init; }
 
-    /// <summary>The part of the weights of its linear maps that is zero: those of the blocks, and others that have zeros; of a quantized model before it was.</summary>
+    /// <summary>The part of the weights of its linear maps that is zero: those of the blocks, and others that have zeros; of a quantized model those of its codes too that stand for 0.</summary>
     public required double Sparsity { get; init; }
 
     /// <summary>The size of the file with its weights.</summary>

@@ -54,20 +54,14 @@ public sealed class Compressor
     /// <param name="tokens">The text to train on and to measure with; it stays the caller's to dispose.</param>
     /// <param name="tokenizer">The tokenizer that made them; it is saved with each model.</param>
     /// <param name="options">Where to, and what happens around.</param>
-    /// <param name="cancellationToken">Ends a training with a checkpoint, and everything else at the end of a stage.</param>
+    /// <param name="cancellationToken">Ends a training with a checkpoint, and another stage before its model is there, or when it is measured.</param>
     /// <returns>What each stage came to.</returns>
     /// <exception cref="ArgumentException">The recipe, an option, the model or the text does not fit, or the folder holds the stages of something else. Where that can be told before, nothing is done.</exception>
     /// <exception cref="CheckpointException">The model or a stage cannot be read.</exception>
     /// <exception cref="CorpusException">The text is too short.</exception>
     public static CompressionResult Run(string modelFolder, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options, CancellationToken cancellationToken = default)
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
-        ArgumentNullException.ThrowIfNull(recipe);
-        ArgumentNullException.ThrowIfNull(tokens);
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        ArgumentNullException.ThrowIfNull(options);
-        recipe.Validate();
-        options.Validate();
+        Require(modelFolder, recipe, tokens, tokenizer, options);
         using ITransformerModel model = Load(modelFolder, null);
         Compressor compressor = Checked(modelFolder, model, recipe, tokens, tokenizer, options, cancellationToken);
         compressor._folder.Prepare(compressor.Describe(model), modelFolder, options.Overwrite);
@@ -82,11 +76,7 @@ public sealed class Compressor
     /// <exception cref="CheckpointException">The model cannot be read.</exception>
     public static void Check(string modelFolder, CompressionRecipe recipe, CompressionOptions options)
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
-        ArgumentNullException.ThrowIfNull(recipe);
-        ArgumentNullException.ThrowIfNull(options);
-        recipe.Validate();
-        options.Validate();
+        Require(modelFolder, recipe, options);
         new StageFolder(Path.GetFullPath(options.Output)).Check(modelFolder, options.Overwrite);
         using ITransformerModel model = Load(modelFolder, null);
         Require(model, recipe, null);
@@ -103,15 +93,25 @@ public sealed class Compressor
     /// <exception cref="CorpusException">The text is too short.</exception>
     public static void Check(string modelFolder, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options)
     {
-        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
-        ArgumentNullException.ThrowIfNull(recipe);
+        Require(modelFolder, recipe, tokens, tokenizer, options);
+        using ITransformerModel model = Load(modelFolder, null);
+        Checked(modelFolder, model, recipe, tokens, tokenizer, options, CancellationToken.None);
+    }
+
+    private static void Require(string modelFolder, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options)
+    {
         ArgumentNullException.ThrowIfNull(tokens);
         ArgumentNullException.ThrowIfNull(tokenizer);
+        Require(modelFolder, recipe, options);
+    }
+
+    private static void Require(string modelFolder, CompressionRecipe recipe, CompressionOptions options)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelFolder);
+        ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(options);
         recipe.Validate();
         options.Validate();
-        using ITransformerModel model = Load(modelFolder, null);
-        Checked(modelFolder, model, recipe, tokens, tokenizer, options, CancellationToken.None);
     }
 
     private static Compressor Checked(string modelFolder, ITransformerModel model, CompressionRecipe recipe, TokenStore tokens, TextTokenizer tokenizer, CompressionOptions options, CancellationToken cancellationToken)
@@ -167,26 +167,33 @@ public sealed class Compressor
     {
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = Load(from, original.Head);
-        switch (stage)
+        try
         {
-            case PruneStage prune:
-                Prune(prune, model, folder);
-                return true;
-            case QuantizeStage quantize:
-                quantize.Apply(model, quantize.NeedsCalibration ? _data.Calibration(model).Inputs : []);
-                Save(model, folder);
-                return true;
-            default:
-                return Train((DistillStage)stage, model, folder, original);
+            switch (stage)
+            {
+                case PruneStage prune:
+                    Prune(prune, model, folder);
+                    return true;
+                case QuantizeStage quantize:
+                    quantize.Apply(model, quantize.NeedsCalibration ? _data.Calibration(model).Inputs : [], _cancellation);
+                    Save(model, folder);
+                    return true;
+                default:
+                    return Train((DistillStage)stage, model, folder, original);
+            }
+        }
+        catch (OperationCanceledException) when (_cancellation.IsCancellationRequested)
+        {
+            return false;
         }
     }
 
     private void Prune(PruneStage stage, ITransformerModel model, string folder)
     {
         using StructuredPruningResult? smaller = stage.Units is not { } units ? null
-            : _data.Calibration(model) is var (inputs, loss) ? StructuredPruner.Prune(model, units, units.NeedsCalibration ? inputs : null, loss) : null;
+            : _data.Calibration(model) is var (inputs, loss) ? StructuredPruner.Prune(model, units, units.NeedsCalibration ? inputs : null, loss, _cancellation) : null;
         ITransformerModel rest = smaller?.Model ?? model;
-        if (stage.Weights is { } weights) Pruner.Prune(rest, weights, weights.NeedsCalibration ? _data.Calibration(rest).Inputs : null);
+        if (stage.Weights is { } weights) Pruner.Prune(rest, weights, weights.NeedsCalibration ? _data.Calibration(rest).Inputs : null, _cancellation);
         Save(rest, folder);
     }
 

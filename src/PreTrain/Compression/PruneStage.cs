@@ -30,7 +30,11 @@ public sealed record PruneStage : CompressionStage
         {
             (json["method"], json["sparsity"]) = (RecipeWords.Of(weights.Method), weights.Pattern is null ? weights.Sparsity : null);
             (json["pattern"], json["scope"]) = (weights.Pattern?.ToString(), weights.Scope is { } scope ? RecipeWords.Of(scope) : null);
-            (json["damping"], json["block-size"], json["minimum-tokens"]) = (weights.Damping, weights.BlockSize, weights.MinimumTokens);
+            // Of no effect, and refused by a recipe, unless somebody has set them.
+            PruningOptions usual = new();
+            json["damping"] = MissingMethod("damping", weights.Method) is null || weights.Damping != usual.Damping ? weights.Damping : null;
+            json["block-size"] = MissingMethod("block-size", weights.Method) is null || weights.BlockSize != usual.BlockSize ? weights.BlockSize : null;
+            json["minimum-tokens"] = MissingMethod("minimum-tokens", weights.Method) is null || weights.MinimumTokens != usual.MinimumTokens ? weights.MinimumTokens : null;
             json["targets"] = new JsonArray([.. weights.Targets.Select(target => JsonValue.Create(target))]);
         }
         return json;
@@ -43,4 +47,12 @@ public sealed record PruneStage : CompressionStage
         Units?.Validate();
         Weights?.Validate();
     }
+
+    /// <summary>The methods that a key goes with; null if this is one of them.</summary>
+    internal static string? MissingMethod(string key, PruningMethod method) => key switch
+    {
+        "damping" or "block-size" when method != PruningMethod.SparseGpt => "sparsegpt",
+        "minimum-tokens" when method == PruningMethod.Magnitude => "wanda or sparsegpt",
+        _ => null,
+    };
 }

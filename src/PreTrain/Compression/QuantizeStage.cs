@@ -41,38 +41,51 @@ public sealed record QuantizeStage : CompressionStage
     /// <summary>Quantizes a model as the stage does.</summary>
     /// <param name="model">The model, which is changed.</param>
     /// <param name="calibration">What it reads where <see cref="NeedsCalibration"/> says so.</param>
+    /// <param name="cancellationToken">Ends it between two batches or two maps.</param>
     /// <exception cref="ArgumentException">An option is out of range, the text is too short, or the model does not allow it.</exception>
-    public QuantizationResult Apply(ITransformerModel model, IReadOnlyList<ModelInput> calibration)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public QuantizationResult Apply(ITransformerModel model, IReadOnlyList<ModelInput> calibration, CancellationToken cancellationToken = default)
     {
         Validate();
-        if (Gptq is not null) return Quantizer.QuantizeGptq(model, Quantization, calibration, Gptq);
-        if (Awq is not null) return Quantizer.QuantizeAwq(model, Quantization, calibration, Awq);
-        IReadOnlyList<string> smoothed = Smoothing is null ? [] : Quantizer.Smooth(model, calibration, Smoothing);
-        return (IsStatic ? Quantizer.QuantizeStatic(model, Quantization, calibration, Activations) : Quantizer.Quantize(model, Quantization)) with { Smoothed = smoothed };
+        if (Gptq is not null) return Quantizer.QuantizeGptq(model, Quantization, calibration, Gptq, cancellationToken);
+        if (Awq is not null) return Quantizer.QuantizeAwq(model, Quantization, calibration, Awq, cancellationToken);
+        IReadOnlyList<string> smoothed = Smoothing is null ? [] : Quantizer.Smooth(model, calibration, Smoothing, cancellationToken);
+        return (IsStatic ? Quantizer.QuantizeStatic(model, Quantization, calibration, Activations, cancellationToken) : Quantizer.Quantize(model, Quantization, cancellationToken)) with { Smoothed = smoothed };
     }
 
     /// <inheritdoc/>
-    public override JsonObject ToJson() => new()
+    public override JsonObject ToJson()
     {
-        ["stage"] = Name,
-        ["method"] = Method,
-        ["scheme"] = RecipeWords.Of(Quantization.Scheme),
-        ["granularity"] = Quantization.Granularity is { } shared ? RecipeWords.Of(shared) : null,
-        ["group-size"] = Quantization.GroupSize,
-        ["symmetric"] = Quantization.IsSymmetric,
-        ["half-scales"] = Quantization.HasHalfScales,
-        ["wide-scales"] = !Quantization.HasDoubleScales,
-        ["tied-head"] = Quantization.HasQuantizedTiedHead,
-        ["skip"] = new JsonArray([.. Quantization.Skip.Select(pattern => JsonValue.Create(pattern))]),
-        ["damping"] = Gptq?.Damping,
-        ["by-size"] = Gptq?.OrdersBySize,
-        ["scale-steps"] = Awq?.ScaleSteps,
-        ["clip-steps"] = Awq?.ClipSteps,
-        ["alpha"] = Smoothing?.Strength,
-        ["calibration-method"] = Activations is { } grids ? RecipeWords.Of(grids.Range) : null,
-        ["percentile"] = Activations?.Percentile,
-        ["symmetric-activations"] = Activations?.IsSymmetric,
-    };
+        var json = new JsonObject
+        {
+            ["stage"] = Name,
+            ["method"] = Method,
+            ["scheme"] = RecipeWords.Of(Quantization.Scheme),
+            ["granularity"] = Quantization.Granularity is { } shared ? RecipeWords.Of(shared) : null,
+            ["group-size"] = Quantization.GroupSize,
+            ["symmetric"] = Quantization.IsSymmetric,
+            ["half-scales"] = Quantization.HasHalfScales,
+            ["wide-scales"] = !Quantization.HasDoubleScales,
+            ["tied-head"] = Quantization.HasQuantizedTiedHead,
+            ["skip"] = new JsonArray([.. Quantization.Skip.Select(pattern => JsonValue.Create(pattern))]),
+            ["damping"] = Gptq?.Damping,
+            ["by-size"] = Gptq?.OrdersBySize,
+            ["scale-steps"] = Awq?.ScaleSteps,
+            ["clip-steps"] = Awq?.ClipSteps,
+            ["alpha"] = Smoothing?.Strength,
+            ["calibration-method"] = Activations is { } grids ? RecipeWords.Of(grids.Range) : null,
+            ["percentile"] = Activations?.Percentile,
+            ["symmetric-activations"] = Activations?.IsSymmetric,
+        };
+        // What is as usual and of no effect a recipe would refuse.
+        QuantizationOptions usual = new();
+        var rules = new QuantizeRules(Method, Quantization.Scheme, Quantization.Granularity, Activations?.Range);
+        foreach (var (key, isUsual) in new[] { ("group-size", Quantization.GroupSize == usual.GroupSize), ("symmetric", Quantization.IsSymmetric == usual.IsSymmetric), ("wide-scales", Quantization.HasDoubleScales == usual.HasDoubleScales), ("percentile", Activations?.Percentile == new ActivationOptions().Percentile) })
+        {
+            if (isUsual && rules.Missing(key) is not null) json[key] = null;
+        }
+        return json;
+    }
 
     /// <inheritdoc/>
     public override void Validate()

@@ -9,8 +9,7 @@ namespace PreTrain.Compression;
 /// <summary>Reads a recipe's JSON. Keys are the tool's options without their dashes; whatever is wrong is told together.</summary>
 internal static class RecipeReader
 {
-    private static readonly string[] s_units = ["heads", "neurons", "layers", "decoder-layers", "importance"], s_weights = ["method", "sparsity", "pattern", "scope", "targets"], s_weightDetails = ["damping", "block-size", "minimum-tokens"], s_stages = ["prune", "distill", "quantize"];
-    private static readonly (string Method, string[] Keys)[] s_methods = [(RecipeWords.Gptq, ["damping", "by-size"]), (RecipeWords.Awq, ["scale-steps", "clip-steps"]), (RecipeWords.SmoothQuant, ["alpha"])];
+    private static readonly string[] s_units = ["heads", "neurons", "layers", "decoder-layers"], s_weights = ["method", "sparsity", "pattern"], s_weightDetails = ["scope", "targets", "damping", "block-size", "minimum-tokens"], s_stages = ["prune", "distill", "quantize"];
 
     internal static CompressionRecipe Read(string text)
     {
@@ -101,10 +100,15 @@ internal static class RecipeReader
         }
         if (stage.Texts("targets") is { } targets) weights = weights with { Targets = targets };
         weights = weights with { Damping = stage.Number("damping") ?? weights.Damping, BlockSize = stage.Whole("block-size") ?? weights.BlockSize, MinimumTokens = stage.Whole("minimum-tokens") ?? weights.MinimumTokens };
-        if (!hasWeights && stage.HasAny(s_weightDetails)) faults.Add($"{place}: {RecipeObject.Join(s_weightDetails)} go with {RecipeObject.Join([.. s_weights.Take(3)])}.");
+        if (!hasUnits && stage.HasAny("importance")) faults.Add($"{place}: importance goes with {RecipeObject.Join(s_units)}.");
+        foreach (string key in s_weightDetails.Where(key => stage.HasAny(key)))
+        {
+            if (!hasWeights) faults.Add($"{place}: {key} goes with {RecipeObject.Join(s_weights)}.");
+            else if (PruneStage.MissingMethod(key, weights.Method) is { } methods) faults.Add($"{place}: {key} goes with method {methods}.");
+        }
         if (!hasUnits && !hasWeights)
         {
-            faults.Add($"{place}: nothing is to be pruned; give {RecipeObject.Join([.. s_weights.Take(3), .. s_units.Take(4)])}.");
+            faults.Add($"{place}: nothing is to be pruned; give {RecipeObject.Join([.. s_weights, .. s_units])}.");
             return null;
         }
         return new PruneStage { Units = hasUnits ? units : null, Weights = hasWeights ? weights : null };
@@ -151,18 +155,19 @@ internal static class RecipeReader
         awq = awq with { ScaleSteps = stage.Whole("scale-steps") ?? awq.ScaleSteps, ClipSteps = stage.Whole("clip-steps") ?? awq.ClipSteps };
         smoothing = smoothing with { Strength = stage.Number("alpha") ?? smoothing.Strength };
         grids = grids with { Range = stage.Choice("calibration-method", RecipeWords.Ranges) ?? grids.Range, Percentile = stage.Number("percentile") ?? grids.Percentile, IsSymmetric = stage.Flag("symmetric-activations") ?? grids.IsSymmetric };
-        foreach (var (owner, keys) in s_methods.Where(row => row.Method != method))
+        QuantizationGranularity? granularity = stage.Choice("granularity", RecipeWords.Granularities);
+        scheme ??= method == RecipeWords.Awq ? QuantizationScheme.Int4Weights : usual.Scheme;
+        var rules = new QuantizeRules(method, scheme.Value, granularity, stage.HasAny("calibration-method") ? grids.Range : null);
+        foreach (string key in QuantizeRules.Keys.Where(key => stage.HasAny(key)))
         {
-            foreach (string key in keys.Where(key => stage.HasAny(key))) faults.Add($"{place}: {key} goes with the method {owner}.");
+            if (rules.Missing(key) is { } missing) faults.Add($"{place}: {key} goes with {missing}.");
         }
-        bool hasGrids = stage.HasAny("calibration-method", "percentile", "symmetric-activations");
-        if (hasGrids && scheme != QuantizationScheme.Int8Static) faults.Add($"{place}: calibration-method, percentile and symmetric-activations go with the scheme int8-static.");
         return new QuantizeStage
         {
             Quantization = usual with
             {
-                Scheme = scheme ?? (method == RecipeWords.Awq ? QuantizationScheme.Int4Weights : usual.Scheme),
-                Granularity = stage.Choice("granularity", RecipeWords.Granularities),
+                Scheme = scheme.Value,
+                Granularity = granularity,
                 GroupSize = stage.Whole("group-size") ?? usual.GroupSize,
                 IsSymmetric = stage.Flag("symmetric") ?? usual.IsSymmetric,
                 HasHalfScales = stage.Flag("half-scales") ?? usual.HasHalfScales,
@@ -173,7 +178,7 @@ internal static class RecipeReader
             Gptq = method == RecipeWords.Gptq ? gptq : null,
             Awq = method == RecipeWords.Awq ? awq : null,
             Smoothing = method == RecipeWords.SmoothQuant ? smoothing : null,
-            Activations = hasGrids ? grids : null,
+            Activations = stage.HasAny("calibration-method", "percentile", "symmetric-activations") ? grids : null,
         };
     }
 }

@@ -62,7 +62,7 @@ internal sealed class StageData
             Loss = quality.Loss,
             Accuracy = quality.Accuracy,
             Parameters = isQuantized && before is not null ? before.Parameters : ((nn.Module)model).parameters().Sum(p => p.numel()),
-            Sparsity = isQuantized ? before?.Sparsity ?? 0 : SparseMaps(model).Sparsity,
+            Sparsity = SparseMaps(model).Sparsity,
             Bytes = BytesOf(folder),
             LatencyMilliseconds = Time(model, batch.Split(1)[0], rounds) * 1000,
             TokensPerSecond = (batch.AttentionMask?.Sum() ?? batch.Inputs.Length) / Time(model, batch, rounds),

@@ -55,6 +55,19 @@ public sealed class EvaluationWindows
         return (int)Math.Min(ContextLength, TargetCount - window * ContextLength);
     }
 
+    /// <summary>Reads consecutive windows into one batch that is as long as the longest of them, which only a last one alone makes shorter than T.</summary>
+    /// <param name="firstWindow">The window in the batch's first row, from 0 to <see cref="Count"/> − 1.</param>
+    /// <param name="batchSize">The most rows; there are no more than windows.</param>
+    /// <returns>The batch, and the number of its targets that count.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The window is out of range, or <paramref name="batchSize"/> is not positive.</exception>
+    public (WindowBatch Batch, long ValidTargets) Read(long firstWindow, int batchSize)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(batchSize);
+        var length = ValidLength(firstWindow);
+        var batch = new WindowBatch((int)Math.Min(batchSize, Count - firstWindow), length);
+        return (batch, Fill(firstWindow, batch.Inputs, batch.Targets, batch.BatchSize, length));
+    }
+
     /// <summary>Reads consecutive windows into one batch. Places past the end have the input 0 and the target <see cref="IgnoredTarget"/>.</summary>
     /// <param name="firstWindow">The window in the batch's first row, from 0 to <see cref="Count"/> − 1.</param>
     /// <param name="inputs">Receives the inputs, (B, T) row by row.</param>
@@ -66,11 +79,16 @@ public sealed class EvaluationWindows
     {
         WindowBuffers.Check(inputs, targets, batchSize, ContextLength);
         _ = ValidLength(firstWindow);
+        return Fill(firstWindow, inputs, targets, batchSize, ContextLength);
+    }
+
+    private long Fill(long firstWindow, Span<long> inputs, Span<long> targets, int batchSize, int rowLength)
+    {
         long valid = 0;
         for (var row = 0; row < batchSize; row++)
         {
-            var rowInputs = inputs.Slice(row * ContextLength, ContextLength);
-            var rowTargets = targets.Slice(row * ContextLength, ContextLength);
+            var rowInputs = inputs.Slice(row * rowLength, rowLength);
+            var rowTargets = targets.Slice(row * rowLength, rowLength);
             var window = firstWindow + row;
             var length = window < Count ? ValidLength(window) : 0;
             Range.Read(window < Count ? window * ContextLength : 0, rowInputs[..length]);

@@ -1,6 +1,6 @@
 namespace PreTrain.Data;
 
-/// <summary>Training windows that are ready for use. B batch, T context length.</summary>
+/// <summary>Windows that are ready for use. B batch, T context length.</summary>
 public sealed class WindowBatch
 {
     internal WindowBatch(int batchSize, int contextLength)
@@ -20,6 +20,6 @@ public sealed class WindowBatch
     /// <summary>Token ids, (B, T) row by row.</summary>
     public long[] Inputs { get; }
 
-    /// <summary>The token after each input, (B, T).</summary>
+    /// <summary>The token after each input, (B, T); <see cref="EvaluationWindows.IgnoredTarget"/> where there is none.</summary>
     public long[] Targets { get; }
 }

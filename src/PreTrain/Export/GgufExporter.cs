@@ -21,12 +21,14 @@ public static class GgufExporter
     /// <param name="tokenizer">Its tokenizer; null for a file that is fed with ids.</param>
     /// <param name="path">The file to create or replace. Its folder must exist.</param>
     /// <param name="options">How to write; null for the defaults.</param>
+    /// <param name="cancellationToken">Ends it between two tensors.</param>
     /// <returns>What was written.</returns>
     /// <exception cref="ArgumentException">
     /// llama.cpp does not know the family, the head, the architecture or the tokenizer; there is a chat template and no tokenizer; the model is quantized; a weight is not finite, or too large for 16 bits.
     /// </exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static GgufExportResult Export(ITransformerModel model, TextTokenizer? tokenizer, string path, GgufExportOptions? options = null)
+    /// <exception cref="OperationCanceledException">It was cancelled. What was there is there still.</exception>
+    public static GgufExportResult Export(ITransformerModel model, TextTokenizer? tokenizer, string path, GgufExportOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
@@ -56,7 +58,7 @@ public static class GgufExporter
         using IDisposable mode = no_grad();
         Dictionary<string, Tensor> own = ((nn.Module)model).state_dict();
         GgufTensor[] tensors = [.. content.Weights.Select(weight => Entry(weight, weight.Ours is null ? null : own[weight.Ours]))];
-        GgufWriter.Write(path, metadata, tensors);
+        GgufWriter.Write(path, metadata, tensors, cancellationToken);
         return new GgufExportResult(content.Architecture, vocabulary.Model, tensors.GroupBy(t => t.Type.Name).OrderBy(g => g.Key, StringComparer.Ordinal).ToDictionary(g => g.Key, g => g.Count()), new FileInfo(path).Length);
 
         GgufTensor Entry(GgufWeight weight, Tensor? value)

@@ -41,7 +41,7 @@ internal sealed record GgufTokenizer(string Model, IReadOnlyList<(string Key, ob
         facts.AddRange([(Prefix + "tokens", tokens), (Prefix + "token_type", types)]);
         if (model.Settings.ByteLevel) facts.Add((Prefix + "merges", model.MergeList.Select(merge => $"{model.TokenOf(merge.Left)} {model.TokenOf(merge.Right)}").ToArray()));
         SpecialTokenIds special = tokenizer.SpecialTokens;
-        foreach (var (role, id) in new[] { ("bos", special.BeginOfText), ("eos", special.EndOfText), ("unknown", special.Unknown), ("padding", special.Padding) })
+        foreach (var (role, id) in new[] { ("bos", special.BeginOfText), ("eos", special.EndOfText ?? tokenizer.DocumentEndId), ("unknown", special.Unknown), ("padding", special.Padding) })
         {
             if (id is { } known) facts.Add(($"{Prefix}{role}_token_id", (uint)known));
         }

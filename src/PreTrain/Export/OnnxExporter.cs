@@ -24,10 +24,12 @@ public static class OnnxExporter
     /// <param name="model">The model, with any head; on any device.</param>
     /// <param name="path">The file to create or replace. Its folder must exist.</param>
     /// <param name="options">How to write; null for the defaults.</param>
+    /// <param name="cancellationToken">Ends it between two tensors.</param>
     /// <returns>What was written.</returns>
     /// <exception cref="ArgumentException">The family has no export, the model is quantized, a weight is not finite, or an option is wrong or does not fit the model.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static OnnxExportResult Export(ITransformerModel model, string path, OnnxExportOptions? options = null)
+    /// <exception cref="OperationCanceledException">It was cancelled. What was there is there still.</exception>
+    public static OnnxExportResult Export(ITransformerModel model, string path, OnnxExportOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
@@ -65,7 +67,7 @@ public static class OnnxExporter
             default:
                 throw new ArgumentException($"A {model.GetType().Name} cannot be exported as ONNX; load the folder with one of its usual heads.", nameof(model));
         }
-        IReadOnlyList<string> files = OnnxFile.Write(path, graph, options.Opset, options.MaxInlineBytes);
+        IReadOnlyList<string> files = OnnxFile.Write(path, graph, options.Opset, options.MaxInlineBytes, cancellationToken);
         return new OnnxExportResult(files, [.. graph.Inputs.Select(port => port.Name)], [.. graph.Outputs.Select(port => port.Name)], files.Sum(file => new FileInfo(file).Length));
     }
 }

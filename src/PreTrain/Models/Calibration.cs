@@ -12,7 +12,8 @@ internal static class Calibration
     /// <param name="maps">The maps, and what is shown the rows that each is applied to, (N, I).</param>
     /// <param name="inputs">What the model reads.</param>
     /// <param name="read">Is given what the model computes of each input; null where nobody wants it.</param>
-    internal static void Run(ITransformerModel model, IReadOnlyList<(Projection Map, Action<Tensor> See)> maps, IEnumerable<ModelInput> inputs, Action<ModelOutput>? read = null)
+    /// <param name="cancellationToken">Ends it before an input.</param>
+    internal static void Run(ITransformerModel model, IReadOnlyList<(Projection Map, Action<Tensor> See)> maps, IEnumerable<ModelInput> inputs, Action<ModelOutput>? read = null, CancellationToken cancellationToken = default)
     {
         var module = (nn.Module)model;
         bool training = module.training;
@@ -23,6 +24,7 @@ internal static class Calibration
             foreach (var (map, see) in maps) map.Transform = new InputObserver(see);
             foreach (ModelInput input in inputs)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 using DisposeScope scope = NewDisposeScope();
                 ModelOutput output = model.Forward(input);
                 read?.Invoke(output);

@@ -84,17 +84,8 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     {
         for (long first = 0; first < windows.Count; first += batchSize)
         {
-            int rows = (int)Math.Min(batchSize, windows.Count - first), length = windows.ContextLength;
-            var batch = new Batch
-            {
-                Inputs = new long[rows * length],
-                Targets = new long[rows * length],
-                Rows = rows,
-                Length = length,
-                ValidTargets = Enumerable.Range(0, rows).Sum(r => (long)windows.ValidLength(first + r)),
-            };
-            windows.Fill(first, batch.Inputs, batch.Targets, rows);
-            yield return batch;
+            var (read, valid) = windows.Read(first, batchSize);
+            yield return Whole(read) with { ValidTargets = valid };
         }
     }
 }

@@ -47,11 +47,12 @@ internal static class PruningMasks
     /// <summary>Marks the weights of the smallest magnitude.</summary>
     /// <param name="weights">The weights of the maps, (O, I) each.</param>
     /// <param name="options">How many are marked, and which are compared with each other.</param>
+    /// <param name="cancellationToken">Ends it between two maps.</param>
     /// <returns>Of each map, (O, I).</returns>
-    internal static List<Tensor> OfMagnitudes(IReadOnlyList<Tensor> weights, PruningOptions options)
+    internal static List<Tensor> OfMagnitudes(IReadOnlyList<Tensor> weights, PruningOptions options, CancellationToken cancellationToken)
     {
         using DisposeScope scope = NewDisposeScope();
-        if (options.Pattern is not null || options.EffectiveScope != PruningScope.Model) return [.. weights.Select(w => scope.MoveToOuter(OfMap(w.abs(), options)))];
+        if (options.Pattern is not null || options.EffectiveScope != PruningScope.Model) return [.. weights.Select(Own)];
         Tensor all = cat([.. weights.Select(w => w.abs().to(ScalarType.Float32).reshape(-1))]);
         Tensor lowest = Lowest(all, Count(all.numel(), options.Sparsity));
         var masks = new List<Tensor>();
@@ -62,6 +63,12 @@ internal static class PruningMasks
             start += weight.numel();
         }
         return masks;
+
+        Tensor Own(Tensor weight)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return scope.MoveToOuter(OfMap(weight.abs(), options));
+        }
     }
 
     /// <summary>Requires that every map keeps a weight, which is not known before they are compared over the whole model.</summary>

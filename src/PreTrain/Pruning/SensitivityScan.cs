@@ -15,9 +15,11 @@ public static partial class SensitivityScan
     /// <param name="evaluate">Gives the model's score, a loss or a metric. It is called in evaluation mode, without gradients.</param>
     /// <param name="targets">Patterns of the maps; null for all maps of the blocks.</param>
     /// <param name="byLayer">Whether the maps of a layer are pruned together, and not each by itself.</param>
+    /// <param name="cancellationToken">Ends it between two evaluations.</param>
     /// <returns>The scores, part by part.</returns>
     /// <exception cref="ArgumentException">A sparsity is out of range or leaves nothing of a map; a pattern fits nothing.</exception>
-    public static IReadOnlyList<Sensitivity> Run(ITransformerModel model, IReadOnlyList<double> sparsities, Func<double> evaluate, IReadOnlyList<string>? targets = null, bool byLayer = false)
+    /// <exception cref="OperationCanceledException">It was cancelled. The model is as it was then.</exception>
+    public static IReadOnlyList<Sensitivity> Run(ITransformerModel model, IReadOnlyList<double> sparsities, Func<double> evaluate, IReadOnlyList<string>? targets = null, bool byLayer = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(sparsities);
@@ -44,6 +46,7 @@ public static partial class SensitivityScan
                 Tensor[] weights = [.. pruned.Select(map => map.weight.detach().clone())];
                 foreach (PruningOptions option in options)
                 {
+                    cancellationToken.ThrowIfCancellationRequested();
                     try
                     {
                         for (int i = 0; i < pruned.Length; i++) pruned[i].weight.masked_fill_(PruningMasks.OfMap(weights[i].abs(), option), 0);

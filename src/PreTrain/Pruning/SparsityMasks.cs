@@ -53,7 +53,7 @@ public sealed class SparsityMasks : ITrainingCallback, IDisposable
     internal void Prune(TrainingRun run, PruningOptions options)
     {
         (string Name, Projection Map, Tensor Master)[] trained = [.. Trained(run)];
-        List<Tensor> gone = PruningMasks.OfMagnitudes([.. trained.Select(t => t.Master)], options);
+        List<Tensor> gone = PruningMasks.OfMagnitudes([.. trained.Select(t => t.Master)], options, CancellationToken.None);
         PruningMasks.RequireWeights([.. trained.Select(t => t.Name)], gone, options);
         for (int i = 0; i < trained.Length; i++) MaskOf(trained[i].Map).logical_and_(gone[i].logical_not());
         Apply(run);

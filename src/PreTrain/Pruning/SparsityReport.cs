@@ -1,12 +1,13 @@
 using System.Text.Json.Nodes;
 using PreTrain.Models;
 using PreTrain.Modules;
+using PreTrain.Modules.Quantized;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace PreTrain.Pruning;
 
-/// <summary>How sparse the linear maps of a model are, each and together.</summary>
+/// <summary>How sparse the linear maps of a model are, each and together. Of a map in few bits the values of its codes are counted.</summary>
 public sealed record SparsityReport
 {
     /// <summary>The linear maps, in the model's order.</summary>
@@ -52,6 +53,13 @@ public sealed record SparsityReport
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable mode = no_grad();
-        return new SparsityReport { Maps = [.. maps.Select(m => new MapSparsity(m.Name, m.Map.weight.size(0), m.Map.weight.size(1), m.Map.weight.eq(0).sum().item<long>()))] };
+        return new SparsityReport { Maps = [.. maps.Select(m => Of(m.Name, m.Map))] };
+    }
+
+    private static MapSparsity Of(string name, Projection map)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor weight = QuantizedProjection.Of(map)?.Weight.Dequantize() ?? map.weight;
+        return new(name, weight.size(0), weight.size(1), weight.eq(0).sum().item<long>());
     }
 }

@@ -21,9 +21,11 @@ public static class StructuredPruner
     /// <param name="options">What is taken out, and how it is told which.</param>
     /// <param name="calibration">What the model reads to see what its units give; null for <see cref="UnitImportance.Magnitude"/>. Former gradients are dropped.</param>
     /// <param name="loss">Of <see cref="UnitImportance.Taylor"/>: the model's loss on a batch, a scalar.</param>
+    /// <param name="cancellationToken">Ends it between two batches or two weights.</param>
     /// <returns>The smaller model, on the same device and in evaluation mode, and what it has kept.</returns>
     /// <exception cref="ArgumentException">An option is out of range; nothing would be left; the family has no such units; maps compute with something else; data or the loss is missing.</exception>
-    public static StructuredPruningResult Prune(ITransformerModel model, StructuredPruningOptions options, IReadOnlyList<ModelInput>? calibration = null, Func<ModelInput, Tensor>? loss = null)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public static StructuredPruningResult Prune(ITransformerModel model, StructuredPruningOptions options, IReadOnlyList<ModelInput>? calibration = null, Func<ModelInput, Tensor>? loss = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(options);
@@ -31,7 +33,7 @@ public static class StructuredPruner
         IReadOnlyList<PruningSite> sites = PruningSite.Of(model);
         IReadOnlyList<LayerNames> stacks = LayerNames.Of(model);
         int[] removed = [options.RemovedLayers, options.RemovedDecoderLayers];
-        UnitScores scores = UnitScores.Of(model, sites, stacks, options.Importance, calibration, loss);
+        UnitScores scores = UnitScores.Of(model, sites, stacks, options.Importance, calibration, loss, cancellationToken);
         var layers = stacks.Select((stack, i) => (stack.Prefix, Kept: Highest(scores.Layers[stack.Prefix], stack.Count - removed[i]))).ToDictionary(s => s.Prefix, s => s.Kept);
         var units = new Dictionary<string, int[]>();
         foreach (var group in sites.Where(site => IsKept(site.Output, layers)).GroupBy(site => site.Shared ?? site.Output))
@@ -46,7 +48,7 @@ public static class StructuredPruner
         ITransformerModel small = Smaller(model, [.. stacks.Select(s => layers[s.Prefix].Length)], heads, neurons);
         try
         {
-            Fill(LinearMaps.ModuleOf(small), LinearMaps.ModuleOf(model), sites, layers, units);
+            Fill(LinearMaps.ModuleOf(small), LinearMaps.ModuleOf(model), sites, layers, units, cancellationToken);
             LinearMaps.ModuleOf(small).eval();
             return new StructuredPruningResult
             {
@@ -129,7 +131,7 @@ public static class StructuredPruner
         _ => throw new ArgumentException($"There is no smaller {model.ModelType} model.", nameof(model)),
     };
 
-    private static void Fill(nn.Module small, nn.Module model, IReadOnlyList<PruningSite> sites, Dictionary<string, int[]> layers, Dictionary<string, int[]> units)
+    private static void Fill(nn.Module small, nn.Module model, IReadOnlyList<PruningSite> sites, Dictionary<string, int[]> layers, Dictionary<string, int[]> units, CancellationToken cancellationToken)
     {
         using IDisposable mode = no_grad();
         using DisposeScope scope = NewDisposeScope();
@@ -146,6 +148,7 @@ public static class StructuredPruner
         }
         foreach (var (name, target) in small.state_dict())
         {
+            cancellationToken.ThrowIfCancellationRequested();
             string former = Former(name);
             Tensor value = values[former];
             target.copy_(places.TryGetValue(former, out var chosen) ? value.index_select(chosen.Axis, tensor(chosen.Places).to(device)) : value);

@@ -32,12 +32,12 @@ internal sealed class UnitScores
     internal IReadOnlyDictionary<string, double[]> Layers => _layers;
 
     /// <exception cref="ArgumentException">Data or the loss is missing, or gives values that are not finite.</exception>
-    internal static UnitScores Of(ITransformerModel model, IReadOnlyList<PruningSite> sites, IReadOnlyList<LayerNames> stacks, UnitImportance importance, IReadOnlyList<ModelInput>? calibration, Func<ModelInput, Tensor>? loss)
+    internal static UnitScores Of(ITransformerModel model, IReadOnlyList<PruningSite> sites, IReadOnlyList<LayerNames> stacks, UnitImportance importance, IReadOnlyList<ModelInput>? calibration, Func<ModelInput, Tensor>? loss, CancellationToken cancellationToken)
     {
         var scores = new UnitScores(model, sites, stacks);
         if (importance == UnitImportance.Magnitude)
         {
-            scores.Measure();
+            scores.Measure(cancellationToken);
         }
         else
         {
@@ -48,8 +48,8 @@ internal sealed class UnitScores
             module.eval();
             try
             {
-                if (importance == UnitImportance.Taylor) scores.Differentiate(calibration, loss!);
-                else scores.Observe(model, calibration);
+                if (importance == UnitImportance.Taylor) scores.Differentiate(calibration, loss!, cancellationToken);
+                else scores.Observe(model, calibration, cancellationToken);
             }
             finally
             {
@@ -60,11 +60,12 @@ internal sealed class UnitScores
             : throw new ArgumentException("The importance of a unit is not finite: the weights, the calibration or the loss are not.", nameof(calibration));
     }
 
-    private void Measure()
+    private void Measure(CancellationToken cancellationToken)
     {
         using IDisposable mode = no_grad();
         foreach (PruningSite site in _sites)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             using DisposeScope scope = NewDisposeScope();
             Tensor squares = OfColumns(site, _maps[site.Output].weight.to(ScalarType.Float64).pow(2));
             foreach (UnitInput input in site.Inputs) squares += _maps[input.Name].weight.to(ScalarType.Float64).pow(2).sum([1]).view(input.Parts, site.Units, input.Width).sum([0, 2]);
@@ -77,7 +78,7 @@ internal sealed class UnitScores
         }
     }
 
-    private void Observe(ITransformerModel model, IReadOnlyList<ModelInput> calibration)
+    private void Observe(ITransformerModel model, IReadOnlyList<ModelInput> calibration, CancellationToken cancellationToken)
     {
         using IDisposable mode = no_grad();
         InputStatistics[] statistics = [.. _sites.Select(site => new InputStatistics(_maps[site.Output], wantsProducts: false))];
@@ -90,7 +91,7 @@ internal sealed class UnitScores
                     IReadOnlyList<Tensor> states = stack.IsEncoderOfPair ? output.EncoderHiddenStates! : output.HiddenStates!;
                     for (int layer = 0; layer < stack.Count; layer++) _layers[stack.Prefix][layer] += Turn(states[layer], states[layer + 1]);
                 }
-            });
+            }, cancellationToken);
             using DisposeScope sums = NewDisposeScope();
             for (int i = 0; i < statistics.Length; i++) Add(_units[_sites[i].Output], statistics[i].Sum.view(_sites[i].Units, _sites[i].OutputWidth).sum([1]).sqrt());
         }
@@ -100,7 +101,7 @@ internal sealed class UnitScores
         }
     }
 
-    private void Differentiate(IReadOnlyList<ModelInput> calibration, Func<ModelInput, Tensor> loss)
+    private void Differentiate(IReadOnlyList<ModelInput> calibration, Func<ModelInput, Tensor> loss, CancellationToken cancellationToken)
     {
         if (_parameters.FirstOrDefault(p => !p.Value.requires_grad).Key is { } frozen)
             throw new ArgumentException($"The parameter '{frozen}' is frozen, and Taylor needs gradients of all; set its requires_grad.", nameof(loss));
@@ -109,6 +110,7 @@ internal sealed class UnitScores
         {
             foreach (ModelInput input in calibration)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 using DisposeScope scope = NewDisposeScope();
                 using (enable_grad()) loss(input).backward();
                 using IDisposable mode = no_grad();

@@ -10,11 +10,12 @@ namespace PreTrain.Quantization;
 
 /// <summary>
 /// Codes that keep what a map computes from data, rather than each weight (Frantar et al. 2022, "GPTQ", algorithm 1): weights are rounded one input after the other, and those that follow take
-/// up the error as far as the data allow. The blocks of the algorithm, which save memory traffic on other devices, are here a few rows of the weight that stay in the cache through all inputs.
+/// up the error as far as the data allow. Those of a pruned map that are 0 take up none, and stay 0. The blocks of the algorithm, which save memory traffic on other devices, are here a few rows of the weight that stay in the cache through all inputs.
 /// </summary>
 internal static unsafe class Gptq
 {
     private const int TileRows = 8;
+    private const double LeastSparsity = 0.05;   // from which on zeros are taken to be meant, as in llm-compressor
 
     /// <summary>Quantizes.</summary>
     /// <param name="name">The map's name, for faults.</param>
@@ -34,11 +35,13 @@ internal static unsafe class Gptq
         Tensor unseen = sizes.eq(0);   // inputs that are always 0, whose weights count for nothing
         long[] order = options.OrdersBySize ? sizes.argsort(descending: true).data<long>().ToArray() : [.. Enumerable.Range(0, (int)inputs).Select(i => (long)i)];
         Tensor factor = Factor(name, moments.to(ScalarType.Float64), unseen, options.Damping, tensor(order));
+        Tensor zero = values.eq(0);
+        Tensor? kept = zero.sum().item<long>() >= LeastSparsity * values.numel() ? zero.logical_not().to(ScalarType.Float64).index_select(1, tensor(order)).contiguous() : null;   // in the order that is gone through
         values = where(unseen, zeros_like(values), values).contiguous();
 
         Tensor codes = empty([outputs, inputs], dtype: ScalarType.Int8), scales = empty([outputs, groups], dtype: ScalarType.Float32), zeroPoints = empty([outputs, groups], dtype: ScalarType.Int8);
         var pw = (float*)TensorMemory.Address(values);
-        var pu = (double*)TensorMemory.Address(factor);
+        double* pu = (double*)TensorMemory.Address(factor), pk = kept is null ? null : (double*)TensorMemory.Address(kept);
         sbyte* pc = (sbyte*)TensorMemory.Address(codes), pz = (sbyte*)TensorMemory.Address(zeroPoints);
         var ps = (float*)TensorMemory.Address(scales);
         QuantizationGrid? shared = format.IsPerTensor ? QuantizationGrid.Of(QuantizedMatrix.Extremes(values), format) : null;
@@ -72,6 +75,7 @@ internal static unsafe class Gptq
                     int code = grid.Code((float)rest[0]);
                     pc[(first + r) * inputs + input] = (sbyte)(code - shift);
                     TensorPrimitives.MultiplyAdd(u, -(rest[0] - grid.Value(code)) / u[0], rest, rest);
+                    if (pk != null) TensorPrimitives.Multiply(rest, new ReadOnlySpan<double>(pk + (first + r) * inputs + i, width - i), rest);
                 }
             }
             for (int r = 0; r < rows; r++)

@@ -16,9 +16,11 @@ public static class MixedPrecision
     /// <param name="options">Groups, and what is left out; <see cref="QuantizationOptions.Scheme"/> does not matter.</param>
     /// <param name="evaluate">Gives the model's score, of which less is better: a loss. It is called in evaluation mode, without gradients.</param>
     /// <param name="schemes">Kinds of codes whose activations are not rounded; null for 8 and 4 bits.</param>
+    /// <param name="cancellationToken">Ends it between two evaluations.</param>
     /// <returns>For each map one entry as it is and one for each kind, in the model's order.</returns>
-    /// <exception cref="ArgumentException">As for <see cref="Quantizer.Quantize(ITransformerModel, QuantizationOptions)"/>; or a kind of codes is not for this; or a score is not finite.</exception>
-    public static IReadOnlyList<MapSensitivity> Scan(ITransformerModel model, QuantizationOptions options, Func<double> evaluate, IReadOnlyList<QuantizationScheme>? schemes = null)
+    /// <exception cref="ArgumentException">As for <see cref="Quantizer.Quantize(ITransformerModel, QuantizationOptions, CancellationToken)"/>; or a kind of codes is not for this; or a score is not finite.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled. The model is as it was then.</exception>
+    public static IReadOnlyList<MapSensitivity> Scan(ITransformerModel model, QuantizationOptions options, Func<double> evaluate, IReadOnlyList<QuantizationScheme>? schemes = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(evaluate);
@@ -43,6 +45,7 @@ public static class MixedPrecision
                 Tensor weight = map.weight.detach().clone();
                 foreach (var (scheme, one) in kinds)
                 {
+                    cancellationToken.ThrowIfCancellationRequested();
                     using QuantizedMatrix codes = QuantizedMatrix.Quantize(weight, one.Format);
                     try
                     {

@@ -49,7 +49,7 @@ public sealed class QuantizationAwareTraining : IPretrainedModel, IDisposable
         var sizes = isStatic ? _maps.All.ToDictionary(m => m.Map, m => new InputMagnitudes(m.Map)) : [];
         try
         {
-            if (calibration is not null) _maps.Observe(calibration, map => sizes[map].Add, _ => QuantizedMaps.LeastRows);
+            if (calibration is not null) _maps.Observe(calibration, map => sizes[map].Add, _ => QuantizedMaps.LeastRows, CancellationToken.None);
             foreach (var (_, map) in _maps.All) map.Transform = new AwareProjection(map, options, method, isStatic ? MeanOf(sizes[map]) : null);
         }
         finally
@@ -79,7 +79,7 @@ public sealed class QuantizationAwareTraining : IPretrainedModel, IDisposable
     public QuantizationResult Finish()
     {
         AwareProjection[] transforms = [.. _maps.All.Select(m => TransformOf(m.Map))];
-        QuantizationResult result = _maps.Replace((name, map) => TransformOf(map).Convert(name, map));
+        QuantizationResult result = _maps.Replace((name, map) => TransformOf(map).Convert(name, map), CancellationToken.None);
         foreach (AwareProjection transform in transforms) transform.Dispose();
         return result;
     }

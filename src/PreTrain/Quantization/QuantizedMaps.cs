@@ -36,7 +36,7 @@ internal sealed class QuantizedMaps
 
     /// <summary>Shows observers what the maps are applied to.</summary>
     /// <exception cref="ArgumentException">A map saw too few rows.</exception>
-    internal void Observe(IEnumerable<ModelInput> calibration, Func<Projection, Action<Tensor>> observer, Func<Projection, long> leastRows)
+    internal void Observe(IEnumerable<ModelInput> calibration, Func<Projection, Action<Tensor>> observer, Func<Projection, long> leastRows, CancellationToken cancellationToken)
     {
         long[] rows = new long[All.Count];
         Calibration.Run(Model, [.. All.Select((m, i) =>
@@ -47,7 +47,7 @@ internal sealed class QuantizedMaps
                 rows[i] += x.size(0);
                 see(x);
             }));
-        })], calibration);
+        })], calibration, cancellationToken: cancellationToken);
         string[] faults = [.. All.Select((m, i) => (m.Name, Rows: rows[i], Least: leastRows(m.Map))).Where(m => m.Rows < m.Least)
             .Select(m => $"The linear map '{m.Name}' saw {m.Rows} rows, fewer than {m.Least}.")];
         if (faults.Length > 0) throw new ArgumentException($"The calibration data are too small. {MapFaults.Join(faults)} Give more or longer texts, or name such maps in {nameof(QuantizationOptions.Skip)}.", nameof(calibration));
@@ -55,7 +55,8 @@ internal sealed class QuantizedMaps
 
     /// <summary>Quantizes all, and then replaces all.</summary>
     /// <param name="quantize">Gives a map by its name in few bits; null if it stays as it is.</param>
-    internal QuantizationResult Replace(Func<string, Projection, QuantizedProjection?> quantize)
+    /// <param name="cancellationToken">Ends it before a map, and before the first is replaced.</param>
+    internal QuantizationResult Replace(Func<string, Projection, QuantizedProjection?> quantize, CancellationToken cancellationToken)
     {
         using IDisposable mode = no_grad();
         var quantized = new List<(string Name, Projection Map, QuantizedProjection Codes)>();
@@ -63,8 +64,10 @@ internal sealed class QuantizedMaps
         {
             foreach (var (name, map) in All)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 if (quantize(name, map) is { } codes) quantized.Add((name, map, codes));
             }
+            cancellationToken.ThrowIfCancellationRequested();
             if (_head is not null) _head.Quantized = new QuantizedProjection(QuantizedMatrix.Quantize(_head.Embedding, _options.Format), _options.Scheme);
         }
         catch

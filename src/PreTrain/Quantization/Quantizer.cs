@@ -15,22 +15,26 @@ public static class Quantizer
     /// </summary>
     /// <param name="model">A model of any family, on any device.</param>
     /// <param name="options">Bits, groups, and what is left out.</param>
+    /// <param name="cancellationToken">Ends it between two batches or two maps.</param>
     /// <exception cref="ArgumentException">
     /// An option is out of range; a pattern fits nothing; groups do not divide the inputs of a map; a map computes with something else already. The model is as it was then.
     /// </exception>
-    public static QuantizationResult Quantize(ITransformerModel model, QuantizationOptions options)
+    /// <exception cref="OperationCanceledException">It was cancelled. The model is as it was then.</exception>
+    public static QuantizationResult Quantize(ITransformerModel model, QuantizationOptions options, CancellationToken cancellationToken = default)
     {
         var maps = new QuantizedMaps(model, options);
         RequireNoActivations(options);
-        return maps.Replace((_, map) => Codes(QuantizedMatrix.Quantize(map.weight, options.Format), options));
+        return maps.Replace((_, map) => Codes(QuantizedMatrix.Quantize(map.weight, options.Format), options), cancellationToken);
     }
 
     /// <summary>The same with each map in as many bits as a plan says (see <see cref="MixedPrecision"/>).</summary>
     /// <param name="model">The model that was scanned.</param>
     /// <param name="options">The options of the scan; <see cref="QuantizationOptions.Scheme"/> does not matter.</param>
     /// <param name="plan">A choice for each map.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the plan is of another model, or wants the tied head in few bits too. The model is as it was then.</exception>
-    public static QuantizationResult Quantize(ITransformerModel model, QuantizationOptions options, MixedPrecisionPlan plan)
+    /// <param name="cancellationToken">Ends it between two batches or two maps.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions, CancellationToken)"/>; or the plan is of another model, or wants the tied head in few bits too. The model is as it was then.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled. The model is as it was then.</exception>
+    public static QuantizationResult Quantize(ITransformerModel model, QuantizationOptions options, MixedPrecisionPlan plan, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(plan);
@@ -44,7 +48,7 @@ public static class Quantizer
             QuantizationOptions own = options with { Scheme = scheme };
             own.Validate();
             return Codes(QuantizedMatrix.Quantize(map.weight, own.Format), own);
-        });
+        }, cancellationToken);
     }
 
     /// <summary>The same with codes that keep what each map computes from data (Frantar et al. 2022, "GPTQ"), instead of the nearest. All maps are seen with the inputs of the model as it was. The model's device holds I² sums of 32 bits for each map meanwhile.</summary>
@@ -52,8 +56,10 @@ public static class Quantizer
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least as many rows (tokens that it is applied to) as it has inputs.</param>
     /// <param name="gptq">Damping and order.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few, or give inputs that are not finite; or <see cref="GptqOptions.Damping"/> is too small for them. The model is as it was then.</exception>
-    public static QuantizationResult QuantizeGptq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, GptqOptions? gptq = null)
+    /// <param name="cancellationToken">Ends it between two batches or two maps.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions, CancellationToken)"/>; or the data are too few, or give inputs that are not finite; or <see cref="GptqOptions.Damping"/> is too small for them. The model is as it was then.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled. The model is as it was then.</exception>
+    public static QuantizationResult QuantizeGptq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, GptqOptions? gptq = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(calibration);
         gptq ??= new GptqOptions();
@@ -64,9 +70,9 @@ public static class Quantizer
         var moments = maps.All.ToDictionary(m => m.Map, m => new InputStatistics(m.Map, wantsProducts: true, ScalarType.Float32));
         try
         {
-            maps.Observe(calibration, map => moments[map].Add, map => map.weight.size(1));
+            maps.Observe(calibration, map => moments[map].Add, map => map.weight.size(1), cancellationToken);
             RequireFinite(maps, map => moments[map].Sum);
-            return maps.Replace((name, map) => Codes(Gptq.Quantize(name, map.weight, moments[map].Sum, options.Format, gptq), options));
+            return maps.Replace((name, map) => Codes(Gptq.Quantize(name, map.weight, moments[map].Sum, options.Format, gptq), options), cancellationToken);
         }
         finally
         {
@@ -80,14 +86,16 @@ public static class Quantizer
     /// <summary>
     /// The same with weights that are prepared for rounding (Lin et al. 2023, "AWQ"): inputs that are large in the data get larger weights, whose error is smaller then, and the norm or the linear map that makes
     /// them gives that much less, so that the model computes the same; and groups lose their extremes where that makes the rest more exact. Maps whose inputs nothing can take a factor off (behind an activation
-    /// function, or in the residual stream) have the second alone. The codes are the nearest; folders are those of <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>.
+    /// function, or in the residual stream) have the second alone. The codes are the nearest; folders are those of <see cref="Quantize(ITransformerModel, QuantizationOptions, CancellationToken)"/>.
     /// </summary>
     /// <param name="model">A model of any family, on any device.</param>
     /// <param name="options">Bits, groups, and what is left out. The tied head takes the nearest codes.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
     /// <param name="awq">How finely scales and clips are searched.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the data are too few, or give inputs that are not finite. The model is as it was then.</exception>
-    public static QuantizationResult QuantizeAwq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, AwqOptions? awq = null)
+    /// <param name="cancellationToken">Ends it between two batches or two maps.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions, CancellationToken)"/>; or the data are too few, or give inputs that are not finite. The model is as it was then.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled. The model is as it was then.</exception>
+    public static QuantizationResult QuantizeAwq(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, AwqOptions? awq = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(calibration);
         awq ??= new AwqOptions();
@@ -99,11 +107,12 @@ public static class Quantizer
         var sizes = maps.All.ToDictionary(m => m.Map, m => new InputMagnitudes(m.Map));
         try
         {
-            maps.Observe(calibration, map => (Action<Tensor>)moments[map].Add + sizes[map].Add, _ => QuantizedMaps.LeastRows);
+            maps.Observe(calibration, map => (Action<Tensor>)moments[map].Add + sizes[map].Add, _ => QuantizedMaps.LeastRows, cancellationToken);
             RequireFinite(maps, map => moments[map].Sum);
             using var folding = new ScaleFolding();
             foreach (ScalingSite site in ScalingSite.Of(maps.Module))
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 using DisposeScope scope = NewDisposeScope();
                 Projection[] quantized = [.. site.Readers.Where(moments.ContainsKey)];
                 if (quantized.Length == 0) continue;
@@ -117,7 +126,7 @@ public static class Quantizer
                 using Tensor weight = map.weight.detach();
                 using Tensor clipped = Awq.Clip(weight, moments[map].Sum, options.Format, awq);
                 return Codes(QuantizedMatrix.Quantize(clipped, options.Format), options);
-            });
+            }, cancellationToken);
             folding.Keep();
             return result;
         }
@@ -135,9 +144,11 @@ public static class Quantizer
     /// <param name="model">A model with norms before its linear maps (GPT-2, Llama, T5, ModernBERT, ViT), on any device.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
     /// <param name="options">How much is moved.</param>
+    /// <param name="cancellationToken">Ends it between two batches or two maps.</param>
     /// <returns>The names of the linear maps whose inputs are smoother now.</returns>
     /// <exception cref="ArgumentException">An option is out of range; no map reads a norm alone; the data are too few, or give inputs that are not finite; a factor is too large or too small. The model is as it was then.</exception>
-    public static IReadOnlyList<string> Smooth(ITransformerModel model, IEnumerable<ModelInput> calibration, SmoothingOptions? options = null)
+    /// <exception cref="OperationCanceledException">It was cancelled. The model is as it was then.</exception>
+    public static IReadOnlyList<string> Smooth(ITransformerModel model, IEnumerable<ModelInput> calibration, SmoothingOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(calibration);
@@ -154,11 +165,12 @@ public static class Quantizer
         var sizes = maps.All.ToDictionary(m => m.Map, m => new InputMagnitudes(m.Map));
         try
         {
-            maps.Observe(calibration, map => sizes[map].Add, _ => QuantizedMaps.LeastRows);
+            maps.Observe(calibration, map => sizes[map].Add, _ => QuantizedMaps.LeastRows, cancellationToken);
             RequireFinite(maps, map => sizes[map].Largest);
             using var folding = new ScaleFolding();
             foreach (ScalingSite site in sites)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 using DisposeScope scope = NewDisposeScope();
                 Tensor scales = Smoothing.Scales([.. site.Readers.Select(map => map.weight.detach())], sizes[site.Readers[0]].Largest, options);
                 if (!IsUsable(scales))
@@ -181,8 +193,10 @@ public static class Quantizer
     /// <param name="options">With <see cref="QuantizationScheme.Int8Static"/>: which weights share a scale, and what is left out.</param>
     /// <param name="calibration">Data as the model will see them: for each map at least 32 rows (tokens that it is applied to).</param>
     /// <param name="activations">How a grid is chosen from what a map saw.</param>
-    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions)"/>; or the scheme is another; or the data are too few, or give inputs that are not finite. The model is as it was then.</exception>
-    public static QuantizationResult QuantizeStatic(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, ActivationOptions? activations = null)
+    /// <param name="cancellationToken">Ends it between two batches or two maps.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Quantize(ITransformerModel, QuantizationOptions, CancellationToken)"/>; or the scheme is another; or the data are too few, or give inputs that are not finite. The model is as it was then.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled. The model is as it was then.</exception>
+    public static QuantizationResult QuantizeStatic(ITransformerModel model, QuantizationOptions options, IEnumerable<ModelInput> calibration, ActivationOptions? activations = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(calibration);
@@ -192,8 +206,8 @@ public static class Quantizer
         if (options.HasQuantizedTiedHead) throw new ArgumentException($"{nameof(QuantizationOptions.HasQuantizedTiedHead)} must be false with {nameof(QuantizationScheme.Int8Static)}: the inputs of the tied head are not seen.", nameof(options));
         var maps = new QuantizedMaps(model, options);
         var histograms = maps.All.ToDictionary(m => m.Map, m => new ActivationHistogram(m.Name));
-        maps.Observe(calibration, map => histograms[map].Add, _ => QuantizedMaps.LeastRows);
-        return maps.Replace((_, map) => new QuantizedProjection(QuantizedMatrix.Quantize(map.weight, options.Format), options.Scheme, histograms[map].Grid(activations)));
+        maps.Observe(calibration, map => histograms[map].Add, _ => QuantizedMaps.LeastRows, cancellationToken);
+        return maps.Replace((_, map) => new QuantizedProjection(QuantizedMatrix.Quantize(map.weight, options.Format), options.Scheme, histograms[map].Grid(activations)), cancellationToken);
     }
 
     /// <summary>What is not finite in the data would be in every number that is made of them, and could not be seen in codes.</summary>

@@ -8,10 +8,12 @@ namespace PreTrain.Training;
 /// <summary>Measures models on what an objective holds out, without dropout and gradients.</summary>
 public static class HeldOutEvaluation
 {
+    private const int MostTokens = 1 << 15;   // in memory at once, unless a row has more
+
     /// <summary>Measures a model.</summary>
     /// <param name="objective">What it is measured by.</param>
     /// <param name="model">The model; it is left in the mode that it is in.</param>
-    /// <param name="batchSize">Rows of a batch.</param>
+    /// <param name="batchSize">Rows of a batch. Of long ones fewer are computed together, with the same result but for rounding.</param>
     /// <param name="batches">The most batches; 0 for all.</param>
     /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>The measures; null where nothing is held out.</returns>
@@ -23,7 +25,7 @@ public static class HeldOutEvaluation
         ArgumentNullException.ThrowIfNull(model);
         if (batchSize < 1) throw new ArgumentOutOfRangeException(nameof(batchSize), batchSize, $"batchSize ({batchSize}) must be at least 1.");
         if (batches < 0) throw new ArgumentOutOfRangeException(nameof(batches), batches, $"batches ({batches}) must be at least 1, or 0 for all.");
-        return Evaluate(objective, model, batchSize, batches, batch => [batch], cancellationToken);
+        return Evaluate(objective, model, batchSize, batches, batch => objective.CanSplit ? batch.Split(Math.Max(1, MostTokens / Math.Max(1, Math.Max(batch.Length, batch.TargetLength)))) : [batch], cancellationToken);
     }
 
     /// <summary>Measures a model piece by piece.</summary>

@@ -87,7 +87,31 @@ public class ConvertCommandTests
         ToolResult result = ToolRunner.Run("convert", "--model", folder.Path, "--output", folder.Path);
 
         Assert.Equal(2, result.ExitCode);
-        Assert.Equal($"error: The target '{folder.Path}' is the source. Choose another one.\n", result.Error);
+        Assert.Equal($"error: --output ({folder.Path}) must be another folder than that of the model.\n", result.Error);
+    }
+
+    [Fact]
+    public void Convert_OutputThatIsThere_IsReplacedOnRequest()
+    {
+        using var folder = new TemporaryFolder();
+        string model = Path.Combine(folder.Path, "model"), there = Path.Combine(folder.Path, "there"), file = Path.Combine(folder.Path, "weights.pt");
+        TinyModel.Save(model);
+        TinyModel.Save(there, seed: 5);
+        File.WriteAllText(file, "old");
+
+        foreach (string[] arguments in new string[][] { ["convert", "--model", model, "--output", there, "--format", "bin"], ["convert", "--model", model, "--output", file] })
+        {
+            ToolResult refused = ToolRunner.Run(arguments);
+            Assert.Equal(2, refused.ExitCode);
+            Assert.Equal($"error: --output ({arguments[4]}) is there already; give --overwrite to replace it, or another name.\n", refused.Error);
+            Assert.Equal("old", File.ReadAllText(file));
+            Assert.Equal(0, ToolRunner.Run([.. arguments, "--overwrite"]).ExitCode);
+        }
+
+        Assert.False(File.Exists(Path.Combine(there, "model.safetensors")));
+        using CheckpointTensors expected = CheckpointTensors.Open(model), written = CheckpointTensors.Open(there), alone = CheckpointTensors.Open(file);
+        Assert.All(expected.Names, name => Assert.Equal(expected.Read(name).bytes, written.Read(name).bytes));
+        Assert.All(expected.Names, name => Assert.Equal(expected.Read(name).bytes, alone.Read(name).bytes));
     }
 
     [Fact]

@@ -1,6 +1,10 @@
 using System.Text.Json;
+using PreTrain.Cli.Commands;
+using PreTrain.Data;
+using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Models.Llama;
+using PreTrain.Modules;
 using PreTrain.Tokenization;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -26,6 +30,50 @@ public class PerplexityCommandTests
         Assert.Equal(tokens, json.GetProperty("tokens").GetInt64());
         Assert.Equal(expected, json.GetProperty("loss").GetDouble(), 1e-5);
         Assert.Equal(Math.Exp(json.GetProperty("loss").GetDouble()), json.GetProperty("perplexity").GetDouble(), 1e-9);
+    }
+
+    [Fact]
+    public void MeanLoss_ShortText_ComputesNoMoreThanItsTokens()
+    {
+        using var folder = new TemporaryFolder();
+        ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Train([TinyModel.Text(50)], new() { VocabSize = 283 }, cancellation: TestContext.Current.CancellationToken);
+        using TokenStore store = TokenStore.Build([TinyModel.Text(11)], tokenizer, folder["tokens"], cancellationToken: TestContext.Current.CancellationToken);
+        var model = new CountingModel(100_000);
+        var windows = new EvaluationWindows(store.All, model.ContextLength);
+        Assert.Equal(3.5, PerplexityCommand.MeanLoss(model, CPU, windows, 8, TestContext.Current.CancellationToken), 1e-5);
+        Assert.Equal([(1, windows.TargetCount)], model.Seen);
+
+        model = new CountingModel(19);
+        windows = new EvaluationWindows(store.All, model.ContextLength);
+        Assert.Equal(3.5, PerplexityCommand.MeanLoss(model, CPU, windows, 1, TestContext.Current.CancellationToken), 1e-5);
+        Assert.Equal(windows.TargetCount, model.Seen.Sum(one => one.Rows * one.Length));
+    }
+
+    /// <summary>Loses 3.5 with each target, and remembers the shapes of what it was given.</summary>
+    private sealed class CountingModel(int contextLength) : ICausalLanguageModel
+    {
+        internal List<(long Rows, long Length)> Seen { get; } = [];
+
+        public int VocabSize => 283;
+
+        public int ContextLength => contextLength;
+
+        public Device Device => CPU;
+
+        public Tensor Logits(Tensor ids) => throw new NotSupportedException();
+
+        public Tensor Loss(Tensor ids, Tensor targets, double normalizer)
+        {
+            Assert.Equal(ids.shape, targets.shape);
+            Seen.Add((ids.size(0), ids.size(1)));
+            return targets.ne(EvaluationWindows.IgnoredTarget).sum().to(ScalarType.Float32) * (3.5 / normalizer);
+        }
+
+        public Tensor Loss(ModelInput input, Tensor targets, double normalizer) => throw new NotSupportedException();
+
+        public Tensor NextLogits(Tensor ids, KeyValueCache cache) => throw new NotSupportedException();
+
+        public KeyValueCache CreateCache(long batch, int capacity) => throw new NotSupportedException();
     }
 
     [Fact]

@@ -86,6 +86,24 @@ public class TokenizerCommandTests
     }
 
     [Fact]
+    public void Train_TokenizerThatIsThere_IsReplacedOnRequest()
+    {
+        using var folder = new TemporaryFolder();
+        string text = folder.Write("text.txt", TinyModel.Text(20));
+        string[] arguments = ["tokenizer", "train", "--vocab-size", "270", "--data", text, "--output", folder["out"], "--quiet"];
+        Assert.Equal(0, ToolRunner.Run(arguments).ExitCode);
+        string before = File.ReadAllText(folder["out/tokenizer.json"]);
+        arguments[3] = "280";
+        ToolResult refused = ToolRunner.Run(arguments);
+        Assert.Equal((2, $"error: --output ({folder["out"]}) has a tokenizer.json already; give --overwrite to replace it, or another name.\n"), (refused.ExitCode, refused.Error));
+        Assert.Equal(before, File.ReadAllText(folder["out/tokenizer.json"]));
+        Assert.Equal(0, ToolRunner.Run([.. arguments, "--overwrite"]).ExitCode);
+        Assert.NotEqual(before, File.ReadAllText(folder["out/tokenizer.json"]));
+        ToolResult file = ToolRunner.Run("tokenizer", "train", "--vocab-size", "270", "--data", text, "--output", text);
+        Assert.Equal((2, $"error: --output ({text}) is a file; it must be a folder.\n"), (file.ExitCode, file.Error));
+    }
+
+    [Fact]
     public void Encode_BrokenCharacterMap_IsBadInput()
     {
         using var folder = new TemporaryFolder();

@@ -134,6 +134,47 @@ public sealed class CheckpointConverterTests : IDisposable
     }
 
     [Theory]
+    [InlineData(CheckpointFormat.PyTorch, CheckpointFormat.Safetensors, "pytorch_model.bin")]
+    [InlineData(CheckpointFormat.Safetensors, CheckpointFormat.PyTorch, "model.safetensors")]
+    public void Convert_FolderWithTheOtherFormat_LeavesNoneOfIt(CheckpointFormat format, CheckpointFormat other, string file)
+    {
+        using Tensor one = ones(1), two = ones(2);
+        CheckpointWriter.Write(folder["out"], [("old", one), ("older", two)], new() { Format = other, MaxShardBytes = 4 });
+        SafetensorsWriter.Write(folder["x.safetensors"], [("w", one)]);
+
+        CheckpointConverter.Convert(folder["x.safetensors"], folder["out"], new() { Format = format });
+
+        Assert.Equal([file], Directory.GetFiles(folder["out"]).Select(Path.GetFileName));
+        using CheckpointTensors read = CheckpointTensors.Open(folder["out"]);
+        Assert.Equal(["w"], read.Names);
+    }
+
+    [Fact]
+    public void Convert_IntoTheFolderOfTheWeights_IsRefused()
+    {
+        using var one = ones(1);
+        CheckpointWriter.Write(folder["in"], [("w", one)]);
+
+        Assert.Contains("is the source. Choose another one.", Assert.Throws<ArgumentException>(() => CheckpointConverter.Convert(folder["in/model.safetensors"], folder["in"], new() { Format = CheckpointFormat.PyTorch })).Message);
+
+        Assert.Equal(["model.safetensors"], Directory.GetFiles(folder["in"]).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void Convert_Cancelled_LeavesTheOldFile()
+    {
+        using Tensor one = ones(1), two = ones(2);
+        CheckpointWriter.Write(folder["in"], [("w", one)]);
+        CheckpointWriter.Write(folder["out"], [("v", two)]);
+        byte[] before = File.ReadAllBytes(folder["out/model.safetensors"]);
+
+        Assert.Throws<OperationCanceledException>(() => CheckpointConverter.Convert(folder["in"], folder["out"], cancellationToken: new CancellationToken(canceled: true)));
+
+        Assert.Equal(["model.safetensors"], Directory.GetFiles(folder["out"]).Select(Path.GetFileName));
+        Assert.Equal(before, File.ReadAllBytes(folder["out/model.safetensors"]));
+    }
+
+    [Theory]
     [InlineData("x.safetensors")]
     [InlineData("./x.safetensors")]
     public void Convert_OntoItself_IsRefused(string target)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 using PreTrain.Compression;
 using PreTrain.Data;
 using PreTrain.Distillation;
@@ -220,12 +221,45 @@ public sealed class CompressorTests : IDisposable
         Assert.Equal(File.ReadAllBytes(Path.Combine(whole.Steps[^1].ModelFolder, "model.safetensors")), File.ReadAllBytes(Path.Combine(rest.Steps[^1].ModelFolder, "model.safetensors")));
     }
 
+    [Theory]
+    [InlineData("prune")]
+    [InlineData("quantize")]
+    public void Run_CancelledWithinAStage_IsInterruptedAndHasNoModelOfIt(string stage)
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        using var source = new CancellationTokenSource();
+        CompressionRecipe recipe = Recipe() with { Stages = [new PruneStage { Weights = new() { Sparsity = 0.5 } }, new QuantizeStage()] };
+
+        CompressionResult cut = Compressor.Run(_folder.File("model"), recipe, data.Tokens, data.Tokenizer, new() { Output = _folder.File("out"), TimingRounds = 1, Logger = new CancelsAt(stage, source) }, source.Token);
+
+        Assert.True(cut.Interrupted);
+        Assert.Equal(stage == "prune" ? ["original"] : ["original", "prune"], cut.Steps.Select(step => step.Name));
+        Assert.False(Directory.Exists(_folder.File(stage == "prune" ? "out/1-prune" : "out/2-quantize")));
+        Assert.False(Run(recipe, data).Interrupted);
+    }
+
+    /// <summary>Cancels when a stage begins.</summary>
+    private sealed class CancelsAt(string stage, CancellationTokenSource source) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (formatter(state, exception).EndsWith($": {stage}.", StringComparison.Ordinal)) source.Cancel();
+        }
+    }
+
     [Fact]
     public void Run_Report_HoldsTheTableAndLoadsNothing()
     {
         var data = Save("gpt");
         using TokenStore _ = data.Tokens;
         CompressionResult result = Run(Recipe() with { Stages = [new PruneStage { Weights = new() { Sparsity = 0.5 } }, new QuantizeStage()] }, data);
+        using (ITransformerModel small = AutoModel.FromPretrained(result.Steps[2].ModelFolder)) Assert.Equal(SparsityReport.Of(small).Sparsity, result.Steps[2].Sparsity);
+        Assert.InRange(result.Steps[2].Sparsity, 0.5, 0.6);   // some more may be rounded to 0
 
         string page = File.ReadAllText(result.Report);
 

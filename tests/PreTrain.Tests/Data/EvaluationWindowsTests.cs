@@ -52,6 +52,27 @@ public sealed class EvaluationWindowsTests : IDisposable
         Assert.Equal(tokens - 1, Enumerable.Range(0, (int)windows.Count).Sum(i => windows.ValidLength(i)));
     }
 
+    [Theory]
+    [InlineData(5, 13, 3, 1, 4)]
+    [InlineData(32, 7, 2, 1, 3)]
+    [InlineData(32, 7, 3, 2, 7)]
+    public void Read_LastBatch_IsAsLongAsItsLongestWindow(int tokens, int contextLength, int batchSize, int rows, int length)
+    {
+        var windows = new EvaluationWindows(store.All.Slice(0, tokens), contextLength);
+        var seen = new List<long>();
+        WindowBatch? last = null;
+        for (long first = 0; first < windows.Count; first += batchSize)
+        {
+            (last, var valid) = windows.Read(first, batchSize);
+            var targets = last.Targets.Where(target => target != EvaluationWindows.IgnoredTarget).ToArray();
+            Assert.Equal(targets.Length, valid);
+            seen.AddRange(targets);
+        }
+
+        Assert.Equal(Enumerable.Range(1, tokens - 1).Select(i => (long)i), seen);
+        Assert.Equal((rows, length), (last!.BatchSize, last.ContextLength));
+    }
+
     [Fact]
     public void Constructor_FewerThanTwoTokens_Throws()
     {

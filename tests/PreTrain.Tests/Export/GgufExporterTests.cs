@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using PreTrain.Checkpoints.Gguf;
 using PreTrain.Export;
 using PreTrain.FineTuning;
@@ -60,6 +61,37 @@ public class GgufExporterTests
         Assert.Equal("F16", file.Info("blk.0.attn_q.weight").StoredType);
         Assert.Equal("F32", file.Info("blk.0.attn_norm.weight").StoredType);
         Assert.Equal([32L], file.Info("rope_freqs.weight").Shape);
+    }
+
+    [Fact]
+    public void Export_TokenizerWithASeparatorAlone_EndsTextsWithIt()
+    {
+        using var folder = new TemporaryFolder();
+        ByteLevelBpeTokenizer.Train([GgufModels.Text], new() { VocabSize = 300, SpecialTokens = ["<pad>", "<sep>"] }).Save(folder["tokenizer"]);
+        string config = folder["tokenizer/tokenizer_config.json"];
+        JsonObject json = JsonNode.Parse(File.ReadAllText(config))!.AsObject();
+        foreach (string role in new[] { "bos_token", "eos_token", "unk_token" }) json.Remove(role);
+        json["sep_token"] = "<sep>";
+        File.WriteAllText(config, json.ToJsonString());
+        TextTokenizer tokenizer = TextTokenizer.Load(folder["tokenizer"]);
+        Assert.Equal((null, 1), (tokenizer.SpecialTokens.EndOfText, tokenizer.SpecialTokens.Separator));
+        using ITransformerModel model = GgufModels.Create("gpt2", tokenizer.VocabSize);
+        GgufExporter.Export(model, tokenizer, folder["a.gguf"]);
+        using GgufFile file = GgufFile.Open(folder["a.gguf"]);
+        Assert.Equal(1u, file.Values["tokenizer.ggml.eos_token_id"]);
+    }
+
+    [Fact]
+    public void Export_Cancelled_LeavesTheOldFile()
+    {
+        using var folder = new TemporaryFolder();
+        using ITransformerModel model = GgufModels.Create("gpt2");
+        foreach (string name in new[] { "a.gguf", "a.onnx", "a.onnx.data" }) File.WriteAllText(folder[name], "old");
+        var cancelled = new CancellationToken(canceled: true);
+        Assert.Throws<OperationCanceledException>(() => GgufExporter.Export(model, null, folder["a.gguf"], cancellationToken: cancelled));
+        foreach (long most in new long[] { 100, 2_000_000_000 }) Assert.Throws<OperationCanceledException>(() => OnnxExporter.Export(model, folder["a.onnx"], new() { MaxInlineBytes = most }, cancelled));
+        Assert.Equal(["a.gguf", "a.onnx", "a.onnx.data"], Directory.GetFileSystemEntries(folder.Root).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.All(Directory.GetFiles(folder.Root), path => Assert.Equal("old", File.ReadAllText(path)));
     }
 
     /// <summary>What llama-quantize 0.7.0 chose for models of these shapes.</summary>

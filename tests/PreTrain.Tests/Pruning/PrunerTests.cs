@@ -231,7 +231,8 @@ public sealed class PrunerTests : IDisposable
         // The first block is pruned already when the second fails.
         using (no_grad()) before.encoder.blocks[0].feed_forward_norm.weight.fill_(float.PositiveInfinity);
         using (no_grad()) model.encoder.blocks[0].feed_forward_norm.weight.fill_(float.PositiveInfinity);
-        Refused("not finite", Calibration(), options);
+        foreach (PruningMethod method in new[] { PruningMethod.SparseGpt, PruningMethod.Wanda })
+            Refused("The calibration gives inputs of the linear map 'encoder.blocks.1.query' that are not finite, or too large.", Calibration(), options with { Method = method });
 
         void Refused(string message, ModelInput[]? calibration, PruningOptions options)
         {
@@ -239,6 +240,44 @@ public sealed class PrunerTests : IDisposable
             AssertSame(before, model);
             Assert.All(LinearMapsOf(model), m => Assert.Null(m.Transform));
         }
+    }
+
+    [Theory]
+    [InlineData(PruningMethod.Magnitude)]
+    [InlineData(PruningMethod.Wanda)]
+    [InlineData(PruningMethod.SparseGpt)]
+    public void Prune_Cancelled_ChangesNothing(PruningMethod method)
+    {
+        using BertModel before = Bert(), model = Bert();
+        using var source = new CancellationTokenSource();
+        if (method == PruningMethod.Magnitude) source.Cancel();
+        var options = new PruningOptions { Method = method, MinimumTokens = 20 };
+        Assert.Throws<OperationCanceledException>(() => Pruner.Prune(model, options, method == PruningMethod.Magnitude ? null : new LastCancels(Calibration(), source), source.Token));
+        AssertSame(before, model);
+        Assert.All(LinearMapsOf(model), m => Assert.Null(m.Transform));
+        source.Cancel();
+        Assert.Throws<OperationCanceledException>(() => SensitivityScan.Run(model, [0.5], () => 0, cancellationToken: source.Token));
+        Assert.Throws<OperationCanceledException>(() => StructuredPruner.Prune(model, new StructuredPruningOptions { HeadSparsity = 0.5 }, cancellationToken: source.Token));
+        AssertSame(before, model);
+    }
+
+    /// <summary>Batches behind the last of which somebody cancels, when they are read the second time.</summary>
+    private sealed class LastCancels(ModelInput[] inputs, CancellationTokenSource source) : IReadOnlyList<ModelInput>
+    {
+        private int _reads;
+
+        public int Count => inputs.Length;
+
+        public ModelInput this[int index] => inputs[index];
+
+        public IEnumerator<ModelInput> GetEnumerator()
+        {
+            bool isLast = ++_reads == 2;
+            foreach (ModelInput input in inputs) yield return input;
+            if (isLast) source.Cancel();
+        }
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
     [Fact]

@@ -167,7 +167,7 @@ public sealed class StructuredPrunerTests : IDisposable
     {
         using ITransformerModel model = Create("bert");
         ModelInput[] inputs = [Input(model, 1), Input(model, 2), Input(model, 3)];
-        UnitScores scores = UnitScores.Of(model, PruningSite.Of(model), LayerNames.Of(model), UnitImportance.Taylor, inputs, input => Loss(model, input));
+        UnitScores scores = UnitScores.Of(model, PruningSite.Of(model), LayerNames.Of(model), UnitImportance.Taylor, inputs, input => Loss(model, input), CancellationToken.None);
         using IDisposable mode = no_grad();
         ((nn.Module)model).eval();
         foreach (PruningSite site in PruningSite.Of(model))
@@ -193,7 +193,7 @@ public sealed class StructuredPrunerTests : IDisposable
     public void Of_Magnitude_IsTheLengthOfAllWeightsOfTheUnit()
     {
         using var model = (GptModel)Create("gpt2");
-        UnitScores scores = UnitScores.Of(model, PruningSite.Of(model), LayerNames.Of(model), UnitImportance.Magnitude, null, null);
+        UnitScores scores = UnitScores.Of(model, PruningSite.Of(model), LayerNames.Of(model), UnitImportance.Magnitude, null, null, CancellationToken.None);
         double[] qkv = Doubles(model.blocks[1].qkv.weight), output = Doubles(model.blocks[1].attention_output.weight), input = Doubles(model.blocks[1].feed_forward_input.weight), last = Doubles(model.blocks[1].feed_forward_output.weight);
         for (int head = 0; head < 5; head++)
         {

@@ -2,6 +2,7 @@ using PreTrain.Models;
 using PreTrain.Models.Gpt;
 using PreTrain.Modules;
 using PreTrain.Modules.Quantized;
+using PreTrain.Pruning;
 using PreTrain.Quantization;
 using PreTrain.Tests.Modules;
 using TorchSharp;
@@ -80,6 +81,63 @@ public sealed class GptqTests : IDisposable
         {
             Tensor off = codes.Dequantize() - weight;
             return (off.matmul(moments) * off).sum().item<float>();
+        }
+    }
+
+    [Theory]
+    [InlineData(QuantizationScheme.Int8Weights, null, false)]
+    [InlineData(QuantizationScheme.Int8Weights, "2:4", true)]
+    [InlineData(QuantizationScheme.Int4Weights, null, true)]
+    [InlineData(QuantizationScheme.Int4Weights, "2:4", false)]
+    public void QuantizeGptq_PrunedModel_KeepsItsZeros(QuantizationScheme scheme, string? pattern, bool ordered)
+    {
+        using GptModel model = Model();
+        Pruner.Prune(model, new PruningOptions { Sparsity = 0.5, Pattern = pattern is null ? null : SparsityPattern.Parse(pattern) });
+        Tensor[] before = [.. model.modules().OfType<Projection>().Select(map => map.weight.detach().clone())];
+        ModelInput[] data = [.. Enumerable.Range(0, 40).Select(i => new ModelInput { Ids = Ids(2, 19, (ulong)i) })];
+        Quantizer.QuantizeGptq(model, new QuantizationOptions { Scheme = scheme, GroupSize = 32 }, data, new GptqOptions { OrdersBySize = ordered });
+        Tensor[] after = [.. Weights(model).Select(codes => codes.Dequantize())];
+        foreach (var (was, now) in before.Zip(after)) Assert.Equal(0, now[was.eq(0)].abs().max().item<float>());
+        Assert.Equal(after.Sum(now => now.eq(0).sum().item<long>()), SparsityReport.Of(model).Zeros);
+        Assert.InRange(SparsityReport.Of(model).Sparsity, 0.5, 0.7);
+    }
+
+    [Fact]
+    public void Quantize_FewZeros_TakeUpErrorsAsOthersDo()
+    {
+        Tensor x = Normal([97, 64], 3).matmul(Normal([64, 64], 5)) / 8, weight = Normal([11, 64], 7), moments = x.t().matmul(x);
+        weight[.., 60] = zeros([11]);
+        using QuantizedMatrix codes = Gptq.Quantize("map", weight, moments, QuantizedFormat.Int8, new GptqOptions());
+        double[] expected = Reference(Doubles(weight), Doubles(moments), 11, 64, 8, 0, false), actual = Doubles(codes.Dequantize());
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 1e-5);
+        Assert.Contains(Enumerable.Range(0, 11), o => actual[o * 64 + 60] != 0);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Quantize_Cancelled_ChangesNothing(bool isAwq)
+    {
+        using GptModel model = Model();
+        using var source = new CancellationTokenSource();
+        byte[] before = Bytes(model.blocks[0].attention_norm.weight);
+        QuantizationOptions options = new() { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32 };
+        int read = 0;
+        Assert.Throws<OperationCanceledException>(() => isAwq ? Quantizer.QuantizeAwq(model, options, Data(), cancellationToken: source.Token) : Quantizer.QuantizeGptq(model, options, Data(), cancellationToken: source.Token));
+        Assert.Equal(2, read);
+        Assert.Throws<OperationCanceledException>(() => Quantizer.Quantize(model, options, source.Token));
+        Assert.Throws<OperationCanceledException>(() => Quantizer.Smooth(model, Data(), cancellationToken: source.Token));
+        Assert.Throws<OperationCanceledException>(() => MixedPrecision.Scan(model, options, () => 1, cancellationToken: source.Token));
+        Assert.All(model.modules().OfType<Projection>(), map => Assert.Null(map.Transform));
+        Assert.Equal(before, Bytes(model.blocks[0].attention_norm.weight));
+
+        IEnumerable<ModelInput> Data()
+        {
+            for (int i = 0; i < 12; i++)
+            {
+                if (++read == 2) source.Cancel();
+                yield return new ModelInput { Ids = Ids(2, 19, (ulong)i) };
+            }
         }
     }
 

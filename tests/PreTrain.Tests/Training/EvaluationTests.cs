@@ -65,6 +65,36 @@ public sealed class EvaluationTests : IDisposable
     }
 
     [Fact]
+    public void Evaluate_LongRows_AreFewAtATime()
+    {
+        const int length = 10_000;
+        var objective = new LongRows(length, rows: 8);
+        EvaluationResult measured = ((IObjective<object>)objective).Evaluate(new object(), 8)!;
+        Assert.Equal((2.5, 8L * length), (Math.Round(measured.Loss, 5), measured.Targets));
+        Assert.Equal([3, 3, 2], objective.Seen);
+    }
+
+    /// <summary>One batch of rows, of which each target loses 2.5.</summary>
+    private sealed class LongRows(int length, int rows) : IObjective<object>
+    {
+        internal List<int> Seen { get; } = [];
+
+        public string Name => "long";
+
+        public JsonObject Describe() => [];
+
+        public IBatchSource Open(RandomStreams streams, object model, int batchSize, JsonObject? state = null) => throw new NotSupportedException();
+
+        public IEnumerable<Batch> Evaluation(object model, int batchSize) => [new() { Inputs = new long[rows * length], Targets = new long[rows * length], Rows = rows, Length = length, ValidTargets = rows * length }];
+
+        public Tensor Loss(object model, Batch batch, double normalizer)
+        {
+            Seen.Add(batch.Rows);
+            return tensor((float)(2.5 * batch.ValidTargets / normalizer));
+        }
+    }
+
+    [Fact]
     public void Evaluate_Denoising_CountsEveryTarget()
     {
         var tokenizer = MaskingFixture.Unigram;

@@ -15,9 +15,10 @@ internal static class GgufWriter
     /// <param name="path">The file to create or replace. Its folder must exist.</param>
     /// <param name="metadata">Keys with values of the types uint, int, ulong, float, bool, string, or arrays of int, float and string.</param>
     /// <param name="tensors">The tensors in the order of the file.</param>
+    /// <param name="cancellationToken">Ends it between two tensors; the old file stays.</param>
     /// <exception cref="ArgumentException">A name is too long or there twice, a type does not fit a tensor's rows, or an element is not finite or too large for its type.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    internal static void Write(string path, IReadOnlyList<(string Key, object Value)> metadata, IReadOnlyList<GgufTensor> tensors)
+    internal static void Write(string path, IReadOnlyList<(string Key, object Value)> metadata, IReadOnlyList<GgufTensor> tensors, CancellationToken cancellationToken = default)
     {
         SafetensorsFormat.RequireLittleEndian();
         Check(tensors);
@@ -27,6 +28,7 @@ internal static class GgufWriter
             stream.Write(header);
             foreach (GgufTensor tensor in tensors)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 using DisposeScope scope = NewDisposeScope();
                 using IDisposable mode = no_grad();
                 WriteElements(stream, tensor);

@@ -32,8 +32,9 @@ internal static class OnnxFile
     /// <param name="graph">The graph.</param>
     /// <param name="opset">The version of the set of operators.</param>
     /// <param name="maxBytes">The most bytes of numbers that the file itself holds.</param>
+    /// <param name="cancellationToken">Ends it between two tensors; the old files stay.</param>
     /// <returns>The paths of the files.</returns>
-    internal static IReadOnlyList<string> Write(string path, OnnxGraph graph, int opset, long maxBytes)
+    internal static IReadOnlyList<string> Write(string path, OnnxGraph graph, int opset, long maxBytes, CancellationToken cancellationToken)
     {
         SafetensorsFormat.RequireLittleEndian();
         string data = path + DataEnding, beside = data + ".new";
@@ -46,6 +47,7 @@ internal static class OnnxFile
                 long offset = 0;
                 foreach (OnnxTensor tensor in graph.Tensors.Where(tensor => tensor.ByteCount >= SmallBytes))
                 {
+                    cancellationToken.ThrowIfCancellationRequested();
                     stream.Write(new byte[-offset & (Alignment - 1)]);
                     offset += -offset & (Alignment - 1);
                     offsets.Add(tensor, offset);
@@ -80,6 +82,7 @@ internal static class OnnxFile
             stream.Write(nodes);
             foreach (var (tensor, head) in tensors)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 output.WriteLength(GraphTensor, MessageBytes((tensor, head)));
                 output.Flush();
                 stream.Write(head);

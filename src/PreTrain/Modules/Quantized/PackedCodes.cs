@@ -1,4 +1,5 @@
 // N rows, I codes of a row
+using System.Runtime.CompilerServices;
 using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -16,14 +17,26 @@ internal static unsafe class PackedCodes
     {
         using Tensor whole = codes.contiguous();
         long rows = codes.size(0), count = codes.size(1), words = Words(count, bits);
-        Tensor packed = zeros([rows, words], dtype: ScalarType.Int32);
+        Tensor packed = empty([rows, words], dtype: ScalarType.Int32);
         var from = (sbyte*)TensorMemory.Address(whole);
         var to = (uint*)TensorMemory.Address(packed);
         int each = 32 / bits, least = -(1 << (bits - 1));
-        for (long r = 0; r < rows; r++)
+        int chunks = ParallelLoop.Chunks(rows, 16);
+        ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
-            for (long i = 0; i < count; i++) to[r * words + i / each] |= (uint)(from[r * count + i] - least) << (int)(i % each * bits);
-        }
+            var (first, end) = ParallelLoop.Range(rows, chunks, chunk);
+            for (long r = first; r < end; r++)
+            {
+                sbyte* row = from + r * count;
+                for (long w = 0; w < words; w++)
+                {
+                    uint word = 0;
+                    int some = (int)Math.Min(each, count - w * each);
+                    for (int k = 0; k < some; k++) word |= (uint)(row[w * each + k] - least) << (k * bits);
+                    to[r * words + w] = word;
+                }
+            }
+        });
         return packed;
     }
 
@@ -37,10 +50,21 @@ internal static unsafe class PackedCodes
         var to = (sbyte*)TensorMemory.Address(codes);
         int each = 32 / bits, least = -(1 << (bits - 1));
         uint mask = (1u << bits) - 1;
-        for (long r = 0; r < rows; r++)
+        int chunks = ParallelLoop.Chunks(rows, 16);
+        ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
-            for (long i = 0; i < count; i++) to[r * count + i] = (sbyte)((int)(from[r * words + i / each] >> (int)(i % each * bits) & mask) + least);
-        }
+            var (first, end) = ParallelLoop.Range(rows, chunks, chunk);
+            for (long r = first; r < end; r++)
+            {
+                sbyte* row = to + r * count;
+                for (long w = 0; w * each < count; w++)
+                {
+                    uint word = from[r * words + w];
+                    int some = (int)Math.Min(each, count - w * each);
+                    for (int k = 0; k < some; k++) row[w * each + k] = (sbyte)((int)(word >> (k * bits) & mask) + least);
+                }
+            }
+        });
         return codes;
     }
 }

@@ -88,6 +88,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
             ParallelLoop.For(chunks, chunk =>
             {
                 var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
+                var codes = new sbyte[group];
                 for (long o = from; o < to; o++)
                 {
                     for (long g = 0; g < matrix.Groups; g++)
@@ -95,7 +96,8 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                         float* at = w + o * inputs + g * group;
                         QuantizationGrid grid = shared ?? QuantizationGrid.Of(new ReadOnlySpan<float>(at, group), format);
                         matrix.SetGrid(o, g, grid.Scale, grid.Zero);
-                        for (int i = 0; i < group; i++) matrix.SetCode(o, g * group + i, grid.Code(at[i]));
+                        for (int i = 0; i < group; i++) codes[i] = (sbyte)grid.Code(at[i]);
+                        fixed (sbyte* found = codes) matrix.SetCodes(o, g, found, isShifted: false);
                     }
                 }
             });
@@ -305,11 +307,20 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         var s = (float*)TensorMemory.Address(wholeScales);
         sbyte* z = wholeZeros is null ? null : (sbyte*)TensorMemory.Address(wholeZeros);
         int shift = format.IsSymmetric ? 0 : 8;   // with zero points the codes count from 0
-        for (long o = 0; o < matrix.Outputs; o++)
+        long outputs = matrix.Outputs, inputs = matrix.Inputs, groups = matrix.Groups, group = inputs / groups;
+        int chunks = ParallelLoop.Chunks(outputs, 16);
+        ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
         {
-            for (long g = 0; g < matrix.Groups; g++) matrix.SetGrid(o, g, s[o * matrix.Groups + g], z == null ? 0 : z[o * matrix.Groups + g] + shift);
-            for (long i = 0; i < matrix.Inputs; i++) matrix.SetCode(o, i, c[o * matrix.Inputs + i] + shift);
-        }
+            var (from, to) = ParallelLoop.Range(outputs, chunks, chunk);
+            for (long o = from; o < to; o++)
+            {
+                for (long g = 0; g < groups; g++)
+                {
+                    matrix.SetGrid(o, g, s[o * groups + g], z == null ? 0 : z[o * groups + g] + shift);
+                    matrix.SetCodes(o, g, c + o * inputs + g * group, isShifted: shift != 0);
+                }
+            }
+        });
         if (doubles is null) matrix.RoundScales();
         else matrix.SetScales(doubles);
         return matrix;
@@ -360,7 +371,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         return scope.MoveToOuter(weight.detach().to(ScalarType.Float32).cpu().contiguous().alias());
     }
 
-    internal void SetGrid(long output, long group, float scale, int zero)
+    private void SetGrid(long output, long group, float scale, int zero)
     {
         long place = PanelLayout.PlaceOf(output, group, Groups);
         Scales[place] = scale;
@@ -382,17 +393,35 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         for (long i = 0; i < Outputs * Groups; i++) Scales[PanelLayout.PlaceOf(i / Groups, i % Groups, Groups)] = scales[i];
     }
 
-    /// <summary>Sets a code, once.</summary>
-    internal void SetCode(long output, long input, int code)
+    /// <summary>Sets the codes of a group.</summary>
+    /// <param name="output">The output.</param>
+    /// <param name="group">The group.</param>
+    /// <param name="codes">As many as the group has inputs.</param>
+    /// <param name="isShifted">Whether those of 4 bits count from −8, and are stored from 0.</param>
+    [MethodImpl(ParallelLoop.Hot)]
+    private void SetCodes(long output, long group, sbyte* codes, bool isShifted)
     {
-        byte* at = Codes + Layout.ByteOf(output, input);
-        if (Format.Bits == 8)
+        const int Next = PanelLayout.Width * 4;
+        long count = Inputs / Groups, i = 0;
+        byte* row = _codesAt + Layout.ByteOf(output, group * count);   // groups begin at whole steps
+        if (Layout.Bits == 4)
         {
-            *at = (byte)(sbyte)code;
-            Sums[PanelLayout.PlaceOf(output, input * Groups / Inputs, Groups)] += code;
+            uint shift = isShifted ? 0x08080808u : 0;   // 8 more, modulo 16
+            for (; i < count; i += 8, row += Next) *(uint*)row = (*(uint*)(codes + i) ^ shift) & 0x0F0F0F0F | ((*(uint*)(codes + i + 4) ^ shift) & 0x0F0F0F0F) << 4;
             return;
         }
-        *at |= (byte)(Layout.IsHigh(input) ? (code & 15) << 4 : code & 15);
+        int sum = 0;
+        for (; i + 4 <= count; i += 4, row += Next)
+        {
+            *(uint*)row = *(uint*)(codes + i);
+            sum += codes[i] + codes[i + 1] + codes[i + 2] + codes[i + 3];
+        }
+        for (; i < count; i++)
+        {
+            row[i % 4] = (byte)codes[i];
+            sum += codes[i];
+        }
+        _sumsAt[PanelLayout.PlaceOf(output, group, Groups)] = sum;
     }
 
     private static int Decode(byte code, int bits, bool signed, bool high)

@@ -99,6 +99,38 @@ public sealed class QuantizedFolderTests : IDisposable
     }
 
     [Theory]
+    [InlineData(QuantizationScheme.NormalFloat4, ScalarType.BFloat16)]
+    [InlineData(QuantizationScheme.Int8Static, ScalarType.Float16)]
+    [InlineData(QuantizationScheme.Int8Weights, ScalarType.BFloat16)]
+    [InlineData(QuantizationScheme.Int4Weights, ScalarType.Float16)]
+    public void Convert_QuantizedFolderToAPrecision_KeepsWhatTheCodesMean(QuantizationScheme scheme, ScalarType type)
+    {
+        foreach (bool doubles in scheme == QuantizationScheme.NormalFloat4 ? new[] { true, false } : [true])
+        {
+            using GptModel model = Wide();
+            QuantizationOptions options = new() { Scheme = scheme, HasDoubleScales = doubles };
+            if (scheme == QuantizationScheme.Int8Static) Quantizer.QuantizeStatic(model, options, [.. Enumerable.Range(0, 2).Select(_ => new ModelInput { Ids = Ids() })]);
+            else Quantizer.Quantize(model, options);
+            string saved = folder[$"saved{doubles}"], half = folder[$"half{doubles}"];
+            model.SavePretrained(saved);
+            CheckpointConverter.Convert(saved, half, new() { DataType = type });
+            using ITransformerModel loaded = Load(half);
+            foreach (var (own, other) in Maps(model).Zip(Maps(loaded)))
+            {
+                if (QuantizedProjection.Of(own.Map) is not { } map) continue;
+                QuantizedProjection read = QuantizedProjection.Of(other.Map)!;
+                Assert.Equal(map.Weight.Format, read.Weight.Format);
+                Assert.Equal(Bytes(map.Weight.Parts().Codes), Bytes(read.Weight.Parts().Codes));
+                Assert.Equal(Bytes(map.Weight.Dequantize()), Bytes(read.Weight.Dequantize()));
+                Assert.Equal(map.Activations, read.Activations);
+            }
+            using CheckpointTensors before = CheckpointTensors.Open(saved), after = CheckpointTensors.Open(half);
+            Assert.Equal(type, after.Info(after.Names.First(name => name.EndsWith("wte.weight", StringComparison.Ordinal))).DataType);
+            if (scheme == QuantizationScheme.Int8Static) Assert.All(before.Names.Where(name => name.EndsWith(".input_scale", StringComparison.Ordinal)), name => Assert.Equal(before.Read(name).bytes, after.Read(name).bytes));
+        }
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void SavePretrained_NormalFloat_HasTheBytesOfBitsandbytes(bool doubles)

@@ -51,6 +51,41 @@ public sealed class QuantizedMatrixTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(4, 37)]
+    [InlineData(4, 40)]
+    [InlineData(8, 37)]
+    public void PackedCodes_AnyCount_AreAsAPlainLoopPacksThem(int bits, int count)
+    {
+        const int rows = 131;
+        int each = 32 / bits, words = (count + each - 1) / each, least = -(1 << (bits - 1));
+        Tensor codes = randint(least, -least, [rows, count], dtype: ScalarType.Int8);
+        sbyte[] c = codes.data<sbyte>().ToArray();
+        uint[] expected = new uint[rows * words];
+        for (int i = 0; i < c.Length; i++) expected[i / count * words + i % count / each] |= (uint)(c[i] - least) << (i % count % each * bits);
+
+        Tensor packed = PackedCodes.Pack(codes, bits);
+
+        Assert.Equal(expected, packed.data<int>().ToArray().Select(word => unchecked((uint)word)));
+        Assert.Equal(c, PackedCodes.Unpack(packed, bits, count).data<sbyte>().ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Of_PartsOfAMatrix_IsThatMatrix(int bits, int group, bool symmetric, bool half)
+    {
+        using QuantizedMatrix matrix = QuantizedMatrix.Quantize(Normal([131, group == 0 ? 37 : 3 * group], 3) + 0.3, new QuantizedFormat { Bits = bits, GroupSize = group, IsSymmetric = symmetric, HasHalfScales = half });
+        var (codes, scales, zeros) = matrix.Parts();
+        using QuantizedMatrix again = QuantizedMatrix.Of(codes, scales, zeros, matrix.Format);
+        Assert.Equal(Bytes(matrix.Dequantize()), Bytes(again.Dequantize()));
+        if (bits != 8) return;
+        double[] sums = Doubles(codes.view(131, matrix.Groups, -1).sum([2]));
+        unsafe
+        {
+            for (int i = 0; i < sums.Length; i++) Assert.Equal((sums[i], sums[i]), ((double)again.Sums[PanelLayout.PlaceOf(i / matrix.Groups, i % matrix.Groups, matrix.Groups)], (double)matrix.Sums[PanelLayout.PlaceOf(i / matrix.Groups, i % matrix.Groups, matrix.Groups)]));
+        }
+    }
+
     [Fact]
     public void Quantize_SymmetricFourBits_IsNeverWorseThanOneStepForAll()
     {
