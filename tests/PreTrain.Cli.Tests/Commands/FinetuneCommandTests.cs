@@ -75,7 +75,7 @@ public sealed class FinetuneCommandTests : IDisposable
     [InlineData("finetune classify --model bert --data a.csv --output run --adapter lora --lora-start gradient --quantize-base nf4", "--lora-start gradient needs the gradient of weights")]
     [InlineData("finetune embed --model bert --data a.csv --output run --adapter lora --lora-start gradient", "--lora-start gradient does not go with sentence embeddings.")]
     [InlineData("finetune classify --model bert --data a.csv --output run --adapter lora --adapter-size 2", "--adapter-size belongs to --adapter bottleneck, prefix or prompt.")]
-    [InlineData("finetune classify --model bert --data a.csv --output run --adapter hydra", "--adapter (hydra) must be lora, dora, ia3, bottleneck, prefix, prompt or bitfit.")]
+    [InlineData("finetune classify --model bert --data a.csv --output run --adapter hydra", "--adapter (hydra) must be lora, dora, hira, ia3, bottleneck, prefix, prompt or bitfit.")]
     [InlineData("finetune classify --model bert --data a.csv --output bert", "holds the model that is read")]
     [InlineData("finetune qa --model bert --data a.json --output run --labels a", "--labels is of no effect with questions")]
     [InlineData("finetune classify --model bert --data sdk-docs --output run --task multi", "--task must be single with --data sdk-docs")]
