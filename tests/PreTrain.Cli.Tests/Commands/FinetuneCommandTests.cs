@@ -190,6 +190,8 @@ public sealed class FinetuneCommandTests : IDisposable
     [InlineData("lora --lora-rank 3 --lora-targets *query *value", true)]
     [InlineData("dora --lora-rank 3 --lora-start gradient", true)]
     [InlineData("dora --lora-dropout 0.1 --ema 0.9", true)]
+    [InlineData("hira --lora-rank 3 --lora-alpha 9 --ema 0.9", true)]
+    [InlineData("hira --lora-start gradient --precision bf16", true)]
     [InlineData("ia3", true)]
     [InlineData("bitfit --precision bf16", true)]
     [InlineData("bottleneck --adapter-size 5", false)]
