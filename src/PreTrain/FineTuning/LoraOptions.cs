@@ -23,7 +23,7 @@ public sealed record LoraOptions
 
     /// <summary>
     /// Whether the update is W ⊙ (B·A), every weight times a factor, instead of s·B·A (HiRA, Huang et al. 2025, "HiRA: Parameter-Efficient Hadamard High-Rank Adaptation for Large Language Models", section 3). As
-    /// many trained values make updates that are not held to the rank, and learn more where that is what holds them back; each step computes as much as one of whole fine-tuning.
+    /// many trained values make updates that are not held to the rank, and learn more where that is what holds them back; a step computes as much as one of whole fine-tuning in 32 bits, and more with <see cref="Dropout"/> or in fewer.
     /// </summary>
     /// <value>The default is false.</value>
     /// <remarks>B is trained as a part of itself: what is added to a weight of the map's root mean square is then s·B·A, so that the rates of low-rank updates serve, and <see cref="Alpha"/> counts as there.</remarks>

@@ -120,7 +120,7 @@ internal sealed class LowRankTransform : ProjectionTransform
     /// <summary>The weight as it computes, times factors, (O, I).</summary>
     private Tensor Multiplied(LowRankUpdate[] factors, Tensor weight, Device device)
     {
-        Tensor own = Own(weight, device), sum = Quantized?.Weight.Dequantize(device, ScalarType.Float32) ?? weight;
+        Tensor own = Own(weight, device), sum = _unmerged is null ? own : Quantized?.Weight.Dequantize(device, ScalarType.Float32) ?? weight;
         foreach (LowRankUpdate update in factors) sum += own * update.Delta();
         return sum;
     }
