@@ -154,8 +154,7 @@ internal sealed unsafe class FunctionCall
         }
         catch (Exception e)
         {
-            Errors.Remember(e);
-            return Marshal.StringToCoTaskMemUTF8($"{call._name}: {e.Message}");   // malloc's memory on Unix, as the caller frees it
+            return Marshal.StringToCoTaskMemUTF8(Errors.Remember(call._name, e));   // malloc's memory on Unix, as the caller frees it
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -6,10 +8,19 @@ namespace TorchSharp.Interop;
 /// <summary>Turns libtorch's errors into exceptions.</summary>
 internal static class Errors
 {
-    // The exception of a C# function that a backward pass called on this or another thread; it becomes the inner exception.
-    private static Exception? s_pending;
+    private const char Mark = '\u0001';
 
-    internal static void Remember(Exception exception) => Interlocked.Exchange(ref s_pending, exception);
+    // Exceptions of C# functions that backward passes called, on whichever thread, by the number in the message that libtorch carries; they become inner exceptions.
+    private static readonly ConcurrentDictionary<long, Exception> s_pending = [];
+    private static long s_last;
+
+    /// <summary>The message for libtorch by which <see cref="Throw"/> finds an exception again.</summary>
+    internal static string Remember(string name, Exception exception)
+    {
+        long number = Interlocked.Increment(ref s_last);
+        s_pending[number] = exception;
+        return string.Create(CultureInfo.InvariantCulture, $"{name}: {FirstLine(exception.Message)}{Mark}{number}");
+    }
 
     /// <summary>Throws when a native function answered with a negative number.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -43,9 +54,15 @@ internal static class Errors
     internal static void Throw()
     {
         string text = Marshal.PtrToStringUTF8(Native.pt_error()) ?? "";
-        int end = text.IndexOf('\n');
-        string first = end < 0 ? text : text[..end];
-        Exception? inner = Interlocked.Exchange(ref s_pending, null);
-        throw inner is null ? new ExternalException(first) : new ExternalException(first, inner);
+        string first = FirstLine(text);
+        int mark = first.IndexOf(Mark, StringComparison.Ordinal);
+        if (mark < 0 || !long.TryParse(first.AsSpan(mark + 1), NumberStyles.None, CultureInfo.InvariantCulture, out long number) || !s_pending.TryRemove(number, out Exception? inner)) throw new ExternalException(first);
+        throw new ExternalException(first[..mark], inner);
+    }
+
+    private static string FirstLine(string text)
+    {
+        int end = text.IndexOf('\n', StringComparison.Ordinal);
+        return end < 0 ? text : text[..end];
     }
 }

@@ -58,7 +58,7 @@ namespace TorchSharp.Modules
             if (decay != 0) grad = grad.add(parameter, decay);
 
             state.exp_avg.mul_(beta1).add_(grad, 1 - beta1);
-            state.exp_avg_sq.mul_(beta2).addcmul_(grad, grad, 1 - beta2);
+            state.exp_avg_sq.mul_(beta2).addcmul_(grad, grad.is_complex() ? grad.conj() : grad, 1 - beta2);
             Tensor second = state.exp_avg_sq;
             if (options.amsgrad!.Value)
                 second = (state.max_exp_avg_sq ??= state.Zeros()).copy_(maximum(state.max_exp_avg_sq, second));

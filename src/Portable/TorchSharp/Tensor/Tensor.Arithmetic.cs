@@ -74,11 +74,11 @@ public static partial class torch
         public Tensor div(Scalar target, RoundingMode rounding_mode = RoundingMode.None) =>
             rounding_mode == RoundingMode.None ? s_div_scalar.Call(this, target) : IsNegatedBy(target) ? neg() : s_div_scalar_mode.Call(this, target, NameOf(rounding_mode));
         public Tensor div(Tensor target, RoundingMode rounding_mode = RoundingMode.None) =>
-            rounding_mode == RoundingMode.None ? s_div.Call(this, target) : s_div_mode.Call(this, target, NameOf(rounding_mode));
+            rounding_mode == RoundingMode.None ? s_div.Call(this, target) : Divide(target, ones => s_div_mode.Call(this, ones, NameOf(rounding_mode)));
         public Tensor div_(Scalar target, RoundingMode rounding_mode = RoundingMode.None) =>
             rounding_mode == RoundingMode.None ? s_div_scalar_.CallInto(this, this, target) : IsNegatedBy(target) ? neg_() : s_div_scalar_mode_.CallInto(this, this, target, NameOf(rounding_mode));
         public Tensor div_(Tensor target, RoundingMode rounding_mode = RoundingMode.None) =>
-            rounding_mode == RoundingMode.None ? s_div_.CallInto(this, this, target) : s_div_mode_.CallInto(this, this, target, NameOf(rounding_mode));
+            rounding_mode == RoundingMode.None ? s_div_.CallInto(this, this, target) : Divide(target, ones => s_div_mode_.CallInto(this, this, ones, NameOf(rounding_mode)));
 
         public Tensor divide(Scalar target, RoundingMode rounding_mode = RoundingMode.None) => div(target, rounding_mode);
         public Tensor divide(Tensor target, RoundingMode rounding_mode = RoundingMode.None) => div(target, rounding_mode);
@@ -95,27 +95,27 @@ public static partial class torch
         private static readonly Operator s_floor_divide_scalar_ = new("floor_divide_", "Scalar");
         private static readonly Operator s_floor_divide_ = new("floor_divide_", "Tensor");
         public Tensor floor_divide(Scalar other) => IsNegatedBy(other) ? neg() : s_floor_divide_scalar.Call(this, other);
-        public Tensor floor_divide(Tensor other) => s_floor_divide.Call(this, other);
+        public Tensor floor_divide(Tensor other) => Divide(other, ones => s_floor_divide.Call(this, ones));
         public Tensor floor_divide_(Scalar other) => IsNegatedBy(other) ? neg_() : s_floor_divide_scalar_.CallInto(this, this, other);
-        public Tensor floor_divide_(Tensor other) => s_floor_divide_.CallInto(this, this, other);
+        public Tensor floor_divide_(Tensor other) => Divide(other, ones => s_floor_divide_.CallInto(this, this, ones));
 
         private static readonly Operator s_fmod_scalar = new("fmod", "Scalar");
         private static readonly Operator s_fmod = new("fmod", "Tensor");
         private static readonly Operator s_fmod_scalar_ = new("fmod_", "Scalar");
         private static readonly Operator s_fmod_ = new("fmod_", "Tensor");
         public Tensor fmod(Scalar scalar) => IsNegatedBy(scalar) ? zeros_like() : s_fmod_scalar.Call(this, scalar);
-        public Tensor fmod(Tensor target) => s_fmod.Call(this, target);
+        public Tensor fmod(Tensor target) => Rest(target, ones => s_fmod.Call(this, ones));
         public Tensor fmod_(Scalar scalar) => IsNegatedBy(scalar) ? zero_() : s_fmod_scalar_.CallInto(this, this, scalar);
-        public Tensor fmod_(Tensor target) => s_fmod_.CallInto(this, this, target);
+        public Tensor fmod_(Tensor target) => Rest(target, ones => s_fmod_.CallInto(this, this, ones));
 
         private static readonly Operator s_remainder_scalar = new("remainder", "Scalar");
         private static readonly Operator s_remainder = new("remainder", "Tensor");
         private static readonly Operator s_remainder_scalar_ = new("remainder_", "Scalar");
         private static readonly Operator s_remainder_ = new("remainder_", "Tensor");
         public Tensor remainder(Scalar scalar) => IsNegatedBy(scalar) ? zeros_like() : s_remainder_scalar.Call(this, scalar);
-        public Tensor remainder(Tensor target) => s_remainder.Call(this, target);
+        public Tensor remainder(Tensor target) => Rest(target, ones => s_remainder.Call(this, ones));
         public Tensor remainder_(Scalar scalar) => IsNegatedBy(scalar) ? zero_() : s_remainder_scalar_.CallInto(this, this, scalar);
-        public Tensor remainder_(Tensor target) => s_remainder_.CallInto(this, this, target);
+        public Tensor remainder_(Tensor target) => Rest(target, ones => s_remainder_.CallInto(this, this, ones));
 
         private static readonly Operator s_reciprocal = new("reciprocal");
         private static readonly Operator s_reciprocal_ = new("reciprocal_");
@@ -132,7 +132,8 @@ public static partial class torch
         public Tensor negative() => neg();
 
         private static readonly Operator s_positive = new("positive");
-        public Tensor positive() => s_positive.Call(this);
+        /// <exception cref="ArgumentException">The elements are booleans.</exception>
+        public Tensor positive() => dtype != ScalarType.Bool ? s_positive.Call(this) : throw new ArgumentException("Booleans have no sign.");
 
         private static readonly Operator s_copysign = new("copysign", "Tensor");
         private static readonly Operator s_copysign_ = new("copysign_", "Tensor");
@@ -217,12 +218,47 @@ public static partial class torch
 
         private static readonly Operator s_lcm = new("lcm");
         private static readonly Operator s_lcm_ = new("lcm_");
-        public Tensor lcm(Tensor other) => s_lcm.Call(this, other);
-        public Tensor lcm_(Tensor other) => s_lcm_.CallInto(this, this, other);
+        /// <exception cref="ArgumentException">The elements are no integers.</exception>
+        public Tensor lcm(Tensor other) => s_lcm.Call(this, OfIntegers(other));
+        /// <exception cref="ArgumentException">The elements are no integers.</exception>
+        public Tensor lcm_(Tensor other) => s_lcm_.CallInto(this, this, OfIntegers(other));
+
+        private Tensor OfIntegers(Tensor other) =>
+            other is null || (torch.is_integral(dtype) && torch.is_integral(other.dtype)) ? other! : throw new ArgumentException($"The elements ({dtype} and {other.dtype}) must be integers.", nameof(other));
 
         // Where libtorch divides the least integer by −1, the processor ends the process. The quotient is the negative, which wraps, and no rest is left.
         private bool IsNegatedBy(Scalar divisor) =>
             divisor is { Kind: Scalar.Storage.Integer, Bits: -1 } && dtype is ScalarType.Int32 or ScalarType.Int64;
+
+        private Tensor Divide(Tensor divisor, Func<Tensor, Tensor> divide)
+        {
+            using Tensor? negated = NegatedBy(divisor);
+            if (negated is null) return divide(divisor);
+            using Tensor ones = divisor.masked_fill(negated, 1), signs = negated.to(divisor.dtype);
+            return divide(ones).mul_(signs.mul_(-2).add_(1));
+        }
+
+        private Tensor Rest(Tensor divisor, Func<Tensor, Tensor> rest)
+        {
+            using Tensor? negated = NegatedBy(divisor);
+            if (negated is null) return rest(divisor);
+            using Tensor ones = divisor.masked_fill(negated, 1);
+            return rest(ones);
+        }
+
+        /// <summary>Where a divisor is −1 and a quotient could be beyond the largest integer; null where that is nowhere.</summary>
+        private Tensor? NegatedBy(Tensor divisor)
+        {
+            if (device_type != DeviceType.CPU || !MayTrap(dtype, divisor.dtype)) return null;
+            Tensor negated = divisor.eq(-1);
+            using Tensor any = negated.any();
+            if (any.item<bool>()) return negated;
+            negated.Dispose();
+            return null;
+
+            static bool MayTrap(ScalarType dividend, ScalarType divisor) =>
+                divisor is ScalarType.Int32 or ScalarType.Int64 ? torch.is_integral(dividend) : divisor is ScalarType.Int8 or ScalarType.Int16 && dividend is ScalarType.Int32 or ScalarType.Int64;
+        }
 
         private static string NameOf(RoundingMode mode) => mode == RoundingMode.floor ? "floor" : "trunc";
     }

@@ -12,10 +12,10 @@ public static partial class torch
         private static readonly Operator s_eq = new("eq", "Tensor");
         private static readonly Operator s_eq_scalar_ = new("eq_", "Scalar");
         private static readonly Operator s_eq_ = new("eq_", "Tensor");
-        public Tensor eq(Scalar target) => s_eq_scalar.Call(this, target);
-        public Tensor eq(Tensor target) => s_eq.Call(this, target);
-        public Tensor eq_(Scalar target) => s_eq_scalar_.CallInto(this, this, target);
-        public Tensor eq_(Tensor target) => s_eq_.CallInto(this, this, target);
+        public Tensor eq(Scalar target) => target is null ? (Tensor)false : s_eq_scalar.Call(this, target);
+        public Tensor eq(Tensor target) => target is null ? (Tensor)false : s_eq.Call(this, target);
+        public Tensor eq_(Scalar target) => target is null ? (Tensor)false : s_eq_scalar_.CallInto(this, this, target);
+        public Tensor eq_(Tensor target) => target is null ? (Tensor)false : s_eq_.CallInto(this, this, target);
 
         public Tensor equal(Tensor target) => eq(target);
 
@@ -23,10 +23,10 @@ public static partial class torch
         private static readonly Operator s_ge = new("ge", "Tensor");
         private static readonly Operator s_ge_scalar_ = new("ge_", "Scalar");
         private static readonly Operator s_ge_ = new("ge_", "Tensor");
-        public Tensor ge(Scalar target) => s_ge_scalar.Call(this, target);
-        public Tensor ge(Tensor target) => s_ge.Call(this, target);
-        public Tensor ge_(Scalar target) => s_ge_scalar_.CallInto(this, this, target);
-        public Tensor ge_(Tensor target) => s_ge_.CallInto(this, this, target);
+        public Tensor ge(Scalar target) => target is null ? (Tensor)false : s_ge_scalar.Call(this, target);
+        public Tensor ge(Tensor target) => target is null ? (Tensor)false : s_ge.Call(this, target);
+        public Tensor ge_(Scalar target) => target is null ? (Tensor)false : s_ge_scalar_.CallInto(this, this, target);
+        public Tensor ge_(Tensor target) => target is null ? (Tensor)false : s_ge_.CallInto(this, this, target);
 
         public Tensor greater_equal(Tensor target) => ge(target);
 
@@ -36,10 +36,10 @@ public static partial class torch
         private static readonly Operator s_gt = new("gt", "Tensor");
         private static readonly Operator s_gt_scalar_ = new("gt_", "Scalar");
         private static readonly Operator s_gt_ = new("gt_", "Tensor");
-        public Tensor gt(Scalar target) => s_gt_scalar.Call(this, target);
-        public Tensor gt(Tensor target) => s_gt.Call(this, target);
-        public Tensor gt_(Scalar target) => s_gt_scalar_.CallInto(this, this, target);
-        public Tensor gt_(Tensor target) => s_gt_.CallInto(this, this, target);
+        public Tensor gt(Scalar target) => target is null ? (Tensor)false : s_gt_scalar.Call(this, target);
+        public Tensor gt(Tensor target) => target is null ? (Tensor)false : s_gt.Call(this, target);
+        public Tensor gt_(Scalar target) => target is null ? (Tensor)false : s_gt_scalar_.CallInto(this, this, target);
+        public Tensor gt_(Tensor target) => target is null ? (Tensor)false : s_gt_.CallInto(this, this, target);
 
         private static readonly Operator s_le_scalar = new("le", "Scalar");
         private static readonly Operator s_le = new("le", "Tensor");
@@ -80,7 +80,7 @@ public static partial class torch
 
         private static readonly Operator s_allclose = new("allclose");
         public bool allclose(Tensor target, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false) =>
-            s_allclose.CallBool(this, target, rtol, atol, equal_nan);
+            target is not null && s_allclose.CallBool(this, target, rtol, atol, equal_nan);
 
         private static readonly Operator s_isclose = new("isclose");
         public Tensor isclose(Tensor other, double rtol = 1e-5, double atol = 1e-8, bool nanEqual = false) => s_isclose.Call(this, other, rtol, atol, nanEqual);

@@ -21,10 +21,16 @@ public static partial class torch
         public Tensor mv(Tensor target) => s_mv.Call(this, target);
 
         private static readonly Operator s_dot = new("dot");
-        public Tensor dot(Tensor target) => s_dot.Call(this, target);
+        /// <exception cref="InvalidOperationException">They are no vectors of the same length.</exception>
+        public Tensor dot(Tensor target) => s_dot.Call(this, OfSameLength(target));
 
         private static readonly Operator s_vdot = new("vdot");
-        public Tensor vdot(Tensor target) => s_vdot.Call(this, target);
+        /// <exception cref="InvalidOperationException">They are no vectors of the same length.</exception>
+        public Tensor vdot(Tensor target) => s_vdot.Call(this, OfSameLength(target));
+
+        private Tensor OfSameLength(Tensor target) =>
+            target is null || (ndim == 1 && target.ndim == 1 && NumberOfElements == target.NumberOfElements) ? target!
+                : throw new InvalidOperationException($"The shapes ({string.Join(", ", shape)}) and ({string.Join(", ", target.shape)}) must be those of two vectors of the same length.");
 
         private static readonly Operator s_inner = new("inner");
         public Tensor inner(Tensor vec2) => s_inner.Call(this, vec2);
@@ -90,7 +96,9 @@ public static partial class torch
         public Tensor inverse() => linalg.inv(this);
 
         private static readonly Operator s_logdet = new("logdet");
-        public Tensor logdet() => s_logdet.Call(this);
+        /// <exception cref="ArgumentException">It is no square matrix, nor several.</exception>
+        public Tensor logdet() =>
+            ndim >= 2 && size(-1) == size(-2) ? s_logdet.Call(this) : throw new ArgumentException($"The last two axes of ({string.Join(", ", shape)}) must be those of a square matrix.");
 
         private static readonly Operator s_matrix_exp = new("matrix_exp");
         public Tensor matrix_exp() => s_matrix_exp.Call(this);
@@ -105,7 +113,8 @@ public static partial class torch
         public Tensor pinverse(double rcond = 1e-15, bool hermitian = false) => s_pinverse.Call(this, rcond, hermitian);
 
         private static readonly Operator s_trace = new("trace");
-        public Tensor trace() => s_trace.Call(this);
+        /// <exception cref="ArgumentException">It is no matrix.</exception>
+        public Tensor trace() => ndim == 2 ? s_trace.Call(this) : throw new ArgumentException($"The tensor has {ndim} axes and must be a matrix.");
 
         // Transposes.
 
@@ -165,7 +174,9 @@ public static partial class torch
         public Tensor diagflat(long offset = 0) => s_diagflat.Call(this, offset);
 
         private static readonly Operator s_diagonal = new("diagonal");
-        public Tensor diagonal(long offset = 0, long dim1 = 0, long dim2 = 1) => s_diagonal.Call(this, offset, dim1, dim2);
+        /// <exception cref="ArgumentException">Both axes are the same.</exception>
+        public Tensor diagonal(long offset = 0, long dim1 = 0, long dim2 = 1) =>
+            dim1 != dim2 ? s_diagonal.Call(this, offset, dim1, dim2) : throw new ArgumentException($"{nameof(dim1)} and {nameof(dim2)} are both {dim1}; a diagonal has two axes.", nameof(dim2));
 
         private static readonly Operator s_vander = new("vander");
         /// <summary>The powers of each element in a row; as many as there are elements, unless N is given.</summary>

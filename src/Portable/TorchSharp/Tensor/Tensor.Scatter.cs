@@ -45,23 +45,26 @@ public static partial class torch
 
         private static readonly Operator s_index_add = new("index_add");
         private static readonly Operator s_index_add_ = new("index_add_");
-        public Tensor index_add(long dim, Tensor index, Tensor source, Scalar alpha) => s_index_add.Call(this, dim, index, source, alpha);
-        public Tensor index_add_(long dim, Tensor index, Tensor source, Scalar alpha) => s_index_add_.CallInto(this, this, dim, index, source, alpha);
+        public Tensor index_add(long dim, Tensor index, Tensor source, Scalar alpha) => s_index_add.Call(this, dim, OfInt64(index), source, alpha);
+        public Tensor index_add_(long dim, Tensor index, Tensor source, Scalar alpha) => s_index_add_.CallInto(this, this, dim, OfInt64(index), source, alpha);
 
         private static readonly Operator s_index_copy = new("index_copy");
         private static readonly Operator s_index_copy_ = new("index_copy_");
-        public Tensor index_copy(long dim, Tensor index, Tensor source) => s_index_copy.Call(this, dim, index, source);
-        public Tensor index_copy_(long dim, Tensor index, Tensor source) => s_index_copy_.CallInto(this, this, dim, index, source);
+        public Tensor index_copy(long dim, Tensor index, Tensor source) => s_index_copy.Call(this, dim, OfInt64(index), source);
+        public Tensor index_copy_(long dim, Tensor index, Tensor source) => s_index_copy_.CallInto(this, this, dim, OfInt64(index), source);
 
         private static readonly Operator s_index_fill = new("index_fill", "int_Scalar");
         private static readonly Operator s_index_fill_ = new("index_fill_", "int_Scalar");
-        public Tensor index_fill(long dim, Tensor index, Scalar value) => s_index_fill.Call(this, dim, index, value);
-        public Tensor index_fill_(long dim, Tensor index, Scalar value) => s_index_fill_.CallInto(this, this, dim, index, value);
+        public Tensor index_fill(long dim, Tensor index, Scalar value) => s_index_fill.Call(this, dim, OfInt64(index), value);
+        public Tensor index_fill_(long dim, Tensor index, Scalar value) => s_index_fill_.CallInto(this, this, dim, OfInt64(index), value);
+
+        private static Tensor OfInt64(Tensor index) =>
+            index is null or { dtype: ScalarType.Int64 } ? index! : throw new ArgumentException($"The index has elements of type {index.dtype}, which must be Int64.", nameof(index));
 
         // Elements that a mask names.
 
         private static readonly Operator s_where = new("where", "self");
-        public Tensor where(Tensor condition, Tensor y) => s_where.Call(condition, this, y);
+        public Tensor where(Tensor condition, Tensor y) => s_where.Call(OfBool(condition, nameof(condition)), this, y);
 
         private static readonly Operator s_masked_fill_scalar = new("masked_fill", "Scalar");
         private static readonly Operator s_masked_fill_scalar_ = new("masked_fill_", "Scalar");
@@ -74,7 +77,10 @@ public static partial class torch
         public Tensor masked_scatter_(Tensor mask, Tensor value) => s_masked_scatter_.CallInto(this, this, mask, value);
 
         private static readonly Operator s_masked_select = new("masked_select");
-        public Tensor masked_select(Tensor mask) => s_masked_select.Call(this, mask);
+        public Tensor masked_select(Tensor mask) => s_masked_select.Call(this, OfBool(mask, nameof(mask)));
+
+        private static Tensor OfBool(Tensor choice, string argument) =>
+            choice is null or { dtype: ScalarType.Bool } ? choice! : throw new ArgumentException($"The {argument} has elements of type {choice.dtype}, which must be Bool.", argument);
 
         // Copies with a part replaced.
 

@@ -83,10 +83,14 @@ public static partial class torch
         public (Tensor values, Tensor indices) kthvalue(long k, long? dim, bool keepdim = false) => s_kthvalue.Call2(this, k, dim ?? -1, keepdim);
 
         private static readonly Operator s_quantile = new("quantile");
-        public Tensor quantile(Tensor q, long dim = -1, bool keepdim = false) => s_quantile.Call(this, q, dim, keepdim);
+        /// <summary>The values below which shares q lie, along an axis or, with -1, of all elements.</summary>
+        public Tensor quantile(Tensor q, long dim = -1, bool keepdim = false) => s_quantile.Call(this, q, OrAll(dim), keepdim);
 
         private static readonly Operator s_nanquantile = new("nanquantile");
-        public Tensor nanquantile(Tensor q, long dim = -1, bool keepdim = false) => s_nanquantile.Call(this, q, dim, keepdim);
+        /// <summary>The same of the elements that are numbers.</summary>
+        public Tensor nanquantile(Tensor q, long dim = -1, bool keepdim = false) => s_nanquantile.Call(this, q, OrAll(dim), keepdim);
+
+        private static long? OrAll(long dim) => dim == -1 ? null : dim;
 
         // Correlation and counts.
 

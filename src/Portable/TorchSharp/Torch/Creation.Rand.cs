@@ -10,10 +10,13 @@ public static partial class torch
     // Uniform numbers in [0, 1), in the given shape.
     private static Tensor Rand(long[] size, ScalarType? dtype, Device? device, bool requires_grad, Generator? generator, string[]? names)
     {
-        ScalarType type = dtype ?? get_default_dtype();
+        ScalarType type = dtype is { } given ? OfNumbersWithFractions(given) : get_default_dtype();
         Value place = Placed(device);
         return Finish(generator is null ? s_rand.Call(size, type, Value.None, place) : s_randFrom.Call(size, generator, type, Value.None, place), requires_grad, names);
     }
+
+    private static ScalarType OfNumbersWithFractions(ScalarType dtype) =>
+        is_integral(dtype) ? throw new ArgumentException($"{nameof(dtype)} ({dtype}) must be of floating-point or complex numbers.", nameof(dtype)) : dtype;
 
     public static Tensor rand(ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null) =>
         Rand(size.ToArray(), dtype, device, requires_grad, generator, names);

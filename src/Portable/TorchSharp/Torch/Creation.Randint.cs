@@ -8,7 +8,6 @@ public static partial class torch
     private static readonly Operator s_randintFrom = new("randint", "low_generator");
     private static readonly Operator s_randperm = new("randperm");
     private static readonly Operator s_randpermFrom = new("randperm", "generator");
-    private static readonly Operator s_normalTensors = new("normal", "Tensor_Tensor");
     private static readonly Operator s_randOut = new("rand", "out");
     private static readonly Operator s_randintOut = new("randint", "out");
     private static readonly Operator s_randpermOut = new("randperm", "out");
@@ -60,7 +59,14 @@ public static partial class torch
     [Obsolete("This doesn't exist in PyTorch.", false)]
     public static Tensor randperm_out(Tensor input, long n) => s_randpermOut.Call(n, input);
 
-    public static Tensor normal(Tensor mean, Tensor std, Generator? generator = null) => s_normalTensors.Call(mean, std, generator);
+    /// <summary>Numbers of normal distributions, with gradients of their means and deviations.</summary>
+    /// <exception cref="ArgumentException">They are on different devices.</exception>
+    public static Tensor normal(Tensor mean, Tensor std, Generator? generator = null)
+    {
+        if (mean.device != std.device) throw new ArgumentException($"The means are on {mean.device} and the deviations on {std.device}; move one to the other.", nameof(std));
+        using Tensor drawn = Randn(broadcast_shapes(mean.shape, std.shape).Shape.ToArray(), result_type(mean, std), mean.device, false, generator, null), scaled = drawn * std;
+        return scaled + mean;
+    }
 
     public static Tensor normal(double mean, double std, ReadOnlySpan<long> size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, Generator? generator = null, string[]? names = null)
     {
@@ -72,14 +78,14 @@ public static partial class torch
 
     public static double rand_float(Generator? generator = null)
     {
-        using Tensor t = Rand([1], ScalarType.Float32, CPU, false, generator, null);
-        return t.item<float>();
+        using Tensor t = Rand([1], ScalarType.Float64, CPU, false, generator, null);
+        return t.item<double>();
     }
 
     public static double randn_float(Generator? generator = null)
     {
-        using Tensor t = Randn([1], ScalarType.Float32, CPU, false, generator, null);
-        return t.item<float>();
+        using Tensor t = Randn([1], ScalarType.Float64, CPU, false, generator, null);
+        return t.item<double>();
     }
 
     public static bool randint_bool(Generator? generator = null) => randint_long(0, 2, generator) == 1;

@@ -10,7 +10,7 @@ public static partial class torch
     // Standard normal numbers, in the given shape.
     private static Tensor Randn(long[] size, ScalarType? dtype, Device? device, bool requires_grad, Generator? generator, string[]? names)
     {
-        ScalarType type = dtype ?? get_default_dtype();
+        ScalarType type = dtype is { } given ? OfNumbersWithFractions(given) : get_default_dtype();
         Value place = Placed(device);
         return Finish(generator is null ? s_randn.Call(size, type, Value.None, place) : s_randnFrom.Call(size, generator, type, Value.None, place), requires_grad, names);
     }

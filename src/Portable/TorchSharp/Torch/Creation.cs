@@ -43,10 +43,13 @@ public static partial class torch
         Finish(s_emptyStrided.Call(size, strides, dtype ?? get_default_dtype(), Value.None, Placed(device)), requires_grad, names);
 
     public static Tensor tril_indices(long row, long col, long offset = 0, ScalarType dtype = ScalarType.Int64, Device? device = null) =>
-        s_trilIndices.Call(row, col, offset, dtype, Value.None, Placed(device));
+        s_trilIndices.Call(row, col, offset, OfIntegers(dtype), Value.None, Placed(device ?? CPU));
 
     public static Tensor triu_indices(long row, long col, long offset = 0, ScalarType dtype = ScalarType.Int64, Device? device = null) =>
-        s_triuIndices.Call(row, col, offset, dtype, Value.None, Placed(device));
+        s_triuIndices.Call(row, col, offset, OfIntegers(dtype), Value.None, Placed(device ?? CPU));
+
+    private static ScalarType OfIntegers(ScalarType dtype) =>
+        is_integral(dtype) ? dtype : throw new ArgumentException($"{nameof(dtype)} ({dtype}) must be of integers.", nameof(dtype));
 
     public static Tensor sparse_coo_tensor(Tensor indices, Tensor values, long[] size, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) =>
         Finish(s_sparseCoo.Call(indices, values, size, dtype ?? values.dtype, Value.None, device is null ? Value.None : Placed(device)), requires_grad, names);

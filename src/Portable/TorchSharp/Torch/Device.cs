@@ -49,7 +49,7 @@ public static partial class torch
     public static Device device(string description) => InitializeDevice(new Device(description));
     public static Device device(string deviceType, int index = -1) => InitializeDevice(new Device(deviceType, index));
     public static Device device(DeviceType deviceType, int index = -1) => InitializeDevice(new Device(deviceType, index));
-    public static Device device(int index) => InitializeDevice(new Device(index));
+    public static Device device(int index) => new(index);
 
     public static bool TryInitializeDeviceType(DeviceType deviceType) =>
         deviceType switch

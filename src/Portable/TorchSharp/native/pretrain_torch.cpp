@@ -497,9 +497,12 @@ PT_EXPORT NodePointer* pt_node_new(void* context, ApplyCallback apply, ReleaseCa
     last_error.clear();
     const auto list = borrow_all(inputs, count);
     if (!at::GradMode::is_enabled() || !torch::autograd::any_variable_requires_grad(list)) return nullptr;
-    auto node = CSharpNode::make<CSharpNode>(context, apply, release, label);
-    node->set_next_edges(torch::autograd::collect_next_edges(list));
-    return new NodePointer(std::move(node));
+    // All that may fail comes before the node, whose end releases the context: without a node that is the caller's to do.
+    auto edges = torch::autograd::collect_next_edges(list);
+    auto pointer = std::make_unique<NodePointer>();
+    *pointer = CSharpNode::make<CSharpNode>(context, apply, release, label);
+    (*pointer)->set_next_edges(std::move(edges));
+    return pointer.release();
   });
 }
 
@@ -515,6 +518,7 @@ PT_EXPORT int32_t pt_node_wrap(NodePointer* node, TensorImpl** inputs, int32_t i
     std::vector<c10::optional<Variable>> raw;
     for (int32_t i = 0; i < output_count; i++)
       raw.push_back(outputs[i] ? c10::optional<Variable>(borrow(outputs[i])) : c10::optional<Variable>());
+    for (int32_t i = 0; i < dirty_count; i++) borrow(dirty[i]).unsafeGetTensorImpl()->bump_version();
     auto list = wrap_outputs(borrow_all(inputs, input_count), {constant, constant + constant_count}, {dirty, dirty + dirty_count}, raw,
                              node ? BasePointer(*node) : BasePointer());
     for (size_t i = 0; i < list.size(); i++) results[i] = give(list[i]);
@@ -544,7 +548,10 @@ PT_EXPORT int32_t pt_node_saved(CSharpNode* node, TensorImpl** results) {
                 "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
                 "freed). Specify retain_graph=true if you need to backward through the graph a second time.");
     const auto self = node->self();
-    for (size_t i = 0; i < node->saved.size(); i++) results[i] = give(node->saved[i].unpack(self));
+    variable_list unpacked;
+    unpacked.reserve(node->saved.size());
+    for (const auto& variable : node->saved) unpacked.push_back(variable.unpack(self));
+    for (size_t i = 0; i < unpacked.size(); i++) results[i] = give(unpacked[i]);
     return 0;
   });
 }

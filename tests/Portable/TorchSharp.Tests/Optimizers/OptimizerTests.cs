@@ -251,4 +251,19 @@ public class OptimizerTests
 
         Assert.Throws<NotImplementedException>(() => optimizer.step());
     }
+
+    [Fact]
+    public void Adam_ImaginaryGradient_StepsAgainstIt()
+    {
+        using var scope = NewDisposeScope();
+        var parameter = new Parameter(zeros([1], ScalarType.ComplexFloat64));
+        using Adam optimizer = optim.Adam([parameter], lr: 0.1);
+        (parameter * tensor(new System.Numerics.Complex(0, 1))).real.sum().backward();
+
+        optimizer.step();
+
+        System.Numerics.Complex step = parameter.detach().data<System.Numerics.Complex>().ToArray()[0];
+        Assert.Equal(0, step.Real, 1e-9);
+        Assert.Equal(0.1, step.Imaginary, 1e-6);
+    }
 }

@@ -281,4 +281,29 @@ public sealed class ElementwiseTests
         });
         Assert.Equal(ScalarType.Float32, t.div(-1).dtype);
     }
+
+    [Theory]
+    [InlineData(ScalarType.Int64, ScalarType.Int64)]
+    [InlineData(ScalarType.Int64, ScalarType.Int8)]
+    [InlineData(ScalarType.Int32, ScalarType.Int32)]
+    [InlineData(ScalarType.Int32, ScalarType.Int64)]
+    [InlineData(ScalarType.Int8, ScalarType.Int8)]
+    public void Divisions_LeastIntegerByTensorOfMinusOne_Wrap(ScalarType type, ScalarType divisorType)
+    {
+        Package.Skip("the processor's exception ends the process");
+        using DisposeScope scope = NewDisposeScope();
+        long least = type switch { ScalarType.Int64 => long.MinValue, ScalarType.Int32 => int.MinValue, _ => sbyte.MinValue };
+        Tensor t = tensor(new[] { least, 7L, -7L, 7L, 0L }).to(type), by = tensor(new[] { -1L, -1L, -3L, 2L, -1L }).to(divisorType);
+        // A wider divisor has room for the quotient.
+        long first = type == divisorType || type == ScalarType.Int64 ? least : -least;
+
+        Same([first, -7, 2, 3, 0], t.div(by, RoundingMode.floor), t.floor_divide(by));
+        Same([first, -7, 2, 3, 0], t.div(by, RoundingMode.trunc));
+        Same([least, -7, 2, 3, 0], t.clone().div_(by, RoundingMode.trunc), t.clone().floor_divide_(by));
+        Same([0, 0, -1, 1, 0], t.remainder(by), t % by, t.fmod(by), t.clone().remainder_(by), t.clone().fmod_(by));
+        Same([first, -7, 7, -7, 0], t.div(by[0].expand(5), RoundingMode.floor));
+        Assert.Equal([-1L, -1, -3, 2, -1], by.@long().data<long>().ToArray());
+
+        static void Same(long[] expected, params Tensor[] actual) => Assert.All(actual, values => Assert.Equal(expected, values.@long().data<long>().ToArray()));
+    }
 }

@@ -128,4 +128,61 @@ public sealed class ErrorTests
 
     [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
     private static WeakReference Forget() => new(zeros([2]));
+
+    private static readonly Dictionary<string, Action> s_refused = new()
+    {
+        ["index_add"] = () => zeros([3]).index_add(0, tensor(new[] { 1 }), ones([1]), 1),
+        ["index_add_"] = () => zeros([3]).index_add_(0, tensor(new[] { 1 }), ones([1]), 1),
+        ["index_copy"] = () => zeros([3]).index_copy(0, tensor(new[] { 1 }), ones([1])),
+        ["index_fill_"] = () => zeros([3]).index_fill_(0, tensor(new[] { 1 }), 1),
+        ["masked_select"] = () => zeros([3]).masked_select(ones([3])),
+        ["where"] = () => zeros([3]).where(ones([3], ScalarType.Byte), zeros([3])),
+        ["trace"] = () => zeros([2, 2, 2]).trace(),
+        ["diagonal"] = () => zeros([2, 2]).diagonal(0, 1, 1),
+        ["slice"] = () => zeros([5]).slice(0, 0, 5, 0),
+        ["tensor_split"] = () => zeros([5]).tensor_split(tensor(new[] { 2 })),
+        ["vsplit"] = () => zeros([5, 2]).vsplit(2),
+        ["hsplit"] = () => zeros([2, 5]).hsplit(2),
+        ["dsplit"] = () => zeros([2, 2, 5]).dsplit(2),
+        ["lcm"] = () => ones([2]).lcm(ones([2], ScalarType.Int64)),
+        ["lcm_"] = () => ones([2], ScalarType.Int64).lcm_(ones([2])),
+        ["positive"] = () => zeros([2], ScalarType.Bool).positive(),
+        ["logdet"] = () => zeros([2, 3]).logdet(),
+        ["rand"] = () => rand([2], ScalarType.Int32),
+        ["randn"] = () => randn([2], ScalarType.Int64),
+        ["tril_indices"] = () => tril_indices(2, 2, dtype: ScalarType.Float32),
+        ["triu_indices"] = () => triu_indices(2, 2, dtype: ScalarType.Float32),
+        ["Dropout1d"] = () => nn.Dropout1d(0.5).call(ones(7, 5)),
+    };
+
+    public static readonly TheoryData<string> Refused = new(s_refused.Keys);
+
+    [Theory]
+    [MemberData(nameof(Refused))]
+    public void Call_WrongTypeOrShape_ThrowsArgumentException(string name)
+    {
+        using DisposeScope scope = NewDisposeScope();
+
+        Assert.ThrowsAny<ArgumentException>(s_refused[name]);
+    }
+
+    [Fact]
+    public void Dot_VectorsOfOtherLengths_ThrowsInvalidOperation()
+    {
+        using DisposeScope scope = NewDisposeScope();
+
+        Assert.Throws<InvalidOperationException>(() => ones(3).dot(ones(2)));
+        Assert.Throws<InvalidOperationException>(() => ones(3).vdot(ones([3, 1])));
+        Assert.Equal(3, ones(3).dot(ones(3)).item<float>());
+    }
+
+    [Fact]
+    public void Compare_WithNothing_IsFalse()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor t = ones(3);
+
+        Assert.All([t.eq((Tensor)null!), t.eq((Scalar)null!), t.ge((Tensor)null!), t.ge((Scalar)null!), t.gt((Tensor)null!), t.gt_((Scalar)null!), t.eq_((Tensor)null!)], answer => Assert.False(answer.item<bool>()));
+        Assert.False(t.allclose(null!));
+    }
 }

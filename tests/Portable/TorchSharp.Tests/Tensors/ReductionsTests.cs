@@ -181,4 +181,15 @@ public sealed class ReductionsTests
         Assert.Equal(3, count_nonzero(t).item<long>());
         Assert.Equal([2L, 1], t.count_nonzero([1]).data<long>().ToArray());
     }
+
+    [Fact]
+    public void Quantile_WithoutAnAxis_IsOfAllElements()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor t = arange(6.0).@double().reshape(2, 3), half = tensor(0.5, t.dtype);
+
+        Assert.Equal(2.5, t.quantile(half).item<double>(), 1e-12);
+        Assert.Equal(2.5, t.nanquantile(half).item<double>(), 1e-12);
+        Assert.Equal([1.0, 4.0], t.quantile(half, 1).data<double>().ToArray());
+    }
 }

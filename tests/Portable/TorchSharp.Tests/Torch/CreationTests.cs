@@ -334,4 +334,36 @@ public sealed class CreationTests
         Assert.Equal([0.0, 0.63, 0.63, 0.0], blackman_window(4, periodic: false, dtype: ScalarType.Float64).data<double>().ToArray().Select(x => Math.Abs(Math.Round(x, 12))));
         Assert.Equal(1f, kaiser_window(5, periodic: false)[2].item<float>());
     }
+
+    [Fact]
+    public void RandFloat_DrawsDoubles()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        manual_seed(7);
+        double[] expected = [rand([1], ScalarType.Float64).item<double>(), randn([1], ScalarType.Float64).item<double>()];
+
+        manual_seed(7);
+        Assert.Equal(expected, new[] { rand_float(), randn_float() });
+    }
+
+    [Fact]
+    public void Normal_OfTensors_HasGradients()
+    {
+        Package.Skip("the numbers are drawn in 32 bits");
+        using DisposeScope scope = NewDisposeScope();
+        Tensor mean = tensor(new[] { 3.0, 5.0, 7.0 }, requires_grad: true), deviation = tensor(2.0, ScalarType.Float64, requires_grad: true);
+        manual_seed(7);
+        Tensor drawn = randn([3], ScalarType.Float64);
+
+        manual_seed(7);
+        Tensor values = normal(mean, deviation);
+        values.sum().backward();
+
+        Assert.True(values.allclose(mean + 2 * drawn));
+        Assert.Equal([1.0, 1, 1], mean.grad!.data<double>().ToArray());
+        Assert.Equal(drawn.sum().item<double>(), deviation.grad!.item<double>(), 1e-12);
+    }
+
+    [Fact]
+    public void Device_OfANumber_NeedsNoDevice() => Assert.Equal((DeviceType.CUDA, 3), (torch.device(3).type, torch.device(3).index));
 }

@@ -15,5 +15,7 @@ public sealed class Dropout1d : ParameterLessModule<Tensor, Tensor>
 
     public bool inplace { get; set; }
 
-    public override Tensor forward(Tensor tensor) => nn.functional.dropout1d(tensor, p, training, inplace);
+    /// <exception cref="ArgumentException">There are not three axes.</exception>
+    public override Tensor forward(Tensor tensor) =>
+        tensor.ndim == 3 ? nn.functional.dropout1d(tensor, p, training, inplace) : throw new ArgumentException($"The tensor has {tensor.ndim} axes and must have three, (N, C, L).", nameof(tensor));
 }
