@@ -221,8 +221,8 @@ public sealed class TrainingRun : IDisposable
         _ownTokens += targets;
         _progress.Complete(targets, loss);
         _weights.Momentum?.Update(Step, Options.Steps);
-        _weights.Average?.Update(Step);
         Call(callback => callback.OnUpdate(this));
+        _weights.Average?.Update(Step);
         var step = new TrainingStep
         {
             Step = Step,
