@@ -89,7 +89,7 @@ public sealed class TrainingRun : IDisposable
     public WeightAverage? Average => _weights.Average;
 
     /// <summary>The learning rate of the next step.</summary>
-    public double LearningRate => Options.Schedule.At(Step) * (_progress.Plateau?.Scale ?? 1);
+    public double LearningRate => Options.EffectiveOptimizer is AdafactorOptions { RelativeStep: true } relative ? relative.RateOf(Step + 1) : Options.Schedule.At(Step) * (_progress.Plateau?.Scale ?? 1);
 
     /// <summary>The trained values.</summary>
     internal FlatParameters Parameters => _weights.Parameters;
