@@ -63,7 +63,7 @@ public sealed class Trainer
         if (module.modules().Any(part => part is QuantizedProjection { IsBase: false }))
             throw new ArgumentException("The model is quantized, and has no weights that could be trained. Train it before it is quantized, or an adapter beside it.", nameof(model));
         var streams = new RandomStreams(_options.Seed);
-        JsonObject identity = CheckpointState.IdentityOf(_options, ConfigOf(model, module), goal.Describe(), goal.ProcessCount);
+        JsonObject identity = CheckpointState.IdentityOf(_options, ConfigOf(model, module), goal.Describe(), goal.ProcessCount, _options.Update.FrozenOf(module));
 
         if (goal.ProcessCount > 1)
         {
@@ -157,7 +157,7 @@ public sealed class Trainer
             _log.LogWarning("There is no checkpoint in {Folder}; the training starts from the beginning.", folder.Path);
             return null;
         }
-        List<string> differences = CheckpointState.Differences(found.State.Identity, identity);
+        List<string> differences = found.State.DifferencesOf(identity);
         if (differences.Count > 0)
         {
             throw new ArgumentException($"The run in '{folder.Path}' cannot be resumed with other settings: {string.Join(", ", differences)}. "
@@ -172,3 +172,4 @@ public sealed class Trainer
         return found;
     }
 }
+                + (differences.Any(difference => difference.StartsWith("frozen ", StringComparison.Ordinal)) ? $"{nameof(ParameterRule.Frozen)} must name the same parameters: for what is frozen, the optimizer has no state. " : "")
