@@ -321,7 +321,7 @@ public sealed class TrainingRun : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException(_folder.Model, $"the model could not be written: {e.Message} The checkpoint of step {_savedStep} is complete; a resumed run writes the model from it.", e);
+            throw new CheckpointException(_folder.Model, $"the model could not be written: {e.Message} The checkpoint of step {_savedStep} is complete; a resumed run writes the model from it.", e) { IsUnwritten = true };
         }
     }
 
