@@ -115,13 +115,14 @@ internal sealed class RunChoice
         return true;
     }
 
-    /// <summary>Requires the output to be free, or a run that is to go on or to be replaced.</summary>
+    /// <summary>Requires the output to be free, or a run that is to go on or to be replaced, and puts back what an overwriting run left aside that was killed before its first step.</summary>
     public static void CheckFolder(TrainingOptions training)
     {
         string output = training.Output;
         if (File.Exists(output)) throw new UsageException($"--output ({output}) is a file; it must be a folder, or a name that is free.");
         if (!training.Resume && !training.Overwrite && HoldsRun(output))
             throw new UsageException($"--output ({output}) already holds a run. Go on with it with --resume, replace it with --overwrite, or choose another folder.");
+        if (training.Resume || training.Overwrite) FormerFolders.Recover(output);
     }
 
     /// <summary>Runs what may be interrupted before its first step.</summary>
@@ -155,7 +156,8 @@ internal sealed class RunChoice
     public static void Train(Session session, TrainingOptions training, RunReports reports, Func<TrainingOptions, TrainingResult> train,
         Func<TrainingResult, IReadOnlyDictionary<string, double>?>? measure = null, bool hasPerplexity = true)
     {
-        TrainingResult result = TrainingDisplay.Run(session, training with { Callbacks = [.. reports.Start(), AdapterChoice.Former(training.Output)] }, options =>
+        using FormerFolders former = AdapterChoice.Former(training);
+        TrainingResult result = TrainingDisplay.Run(session, training with { Callbacks = [.. training.Callbacks, .. reports.Start(), former] }, options =>
         {
             try
             {
