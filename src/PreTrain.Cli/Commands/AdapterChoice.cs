@@ -186,7 +186,8 @@ internal sealed class AdapterChoice
     public bool SavesOtherWeights(ParseResult parsed) => parsed.GetValue(_base) is not null;
 
     /// <summary>What deletes the whole model of a run before, as soon as this one begins: it would be taken for what this one learns.</summary>
-    public static ITrainingCallback Former(string output) => new FormerFolders(output);
+    public static FormerFolders Former(TrainingOptions training) =>
+        new(training, ModelFolder.HoldsAdapter(training.Output) ? [ModelFolder.Merged, ModelFolder.Base] : []);   // before the run that is replaced is gone
 
     /// <summary>Gives an adapter or a model the values of what was saved, which may be the best or an average, and not the last.</summary>
     public static void LoadSaved(IPretrainedModel weights, TrainingOptions training, TrainingResult result)
@@ -219,15 +220,4 @@ internal sealed class AdapterChoice
     private static (string Word, AdapterWay Way, int? Size, double Rate, double SmallRate) Row(AdapterWay way) => s_ways.Single(row => row.Way == way);
 
     private static string Given(ParseResult parsed, params Option[] options) => string.Join(", ", options.Where(option => parsed.GetResult(option) is { Implicit: false }).Select(option => option.Name));
-
-    private sealed class FormerFolders(string output) : ITrainingCallback
-    {
-        private readonly bool _isOfAdapter = ModelFolder.HoldsAdapter(output);   // before the run that is replaced is gone
-
-        public void OnStart(TrainingRun run)
-        {
-            if (!_isOfAdapter) return;
-            foreach (string folder in new[] { ModelFolder.Merged, ModelFolder.Base }.Select(name => Path.Combine(output, name)).Where(Directory.Exists)) Directory.Delete(folder, recursive: true);
-        }
-    }
 }

@@ -137,7 +137,7 @@ internal sealed class DistillCommand
         };
         var goal = new PretrainGoal(inner.Name, new MaskingOptions { Rate = rate }, parsed.GetValue(_meanSpan) ?? 3, Fraction(parsed));
         using RunReports reports = _reports.Create(parsed, tokens.Tokenizer, cost, configuration, SampleText.Choose(tokens.Store, tokens.Tokenizer, goal, cost.ContextLength));
-        RunChoice.Train(session, training with { Tokenizer = tokens.Tokenizer }, reports, options => new Trainer(options).Run(student, objective, session.Cancellation));
+        RunChoice.Train(session, training with { Tokenizer = tokens.Tokenizer, Callbacks = tokens.Callbacks }, reports, options => new Trainer(options).Run(student, objective, session.Cancellation));
     }
 
     private double Fraction(ParseResult parsed) => parsed.GetValue(_validationFraction) ?? DefaultValidationFraction;
@@ -159,7 +159,7 @@ internal sealed class DistillCommand
         TextCorpus corpus = CorpusOption.Open(parsed.GetRequiredValue(_data));
         return training.Resume && RunTokens.Exist(training.Output)
             ? RunTokens.Open(session, training.Output, corpus, tokenizer, null)
-            : RunTokens.Build(session, training.Output, corpus, tokenizer, tokenizer.VocabSize, (_, _, _, _) => tokenizer, check);
+            : RunTokens.Build(session, training.Output, corpus, tokenizer, tokenizer.VocabSize, (_, _, _, _) => tokenizer, check, training);
     }
 
     /// <summary>A teacher with the head that predicts tokens.</summary>

@@ -72,7 +72,7 @@ internal sealed class FinetuneChatCommand
             RunChoice.Train(session, training, reports, options =>
             {
                 TrainingResult result = TunedModel.Train(model, options, objective, session.Cancellation);
-                template.Save(result.ModelFolder);
+                if (result.Steps > 0) template.Save(result.ModelFolder);   // else there is none, or that of the run before
                 return result;
             }, result => _adapter.Finish(parsed, adapter, training, result, Load, (whole, parts) =>
             {

@@ -77,8 +77,9 @@ internal sealed class FinetuneCommand
             ILabelledObjective objective = data.Objective(parsed, tokenizer, parsed.GetValue(_context), validationFraction);
             int rows = objective.TrainingRows(model);
             var width = new ModelWidth(model);
-            int steps = (int)Math.Clamp(Math.Ceiling((parsed.GetValue(_epochs) ?? DefaultEpochs) * rows / _run.RowsOfStep(parsed)), 1, int.MaxValue);
-            TrainingOptions training = _run.Training(parsed, session, steps, _adapter.RateOf(parsed, RateOf(width.Embedding), width.Embedding < BaseWidth));
+            int StepsOf(double epochs) => (int)Math.Clamp(Math.Ceiling(epochs * rows / _run.RowsOfStep(parsed)), 1, int.MaxValue);
+            int? epochSteps = _run.HasSteps(parsed) ? null : StepsOf(1);
+            TrainingOptions training = _run.Training(parsed, session, StepsOf(parsed.GetValue(_epochs) ?? DefaultEpochs), _adapter.RateOf(parsed, RateOf(width.Embedding), width.Embedding < BaseWidth), epochSteps);
             JsonObject configuration = RunConfiguration.Describe(parsed, Effective(parsed, session, training, validationFraction));
             if (_run.Prints(parsed, session, configuration)) return;
 

@@ -112,7 +112,7 @@ internal sealed class PretrainCommand
                 ScoredShare = _family.ScoresHiddenOnly ? goal.Masking.Rate : 1,
             };
             using RunReports reports = _reports.Create(parsed, tokens.Tokenizer, cost, configuration, SampleText.Choose(tokens.Store, tokens.Tokenizer, goal, sizes.Context));
-            RunChoice.Train(session, training with { Tokenizer = tokens.Tokenizer }, reports, options =>
+            RunChoice.Train(session, training with { Tokenizer = tokens.Tokenizer, Callbacks = tokens.Callbacks }, reports, options =>
             {
                 using torch.Generator random = new RandomStreams(session.Seed).CreateGenerator("init");
                 return _family.Train(new PretrainTask(sizes, parsed.GetValue(_preset) ?? DefaultPreset, parsed.GetValue(_dropout), goal, tokens.Tokenizer, tokens.Store, text, options, device, random, session.Cancellation));
@@ -126,7 +126,7 @@ internal sealed class PretrainCommand
         TextTokenizer? given = parsed.GetValue(_tokenizer) is { } folder ? TextTokenizer.Load(folder) : null;
         return training.Resume && RunTokens.Exist(training.Output)
             ? RunTokens.Open(session, training.Output, corpus, given, parsed.GetValue(_vocabSize))
-            : RunTokens.Build(session, training.Output, corpus, given, sizes.VocabSize, _family.TrainTokenizer, store => CheckLength(store, validationFraction, sizes.Context));
+            : RunTokens.Build(session, training.Output, corpus, given, sizes.VocabSize, _family.TrainTokenizer, store => CheckLength(store, validationFraction, sizes.Context), training);
     }
 
     /// <summary>The preset's sizes with the options that change them. The vocabulary is that of the tokenizer to be trained.</summary>

@@ -23,7 +23,7 @@ internal sealed class RunChoice
     private readonly ReliabilityChoice _reliability = new();
     private readonly Option<Precision?> _precision = Options.Choice("--precision", "The format of activations and of the weights that they meet; bf16 is fast with AMX and on CUDA, fp16 is for CUDA devices without it. The default is fp32.", s_precisions);
     private readonly Option<int?> _checkpointEvery = Options.NotNegative("--checkpoint-every", $"Steps between two checkpoints; 0 for one at the end. The default is {s_defaults.CheckpointEvery}.");
-    private readonly Option<int?> _evaluateEvery = Options.NotNegative("--evaluate-every", $"Steps between two evaluations; 0 for one at the end. The default is {s_defaults.EvaluateEvery}.");
+    private readonly Option<int?> _evaluateEvery;
     private readonly Option<int?> _logEvery = Options.Positive("--log-every", $"Steps between two lines of metrics.jsonl and of the log. The default is {s_defaults.LogEvery}.");
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run in --output, from its newest complete checkpoint." };
     private readonly Option<bool> _overwrite = new("--overwrite") { Description = "Replace the run in --output." };
@@ -39,6 +39,7 @@ internal sealed class RunChoice
         _steps = Options.Positive("--steps", $"Updates of the weights. The default is {usualSteps ?? $"{s_defaults.Steps}"}.");
         _learningRate = Options.Number("--learning-rate", $"The highest learning rate. The default depends on the optimizer and the width: of adamw {usualRate ?? "1e-3 below 768, 6e-4 to 2e-4 from there on"}.",
             rate => rate > 0, "must be a positive number");
+        _evaluateEvery = Options.NotNegative("--evaluate-every", $"Steps between two evaluations; 0 for one at the end. The default is {s_defaults.EvaluateEvery}{(usualSteps is null ? "" : ", or the steps of an epoch where those are fewer")}.");
         Output = Options.Text("--output", "DIR", output, required: true);
         _batch = Options.Positive("--batch", $"{rows} of a micro-batch: what is in memory at once. The default is {s_defaults.BatchSize}.");
     }
@@ -71,8 +72,9 @@ internal sealed class RunChoice
     /// <param name="session">The call of the tool.</param>
     /// <param name="usualSteps">The steps where none are given; null for those of a pre-training.</param>
     /// <param name="usualRate">The learning rate of AdamW where none is given.</param>
+    /// <param name="epochSteps">The steps of an epoch, the most between two evaluations where nobody says it; null where the run is not measured in epochs.</param>
     /// <exception cref="UsageException">Options do not fit together.</exception>
-    public TrainingOptions Training(ParseResult parsed, Session session, int? usualSteps, double usualRate)
+    public TrainingOptions Training(ParseResult parsed, Session session, int? usualSteps, double usualRate, int? epochSteps = null)
     {
         var options = new TrainingOptions
         {
@@ -84,7 +86,7 @@ internal sealed class RunChoice
             Precision = parsed.GetValue(_precision) ?? s_defaults.Precision,
             Seed = session.Seed,
             CheckpointEvery = parsed.GetValue(_checkpointEvery) ?? s_defaults.CheckpointEvery,
-            EvaluateEvery = parsed.GetValue(_evaluateEvery) ?? s_defaults.EvaluateEvery,
+            EvaluateEvery = parsed.GetValue(_evaluateEvery) ?? Math.Min(s_defaults.EvaluateEvery, epochSteps ?? int.MaxValue),
             LogEvery = parsed.GetValue(_logEvery) ?? s_defaults.LogEvery,
             Resume = parsed.GetValue(_resume),
             Overwrite = parsed.GetValue(_overwrite),
@@ -113,13 +115,14 @@ internal sealed class RunChoice
         return true;
     }
 
-    /// <summary>Requires the output to be free, or a run that is to go on or to be replaced.</summary>
+    /// <summary>Requires the output to be free, or a run that is to go on or to be replaced, and puts back what an overwriting run left aside that was killed before its first step.</summary>
     public static void CheckFolder(TrainingOptions training)
     {
         string output = training.Output;
         if (File.Exists(output)) throw new UsageException($"--output ({output}) is a file; it must be a folder, or a name that is free.");
         if (!training.Resume && !training.Overwrite && HoldsRun(output))
             throw new UsageException($"--output ({output}) already holds a run. Go on with it with --resume, replace it with --overwrite, or choose another folder.");
+        if (training.Resume || training.Overwrite) FormerFolders.Recover(output);
     }
 
     /// <summary>Runs what may be interrupted before its first step.</summary>
@@ -153,7 +156,8 @@ internal sealed class RunChoice
     public static void Train(Session session, TrainingOptions training, RunReports reports, Func<TrainingOptions, TrainingResult> train,
         Func<TrainingResult, IReadOnlyDictionary<string, double>?>? measure = null, bool hasPerplexity = true)
     {
-        TrainingResult result = TrainingDisplay.Run(session, training with { Callbacks = [.. reports.Start(), AdapterChoice.Former(training.Output)] }, options =>
+        using FormerFolders former = AdapterChoice.Former(training);
+        TrainingResult result = TrainingDisplay.Run(session, training with { Callbacks = [.. training.Callbacks, .. reports.Start(), former] }, options =>
         {
             try
             {

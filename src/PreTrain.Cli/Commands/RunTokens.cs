@@ -5,6 +5,7 @@ using PreTrain.Checkpoints;
 using PreTrain.Cli.Hosting;
 using PreTrain.Data;
 using PreTrain.Tokenization;
+using PreTrain.Training;
 
 namespace PreTrain.Cli.Commands;
 
@@ -26,9 +27,15 @@ internal sealed class RunTokens : IDisposable
     /// <summary>The store, or the first of several.</summary>
     public TokenStore Store => Stores[0];
 
+    /// <summary>What a training must call, so that the tokens of a run that it overwrites come back unless it begins.</summary>
+    public IReadOnlyList<ITrainingCallback> Callbacks => Former is null ? [] : [Former];
+
+    private FormerFolders? Former { get; init; }
+
     public void Dispose()
     {
         foreach (TokenStore store in Stores) store.Dispose();
+        Former?.Dispose();
     }
 
     /// <summary>Opens token stores that exist, compares them with their checksums, and reads the tokenizer beside the first.</summary>
@@ -67,9 +74,11 @@ internal sealed class RunTokens : IDisposable
     /// <param name="vocabSize">The vocabulary of the tokenizer that is trained.</param>
     /// <param name="train">Trains a tokenizer: from the corpus, the vocabulary's size and the number of threads.</param>
     /// <param name="check">Throws if the store does not suit the run; then nothing is kept.</param>
+    /// <param name="training">The run, whose <see cref="Callbacks"/> are called; null where there is none that could fail to begin.</param>
     public static RunTokens Build(Session session, string output, TextCorpus corpus, TextTokenizer? tokenizer, int vocabSize,
-        Func<TextCorpus, int, int, CancellationToken, TextTokenizer> train, Action<TokenStore> check)
+        Func<TextCorpus, int, int, CancellationToken, TextTokenizer> train, Action<TokenStore> check, TrainingOptions? training = null)
     {
+        FormerFolders? former = training is { Overwrite: true } ? new(training, FolderName) : null;
         bool isNew = !Directory.Exists(output);
         Directory.CreateDirectory(output);
         string folder = Path.Combine(output, FolderName);
@@ -96,11 +105,13 @@ internal sealed class RunTokens : IDisposable
                 description["tokenizer"] = tokenizer.Fingerprint;
                 description["sha256"] = hashed.Finish();
                 File.WriteAllText(Path.Combine(beside, DescriptionFile), description.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+                former?.PutAside();
             });
-            return new RunTokens(tokenizer, TokenStore.Open(folder, tokenizer));
+            return new RunTokens(tokenizer, TokenStore.Open(folder, tokenizer)) { Former = former };
         }
         catch
         {
+            former?.Dispose();
             if (isNew && !Directory.EnumerateFileSystemEntries(output).Any()) Directory.Delete(output);
             throw;
         }

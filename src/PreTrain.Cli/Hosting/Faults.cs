@@ -16,7 +16,7 @@ internal static class Faults
         OperationCanceledException => (ExitCode.Interrupted, "Interrupted."),
         UsageException => (ExitCode.Usage, fault.Message),
         // A checkpoint that cannot be written is not at fault itself; what is read and broken is.
-        CheckpointException { InnerException: IOException inner } when IsDiskFull(inner) => (ExitCode.Environment, fault.Message),
+        CheckpointException { IsUnwritten: true } => (ExitCode.Environment, fault.Message),
         CorpusException or CheckpointException or TokenizerException => (ExitCode.BadInput, fault.Message),
         NotFiniteException or NotFiniteNumberException or NumericalException => (ExitCode.NumericalStop, fault.Message),
         EnvironmentException or DllNotFoundException => (ExitCode.Environment, fault.Message),
@@ -32,9 +32,6 @@ internal static class Faults
     };
 
     private const string OutOfMemory = "There is not enough memory. Use a smaller --batch with --accumulate, a shorter --context or a smaller model.";
-
-    /// <summary>ENOSPC and EDQUOT, or Windows' ERROR_DISK_FULL.</summary>
-    private static bool IsDiskFull(IOException fault) => fault.HResult is 28 or 122 or unchecked((int)0x80070070);
 
     /// <summary>The message without the name of the parameter, which is one of a program.</summary>
     public static string WithoutParameter(ArgumentException fault)

@@ -28,6 +28,7 @@ internal static partial class OptionNames
         ["LabelField"] = ["--label-field", "--score-field"],
         ["Resume"] = ["--resume"],
         ["EarlyStopping"] = ["--patience"],
+        ["Frozen"] = ["--freeze"],
         ["SavedModel"] = ["--save"],
     };
 

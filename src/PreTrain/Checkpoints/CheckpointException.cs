@@ -46,6 +46,10 @@ public sealed class CheckpointException : Exception
     /// <summary>The faults one by one, where several were found together; else empty.</summary>
     public IReadOnlyList<string> Faults { get; } = [];
 
+    /// <summary>Whether the file system refused to write the file, so that nothing that was read is at fault.</summary>
+    /// <value>The default is false.</value>
+    public bool IsUnwritten { get; init; }
+
     /// <summary>The shape in the file, where shapes differ.</summary>
     public IReadOnlyList<long>? StoredShape { get; private init; }
 

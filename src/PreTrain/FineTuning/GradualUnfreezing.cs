@@ -38,7 +38,7 @@ public sealed class GradualUnfreezing : ITrainingCallback, IDisposable
     public void OnStart(TrainingRun run) => Apply(run);
 
     /// <inheritdoc/>
-    public void OnStep(TrainingRun run, TrainingStep step) => Apply(run);
+    public void OnUpdate(TrainingRun run) => Apply(run);
 
     /// <inheritdoc/>
     public void OnFault(TrainingRun run, TrainingFault fault) => Apply(run);
@@ -74,7 +74,6 @@ public sealed class GradualUnfreezing : ITrainingCallback, IDisposable
                 // The step before may have moved it by its decay.
                 master.copy_(held);
                 if (!ReferenceEquals(flat.Compute, flat.Master)) flat.Find(parameter, flat.Compute)!.copy_(held);
-                if (run.Average is { } average) flat.Find(parameter, average.Values)!.copy_(held);
                 if (frozen) continue;
                 _held.Remove(range.Name);
                 held.Dispose();

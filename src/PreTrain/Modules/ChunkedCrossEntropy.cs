@@ -15,6 +15,9 @@ public static class ChunkedCrossEntropy
     /// <summary>The memory that scores may take unless a model is told otherwise: 256 MiB.</summary>
     public const long DefaultBytes = 1L << 28;
 
+    // In 16-bit floats, sums over n rows of numbers of magnitudes up to 1 times a row's elements are kept below the largest, 65504, as long as those are below a thousand.
+    private const int HalfSumRows = 64;
+
     /// <summary>The sum of −log softmax(rows·Wᵀ + b)[target] over the positions that count, divided by <paramref name="normalizer"/>.</summary>
     /// <param name="rows">(N, C).</param>
     /// <param name="weight">W, (V, C).</param>
@@ -26,6 +29,20 @@ public static class ChunkedCrossEntropy
     /// <exception cref="ArgumentException">The shapes do not fit, or a target is neither a class nor <see cref="CrossEntropy.Ignored"/>.</exception>
     public static Tensor Apply(Tensor rows, Tensor weight, Tensor? bias, Tensor targets, double normalizer, long maxBytes = DefaultBytes)
     {
+        ArgumentNullException.ThrowIfNull(rows);
+        return Apply(rows, weight, bias, targets, normalizer, maxBytes, late: rows.dtype == ScalarType.Float16);
+    }
+
+    /// <summary>The same.</summary>
+    /// <param name="rows">(N, C).</param>
+    /// <param name="weight">W, (V, C).</param>
+    /// <param name="bias">b, (V), or null.</param>
+    /// <param name="targets">(N).</param>
+    /// <param name="normalizer">What the sum is divided by.</param>
+    /// <param name="maxBytes">The memory that scores may take at once.</param>
+    /// <param name="late">Whether gradients are divided in the backward pass alone, where a loss scale comes along: the least 16-bit float is 6·10⁻⁸.</param>
+    internal static Tensor Apply(Tensor rows, Tensor weight, Tensor? bias, Tensor targets, double normalizer, long maxBytes, bool late)
+    {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxBytes);
         if (rows.ndim != 2 || weight.ndim != 2 || rows.size(1) != weight.size(1))
             throw new ArgumentException($"rows ({string.Join(", ", rows.shape)}) must be (N, C) and weight ({string.Join(", ", weight.shape)}) (V, C), with one C.", nameof(weight));
@@ -35,7 +52,7 @@ public static class ChunkedCrossEntropy
         if (!(normalizer > 0)) throw new ArgumentOutOfRangeException(nameof(normalizer), normalizer, "The normalizer must be positive.");
         long step = Math.Max(1, maxBytes / (weight.size(0) * rows.element_size()));
         if (step >= rows.size(0)) return Whole(WeightProduct.Apply(rows, weight, bias), targets, normalizer);
-        if (is_grad_enabled() && (rows.requires_grad || weight.requires_grad || bias is { requires_grad: true })) return Function.apply(rows, weight, bias!, targets, normalizer, step);
+        if (is_grad_enabled() && (rows.requires_grad || weight.requires_grad || bias is { requires_grad: true })) return Function.apply(rows, weight, bias!, targets, normalizer, step, late);
         return OfScores(rows, weight.size(0), part => WeightProduct.Apply(part, weight, bias), targets, normalizer, maxBytes);
     }
 
@@ -80,9 +97,10 @@ public static class ChunkedCrossEntropy
         public override Tensor forward(autograd.AutogradContext ctx, params object[] vars)
         {
             var (rows, weight, bias, targets) = ((Tensor)vars[0], (Tensor)vars[1], vars[2] as Tensor, (Tensor)vars[3]);
-            var (normalizer, step) = ((double)vars[4], (long)vars[5]);
+            var (normalizer, step, late) = ((double)vars[4], (long)vars[5], (bool)vars[6]);
             using IDisposable mode = no_grad();
             using DisposeScope scope = NewDisposeScope();
+            double shrink = late ? Math.Pow(2, -Math.Max(0, Math.Ceiling(Math.Log2((double)step / HalfSumRows)))) : 1;
 
             // Sums over chunks are 32-bit ones, as a product over all rows would make them.
             Tensor loss = zeros([], dtype: ScalarType.Float64, device: rows.device);
@@ -94,14 +112,18 @@ public static class ChunkedCrossEntropy
                 using DisposeScope chunk = NewDisposeScope();
                 long count = Math.Min(step, rows.size(0) - first);
                 Tensor x = rows.narrow(0, first, count);
-                var (part, dlogits) = CrossEntropy.WithGradient(nn.functional.linear(x, weight, bias!), targets.narrow(0, first, count), normalizer);   // (), (n, V)
+                var (part, dlogits) = CrossEntropy.WithGradient(nn.functional.linear(x, weight, bias!), targets.narrow(0, first, count), late ? 1 : normalizer);   // (), (n, V)
                 loss.add_(part);
                 drows?.narrow(0, first, count).copy_(matmul(dlogits, weight));
-                if (dweight is { dtype: var sum } && sum == dlogits.dtype) dweight.addmm_(dlogits.t(), x);
+                if (late) dweight?.add_(matmul(dlogits.t(), x * shrink), alpha: 1 / shrink);
+                else if (dweight is { dtype: var sum } && sum == dlogits.dtype) dweight.addmm_(dlogits.t(), x);
                 else dweight?.add_(matmul(dlogits.t(), x));
                 dbias?.add_(dlogits.sum(dim: 0, type: ScalarType.Float32));
             }
-            ctx.save_data("gradients", new[] { drows, dweight?.to(weight.dtype), dbias?.to(weight.dtype) }.Select(t => t?.DetachFromDisposeScope()).ToArray());
+            if (late) loss.div_(normalizer);
+            ScalarType kept = late ? ScalarType.Float32 : weight.dtype;
+            ctx.save_data("gradients", new[] { drows, dweight?.to(kept), dbias?.to(kept) }.Select(t => t?.DetachFromDisposeScope()).ToArray());
+            ctx.save_data("divisor", late ? normalizer : 0.0);
             ctx.save_data("parameters", new[] { weight });   // in an array: of a tensor, TorchSharp complains on standard output
             return scope.MoveToOuter(loss.to(ScalarType.Float32));
         }
@@ -109,16 +131,25 @@ public static class ChunkedCrossEntropy
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
             var gradients = (Tensor?[])ctx.get_data("gradients");
+            Tensor weight = ((Tensor[])ctx.get_data("parameters"))[0];
             float factor = grad_output.item<float>();
-            Tensor?[] scaled = [.. gradients.Select(t => t is null || factor == 1 ? t?.alias() : t.mul(factor))];
+            double divisor = (double)ctx.get_data("divisor");
+            Tensor?[] scaled = [.. gradients.Select(t => t is not null && divisor > 0 ? Divided(t, factor / divisor, weight.dtype) : t is null || factor == 1 ? t?.alias() : t.mul(factor))];
             Tensor? dweight = scaled[1];
-            if (dweight is not null && GradientBuffers.Of(((Tensor[])ctx.get_data("parameters"))[0]) is { } buffer)
+            if (dweight is not null && GradientBuffers.Of(weight) is { } buffer)
             {
                 buffer.add_(dweight);
                 dweight = null;
             }
             foreach (Tensor? gradient in gradients) gradient?.Dispose();   // a second backward pass finds none, as behind every operation
-            return [scaled[0]!, dweight!, scaled[2]!, null!, null!, null!];
+            return [scaled[0]!, dweight!, scaled[2]!, null!, null!, null!, null!];
+        }
+
+        /// <summary>The factor itself may be no 16-bit float.</summary>
+        private static Tensor Divided(Tensor t, double factor, ScalarType type)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            return scope.MoveToOuter(t.to(ScalarType.Float32).mul(factor).to(type));
         }
     }
 }

@@ -30,7 +30,7 @@ internal sealed class Adafactor : IOptimizer
     {
         StepCount++;
         double rate = learningRate;
-        if (_options.RelativeStep) rate = Math.Min(_options.WarmupInit ? 1e-6 * StepCount : 1e-2, 1 / Math.Sqrt(StepCount));
+        if (_options.RelativeStep) rate = _options.RateOf(StepCount);
         double old = 1 - Math.Pow(StepCount, -_options.DecayPower);
         using IDisposable mode = no_grad();
         AdafactorKernels.Step[] steps = [.. _layers.Select(layer => new AdafactorKernels.Step(old, rate * layer.Group.RateScale, layer.Group.Decays ? _options.WeightDecay : 0, GradientShape.Of(_update, gradientScale, layer.Group.Decays), _options))];

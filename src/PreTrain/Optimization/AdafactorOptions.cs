@@ -60,6 +60,9 @@ public sealed record AdafactorOptions : IOptimizerOptions
     /// <inheritdoc/>
     public JsonObject Describe() => new() { ["name"] = Name, ["beta1"] = Beta1, ["decayPower"] = DecayPower, ["squareEpsilon"] = SquareEpsilon, ["scaleEpsilon"] = ScaleEpsilon, ["clipThreshold"] = ClipThreshold, ["scaleParameter"] = ScaleParameter, ["relativeStep"] = RelativeStep, ["warmupInit"] = WarmupInit, ["weightDecay"] = WeightDecay };
 
+    /// <summary>The relative learning rate of a step, from 1.</summary>
+    internal double RateOf(long step) => Math.Min(WarmupInit ? 1e-6 * step : 1e-2, 1 / Math.Sqrt(step));
+
     internal IOptimizer Create(FlatParameters parameters, UpdateOptions? update, bool kernels)
     {
         ArgumentNullException.ThrowIfNull(parameters);

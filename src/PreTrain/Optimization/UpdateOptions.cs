@@ -30,6 +30,9 @@ public sealed record UpdateOptions
     /// <value>The default is none.</value>
     public IReadOnlyList<ParameterRule> Rules { get; init; } = [];
 
+    /// <summary>How the description of a rule ends whose parameters are frozen.</summary>
+    internal const string FrozenMark = "frozen True";
+
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
     public void Validate()
@@ -78,6 +81,9 @@ public sealed record UpdateOptions
         foreach (ParameterRule rule in Rules) json[$"rule '{rule.Pattern}'"] = $"rate {rule.LearningRateScale}, decay {rule.WeightDecay?.ToString() ?? "default"}, frozen {rule.Frozen}";
         return json;
     }
+
+    /// <summary>The names of the parameters that <see cref="Freeze"/> turns off.</summary>
+    internal string[] FrozenOf(torch.nn.Module model) => Rules.Any(rule => rule.Frozen) ? [.. model.named_parameters(recurse: true).Where(p => RuleOf(p.name) is { Frozen: true } && p.parameter.requires_grad).Select(p => p.name)] : [];
 
     internal ParameterRule? RuleOf(string name) => Rules.FirstOrDefault(rule => rule.Fits(name));
 

@@ -36,8 +36,14 @@ public sealed class EventFile : IDisposable
         long seconds = Math.Max(_time.GetUtcNow().ToUnixTimeSeconds(), Of(folder).Select(SecondsOf).DefaultIfEmpty(-1).Max() + 1);
         Path = System.IO.Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{seconds:D10}.{Environment.MachineName}"));
         _stream = new FileStream(Path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
-        Write(0, output => output.WriteText(EventVersion, "brain.Event:2"));
-        Write(firstStep, output => output.WriteMessage(EventSession, session => session.WriteWhole(SessionStatus, SessionStart)));
+        Begin(firstStep);
+    }
+
+    /// <summary>Begins a file that is open already, and is closed with it.</summary>
+    internal EventFile(FileStream stream, long firstStep)
+    {
+        (_stream, _time, Path) = (stream, TimeProvider.System, stream.Name);
+        Begin(firstStep);
     }
 
     /// <summary>The file.</summary>
@@ -50,6 +56,7 @@ public sealed class EventFile : IDisposable
     /// <summary>Adds numbers.</summary>
     /// <param name="step">The step that they belong to.</param>
     /// <param name="values">Name and number; names with the same beginning before a slash are shown together.</param>
+    /// <exception cref="IOException">They cannot be written; the file is as it was.</exception>
     public void AddScalars(long step, params ReadOnlySpan<(string Tag, double Value)> values)
     {
         (string Tag, double Value)[] all = values.ToArray();
@@ -70,6 +77,7 @@ public sealed class EventFile : IDisposable
     /// <param name="step">The step that it belongs to.</param>
     /// <param name="tag">Its name.</param>
     /// <param name="markdown">The text, which TensorBoard shows as Markdown.</param>
+    /// <exception cref="IOException">It cannot be written; the file is as it was.</exception>
     public void AddText(long step, string tag, string markdown)
     {
         ArgumentNullException.ThrowIfNull(markdown);
@@ -89,13 +97,41 @@ public sealed class EventFile : IDisposable
     /// <summary>Closes the file.</summary>
     public void Dispose() => _stream.Dispose();
 
-    private void Write(long step, Action<CodedOutputStream> what) => _stream.Write(RecordFraming.Frame(ProtocolBuffer.Message(output =>
+    private void Begin(long firstStep)
     {
-        output.WriteTag(EventTime, WireFormat.WireType.Fixed64);
-        output.WriteDouble(_time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0);
-        output.WriteWhole(EventStep, step);
-        what(output);
-    })));
+        try
+        {
+            Write(0, output => output.WriteText(EventVersion, "brain.Event:2"));
+            Write(firstStep, output => output.WriteMessage(EventSession, session => session.WriteWhole(SessionStatus, SessionStart)));
+        }
+        catch
+        {
+            _stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Where an event cannot be written, nothing of it stays.</summary>
+    private void Write(long step, Action<CodedOutputStream> what)
+    {
+        long before = _stream.Position;
+        try
+        {
+            _stream.Write(RecordFraming.Frame(ProtocolBuffer.Message(output =>
+            {
+                output.WriteTag(EventTime, WireFormat.WireType.Fixed64);
+                output.WriteDouble(_time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0);
+                output.WriteWhole(EventStep, step);
+                what(output);
+            })));
+        }
+        catch (IOException)
+        {
+            if (_stream.Length > before) _stream.SetLength(before);
+            _stream.Seek(before, SeekOrigin.Begin);
+            throw;
+        }
+    }
 
     private static long SecondsOf(string path)
     {

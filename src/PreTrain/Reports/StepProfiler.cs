@@ -117,7 +117,14 @@ public sealed class StepProfiler : ITrainingCallback, IDisposable
         Dispose();
         string table = Table(Profile);
         run.Options.Logger?.LogInformation("{Profile}", table.TrimEnd());
-        AtomicFile.WriteAllText(Path.Combine(run.Output, TextName), table);
-        AtomicFile.WriteAllText(Path.Combine(run.Output, JsonName), JsonSerializer.Serialize(Profile, s_json) + "\n");
+        try
+        {
+            AtomicFile.WriteAllText(Path.Combine(run.Output, TextName), table);
+            AtomicFile.WriteAllText(Path.Combine(run.Output, JsonName), JsonSerializer.Serialize(Profile, s_json) + "\n");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            run.Options.Logger?.LogWarning("The profile could not be written: {Fault}", e.Message);   // no reason to end a training
+        }
     }
 }

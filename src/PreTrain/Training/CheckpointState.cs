@@ -11,6 +11,7 @@ internal sealed record CheckpointState
 {
     internal const string FileName = "state.json";
     private const int Version = 1, ShownLength = 200;
+    private const string Frozen = "frozen";
     private static readonly string[] s_streams = ["init", "data", "mask", "dropout"];
 
     /// <summary>Updates so far.</summary>
@@ -34,7 +35,7 @@ internal sealed record CheckpointState
     /// <summary>By name, the states of all that a run may have: reduction on plateaus, faults, loss scale and so on.</summary>
     public required IReadOnlyDictionary<string, JsonObject> Parts { get; init; }
 
-    internal static JsonObject IdentityOf(TrainingOptions options, JsonObject architecture, JsonObject objective, int processes)
+    internal static JsonObject IdentityOf(TrainingOptions options, JsonObject architecture, JsonObject objective, int processes, IReadOnlyList<string> frozen)
     {
         var streams = new RandomStreams(options.Seed);
         var identity = new JsonObject
@@ -51,7 +52,20 @@ internal sealed record CheckpointState
         // What has a state of its own; the usual is not named, as it never was.
         if (options.EffectiveOptimizer is var optimizer and not AdamWOptions) identity["optimizer"] = optimizer.Name;
         if (options.Average is { } average) identity["average"] = average.Kind.ToString();
+        if (frozen.Count > 0) identity[Frozen] = new JsonArray([.. frozen.Select(name => (JsonNode)name)]);   // the optimizer has no state for them
         return identity;
+    }
+
+    /// <summary>What must be equal for a run to go on from here, and is not.</summary>
+    internal List<string> DifferencesOf(JsonObject identity)
+    {
+        // Former versions told what is frozen among the settings alone, by its patterns.
+        if (Identity[Frozen] is null && Settings["update"] is JsonObject update && update.Any(rule => rule.Value?.ToString().EndsWith(UpdateOptions.FrozenMark, StringComparison.Ordinal) == true))
+        {
+            identity = identity.DeepClone().AsObject();
+            identity.Remove(Frozen);
+        }
+        return Differences(Identity, identity);
     }
 
     internal static JsonObject SettingsOf(TrainingOptions options)

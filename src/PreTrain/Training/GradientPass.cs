@@ -85,7 +85,7 @@ internal sealed class GradientPass<TModel>(TModel model, IObjective<TModel> obje
             throw new InsufficientMemoryException($"A batch of {rows} rows does not fit into memory: {fault.Message} The objective '{objective.Name}' compares rows with each other, so that its "
                 + $"batches cannot be cut. Use a smaller {nameof(options.BatchSize)}, a shorter context or a smaller model.", fault);
         }
-        run.MicroBatches.Choose((rows + 1) / 2);
+        run.MicroBatches.Limit((rows + 1) / 2);
         log.LogWarning("Step {Step}: memory is not enough for {Rows} rows at once; from now on there are at most {Fewer}, and the loss is the same. ({Fault})",
             run.Step + 1, rows, run.MicroBatches.Rows, fault.Message.Split('\n')[0]);
     }
@@ -117,10 +117,10 @@ internal sealed class GradientPass<TModel>(TModel model, IObjective<TModel> obje
                 TimeSpan time = Time(run, [batch]);
                 if (best is null || time < best.Value.Time) best = (rows, time);
             }
-            catch (Exception e) when (MemoryFaults.IsOutOfMemory(e) && best is not null)
+            catch (Exception e) when (MemoryFaults.IsOutOfMemory(e))
             {
                 weights.Parameters.DropGradient();
-                break;
+                return best?.Rows ?? rows;   // what the step halves, where not even the fewest fit
             }
         }
         return best!.Value.Rows;

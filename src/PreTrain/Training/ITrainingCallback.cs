@@ -18,7 +18,7 @@ public interface ITrainingCallback
     {
     }
 
-    /// <summary>After every update, before any callback's <see cref="OnStep"/> and before the step is evaluated: the place to change weights.</summary>
+    /// <summary>After every update, before any callback's <see cref="OnStep"/>, before the weights are averaged and the step is evaluated: the place to change weights.</summary>
     /// <param name="run">The training.</param>
     void OnUpdate(TrainingRun run)
     {

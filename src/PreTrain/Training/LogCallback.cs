@@ -5,19 +5,28 @@ namespace PreTrain.Training;
 /// <summary>Tells a logger how the training goes.</summary>
 internal sealed class LogCallback(ILogger log) : ITrainingCallback
 {
+    private TrainingStep? _untold;   // the last step, where it has no line yet
+
     public void OnStart(TrainingRun run) =>
         log.LogInformation("Training {Parameters} parameters in {Precision}, steps {First} to {Last}, in {Output}.",
             run.ParameterCount, run.Options.Precision, run.Step + 1, run.Options.Steps, run.Output);
 
     public void OnStep(TrainingRun run, TrainingStep step)
     {
-        if (step.Step % run.Options.LogEvery != 0 && !run.IsLastStep) return;
+        _untold = step;
+        if (step.Step % run.Options.LogEvery == 0 || run.IsLastStep) Tell(run, step);
+    }
+
+    private void Tell(TrainingRun run, TrainingStep step)
+    {
+        _untold = null;
         log.LogInformation("Step {Step}/{Steps}: loss {Loss:F4}, gradient norm {GradientNorm:F3}, learning rate {LearningRate:G3}, {TokensPerSecond:F0} tokens/s.",
             step.Step, run.Options.Steps, step.Loss, step.GradientNorm, step.LearningRate, step.TokensPerSecond);
     }
 
     public void OnEvaluation(TrainingRun run, EvaluationResult evaluation)
     {
+        if (run.IsLastStep && _untold is { } last && last.Step == run.Step) Tell(run, last);   // it has become the last
         if (evaluation.Accuracy is { } accuracy)
             log.LogInformation("Step {Step}: validation loss {Loss:F4}, perplexity {Perplexity:F2}, accuracy {Accuracy:P2}.", run.Step, evaluation.Loss, evaluation.Perplexity, accuracy);
         else

@@ -175,5 +175,5 @@ internal sealed class MetricsCallback(RunFolder folder) : ITrainingCallback, IDi
         }
     }
 
-    private static CheckpointException Unwritten(FileStream stream, IOException e) => new(stream.Name, $"a line could not be written: {e.Message}", e);
+    private static CheckpointException Unwritten(FileStream stream, IOException e) => new(stream.Name, $"a line could not be written: {e.Message}", e) { IsUnwritten = true };
 }

@@ -10,7 +10,7 @@ internal sealed class MicroBatches
     internal const int All = int.MaxValue;
 
     private const int SavedAll = 0;
-    private readonly bool _automatic;
+    private bool _isFound, _isLimited;
 
     /// <param name="batchSize">Rows of a whole batch, as they are asked for.</param>
     /// <param name="asked">The rows that were asked for, 0 to find out, null for whole batches.</param>
@@ -18,10 +18,13 @@ internal sealed class MicroBatches
     internal MicroBatches(int batchSize, int? asked, JsonObject? state)
     {
         int? known = state?["rows"]!.GetValue<int>() is { } rows ? rows == SavedAll ? All : rows : null;
-        _automatic = asked == 0;
+        // What was the fastest is no reason against rows that are asked for; what memory is enough for is.
+        bool isLimit = state?["isLimit"]?.GetValue<bool>() ?? false;
+        if (asked > 0 && !isLimit) known = null;
         Rows = Math.Min(asked is null or 0 || asked >= batchSize ? All : asked.Value, known ?? All);
         Batch = batchSize;
-        IsKnown = !_automatic || known is not null;
+        (_isFound, _isLimited) = (known is not null, known is not null && isLimit);
+        IsKnown = asked != 0 || _isFound;
     }
 
     /// <summary>Rows of a whole batch, as they are asked for.</summary>
@@ -33,14 +36,21 @@ internal sealed class MicroBatches
     /// <summary>Whether the rows need not be found out.</summary>
     internal bool IsKnown { get; private set; }
 
-    /// <summary>All that a resumed training needs; null where batches are not cut, and nobody had to find that out.</summary>
-    internal JsonObject? State => Rows < All ? new() { ["rows"] = Rows } : _automatic && IsKnown ? new() { ["rows"] = SavedAll } : null;
+    /// <summary>All that a resumed training needs: the rows that were found out; null where they are those that were asked for.</summary>
+    internal JsonObject? State => !_isFound ? null : _isLimited ? new() { ["rows"] = Rows, ["isLimit"] = true } : new() { ["rows"] = Rows < All ? Rows : SavedAll };
 
     /// <summary>The pieces of a batch.</summary>
     internal IReadOnlyList<Batch> Split(Batch batch) => batch.Split(Rows);
 
-    /// <summary>Sets the rows.</summary>
-    internal void Choose(int rows) => (Rows, IsKnown) = (rows, true);
+    /// <summary>Sets rows that were found to be the fastest.</summary>
+    internal void Choose(int rows) => (Rows, IsKnown, _isFound) = (rows, true, true);
+
+    /// <summary>Sets the most rows that memory is enough for.</summary>
+    internal void Limit(int rows)
+    {
+        Choose(rows);
+        _isLimited = true;
+    }
 
     /// <summary>From the smallest to the largest: the batch size and its halves, as long as they are whole numbers, and their doubles up to the rows of a batch; the last is <see cref="All"/>.</summary>
     internal IEnumerable<int> Candidates(int batchRows)

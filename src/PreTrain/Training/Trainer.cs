@@ -63,7 +63,7 @@ public sealed class Trainer
         if (module.modules().Any(part => part is QuantizedProjection { IsBase: false }))
             throw new ArgumentException("The model is quantized, and has no weights that could be trained. Train it before it is quantized, or an adapter beside it.", nameof(model));
         var streams = new RandomStreams(_options.Seed);
-        JsonObject identity = CheckpointState.IdentityOf(_options, ConfigOf(model, module), goal.Describe(), goal.ProcessCount);
+        JsonObject identity = CheckpointState.IdentityOf(_options, ConfigOf(model, module), goal.Describe(), goal.ProcessCount, _options.Update.FrozenOf(module));
 
         if (goal.ProcessCount > 1)
         {
@@ -78,6 +78,7 @@ public sealed class Trainer
         var start = _options.Resume ? FindStart(checkpoints, folder, identity, goal.ProcessCount) : null;
         using IBatchSource source = goal.Open(streams, model, _options.BatchSize, start?.State.Data);
         RequireHeldOut(goal, model);
+        WarnOfFewEvaluations();
         if (_options.Precision == Precision.Float16) HalfPrecision.Require(module.parameters().First().device);
         using DeterministicAlgorithms? deterministic = _options.Deterministic ? DeterministicAlgorithms.Use() : null;
         using IDisposable frozen = _options.Update.Freeze(module);
@@ -140,6 +141,19 @@ public sealed class Trainer
         throw new ArgumentException($"{chosen} goes by the loss on held-out data, and the objective '{objective.Name}' holds nothing out. Hold a share out, or more examples where it comes to none.");
     }
 
+    /// <summary>The first evaluation is an improvement in any case, and the one behind the last step comes too late.</summary>
+    private void WarnOfFewEvaluations()
+    {
+        int every = _options.EvaluateEvery, before = every == 0 ? 0 : (_options.Steps - 1) / every;
+        if (_options.EarlyStopping is { } stopping && before <= stopping.Patience)
+        {
+            _log.LogWarning("The training cannot end early: after a first evaluation it takes {Patience} without an improvement, and there are {Count} before the last of {Steps} steps. Evaluate more often than every {Every} steps.",
+                stopping.Patience, before, _options.Steps, every);
+        }
+        if (_options.SavedModel == SavedModel.Best && before == 0)
+            _log.LogWarning("The best model is the last: there is no evaluation before the last of {Steps} steps. Evaluate more often.", _options.Steps);
+    }
+
     /// <summary>What is trained and not saved would be lost.</summary>
     private void RequireSaved(nn.Module module)
     {
@@ -157,10 +171,11 @@ public sealed class Trainer
             _log.LogWarning("There is no checkpoint in {Folder}; the training starts from the beginning.", folder.Path);
             return null;
         }
-        List<string> differences = CheckpointState.Differences(found.State.Identity, identity);
+        List<string> differences = found.State.DifferencesOf(identity);
         if (differences.Count > 0)
         {
             throw new ArgumentException($"The run in '{folder.Path}' cannot be resumed with other settings: {string.Join(", ", differences)}. "
+                + (differences.Any(difference => difference.StartsWith("frozen ", StringComparison.Ordinal)) ? $"{nameof(ParameterRule.Frozen)} must name the same parameters: for what is frozen, the optimizer has no state. " : "")
                 + (processes > 1 ? $"The batchSize is that of the {processes} processes together. " : "")
                 + $"Use those of the checkpoint, or another {nameof(_options.Output)}.");
         }

@@ -238,6 +238,11 @@ public sealed record TrainingOptions
             faults.AddRange(EarlyStopping.Faults().Select(fault => $"{nameof(EarlyStopping)}.{fault}"));
             if (EvaluateEvery == 0) faults.Add($"{nameof(EarlyStopping)} needs evaluations: {nameof(EvaluateEvery)} (0) must be positive.");
         }
+        if (EffectiveOptimizer is AdafactorOptions { RelativeStep: true } relative)
+        {
+            foreach (string name in new[] { Plateau is null ? null : nameof(Plateau), HasOwnSchedule ? nameof(Schedule) : null }.OfType<string>())
+                faults.Add($"{name} has no effect with {nameof(relative.RelativeStep)} (true) of {relative.Name}, which chooses the learning rate itself. Leave one of them out.");
+        }
         if (!Enum.IsDefined(SavedModel)) faults.Add($"{nameof(SavedModel)} ({SavedModel}) must be Last or Best.");
         faults.AddRange(Faults.Faults().Select(fault => $"{nameof(Faults)}.{fault}"));
         faults.AddRange(EffectiveOptimizer.Faults());

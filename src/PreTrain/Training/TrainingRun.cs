@@ -89,7 +89,7 @@ public sealed class TrainingRun : IDisposable
     public WeightAverage? Average => _weights.Average;
 
     /// <summary>The learning rate of the next step.</summary>
-    public double LearningRate => Options.Schedule.At(Step) * (_progress.Plateau?.Scale ?? 1);
+    public double LearningRate => Options.EffectiveOptimizer is AdafactorOptions { RelativeStep: true } relative ? relative.RateOf(Step + 1) : Options.Schedule.At(Step) * (_progress.Plateau?.Scale ?? 1);
 
     /// <summary>The trained values.</summary>
     internal FlatParameters Parameters => _weights.Parameters;
@@ -221,8 +221,8 @@ public sealed class TrainingRun : IDisposable
         _ownTokens += targets;
         _progress.Complete(targets, loss);
         _weights.Momentum?.Update(Step, Options.Steps);
-        _weights.Average?.Update(Step);
         Call(callback => callback.OnUpdate(this));
+        _weights.Average?.Update(Step);
         var step = new TrainingStep
         {
             Step = Step,
@@ -321,7 +321,7 @@ public sealed class TrainingRun : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CheckpointException(_folder.Model, $"the model could not be written: {e.Message} The checkpoint of step {_savedStep} is complete; a resumed run writes the model from it.", e);
+            throw new CheckpointException(_folder.Model, $"the model could not be written: {e.Message} The checkpoint of step {_savedStep} is complete; a resumed run writes the model from it.", e) { IsUnwritten = true };
         }
     }
 

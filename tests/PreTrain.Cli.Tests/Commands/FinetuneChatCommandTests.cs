@@ -105,6 +105,26 @@ public class FinetuneChatCommandTests
             ["finetune", "chat", "--model", folder["model"], "--data", folder["chat.jsonl"], "--output", folder["run"], "--steps", "2", "--batch", "2", "--report", "html", "--validation-fraction", "0", "--template", "plain", .. more]);
     }
 
+    [Theory]
+    [InlineData("chat")]
+    [InlineData("seq2seq")]
+    public void Finetune_CancelledBeforeTheFirstStep_LeavesNoTemplate(string task)
+    {
+        using var folder = new TemporaryFolder();
+        Prepare(folder);
+        string data = task == "chat" ? folder["chat.jsonl"] : folder.Write("pairs.jsonl", string.Concat(Enumerable.Range(0, 20).Select(i => $"{{\"source\": \"What is {i}?\", \"target\": \"A number.\"}}\n")));
+        string[] arguments = ["finetune", task, "--model", folder["model"], "--data", data, "--output", folder["run"], .. s_small];
+
+        ToolResult fresh = CancellingWriter.Run(CancellingWriter.BeforeTheFirstStep, [.. arguments, "--template", "zephyr"]);
+
+        Assert.True(fresh.ExitCode == 130, fresh.Error);
+        Assert.False(Directory.Exists(folder["run/model"]));
+        ToolResult whole = ToolRunner.Run([.. arguments, "--template", "zephyr"]);
+        Assert.True(whole.ExitCode == 0, whole.Error);
+        Assert.Equal(130, CancellingWriter.Run(CancellingWriter.BeforeTheFirstStep, [.. arguments, "--template", "plain", "--overwrite"]).ExitCode);
+        Assert.Equal(ChatTemplate.Zephyr, File.ReadAllText(folder["run/model/chat_template.jinja"]));
+    }
+
     [Fact]
     public void Chat_WrongInput_SaysWhatAndWhere()
     {

@@ -405,6 +405,54 @@ public sealed class FinetuneCommandTests : IDisposable
         Assert.Contains("60 texts of 6 classes, of which 45 rows are learned", result.Error);
     }
 
+    [Fact]
+    public void Finetune_PatienceOfEpochs_CountsAnEvaluationAfterEach()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        ToolResult Tune(string output, params string[] more) => ToolRunner.Run(["finetune", "classify", "--model", folder["bert"], "--data", data, "--output", folder[output], "--batch", "5", "--validation-fraction", "0.25", "--report", "none", "--patience", "1", .. more]);
+
+        // An improvement that no update brings.
+        ToolResult result = Tune("run", "--epochs", "3", "--minimum-delta", "9", "--json");
+
+        Assert.Equal(18, result.Json().GetProperty("steps").GetInt32());   // of 27: 45 rows are learned
+        Assert.DoesNotContain("cannot end early", result.Error);
+        Assert.Contains("warning: The training cannot end early: after a first evaluation it takes 1 without an improvement, and there are 1 before the last of 18 steps.", Tune("short", "--epochs", "2").Error);
+        Assert.Contains("and there are 0 before the last of 18 steps. Evaluate more often than every 250 steps.", Tune("steps", "--steps", "18").Error);
+    }
+
+    [Fact]
+    public void Finetune_OverwriteCancelledBeforeTheFirstStep_LeavesTheWholeModelOfTheFormer()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        string[] arguments = ["finetune", "classify", "--model", folder["bert"], "--data", data, "--output", folder["run"], "--steps", "2", "--batch", "5", "--report", "none", "--device", "cpu"];
+        ToolResult former = ToolRunner.Run([.. arguments, "--adapter", "lora"]);
+        Assert.True(former.ExitCode == 0, former.Error);
+        Dictionary<string, byte[]> before = Contents();
+
+        ToolResult cancelled = CancellingWriter.Run(CancellingWriter.BeforeTheFirstStep, [.. arguments, "--overwrite"]);
+
+        Assert.True(cancelled.ExitCode == 130, cancelled.Error);
+        Assert.Equal(before, Contents());
+        Assert.Equal(0, ToolRunner.Run([.. arguments, "--overwrite"]).ExitCode);
+        Assert.False(Directory.Exists(folder["run/merged"]));
+        Assert.Empty(Directory.GetDirectories(folder["run"], ".*"));
+
+        Dictionary<string, byte[]> Contents() => Directory.EnumerateFiles(folder["run"], "*", SearchOption.AllDirectories).ToDictionary(path => path, File.ReadAllBytes);
+    }
+
+    [Fact]
+    public void Finetune_ResumeWithOtherFrozenParameters_NamesTheOption()
+    {
+        string data = TinyTasks.Write(folder, "classify");
+        Assert.Equal(0, Finetune("classify", data, "run").ExitCode);
+
+        ToolResult resumed = Finetune("classify", data, "run", "--resume", "--freeze", "encoder.blocks.0.*");
+
+        Assert.Equal(2, resumed.ExitCode);
+        Assert.Contains("frozen (checkpoint: missing, now: [", resumed.Error);
+        Assert.Contains("--freeze must name the same parameters", resumed.Error);
+    }
+
     private ToolResult Finetune(string task, string data, string output, params string[] more) => ToolRunner.Run(
     [
         "finetune", task, "--model", folder["bert"], "--data", data, "--output", folder[output], "--steps", "8", "--batch", "5", "--validation-fraction", "0.25", "--evaluate-every", "0", "--log-every", "1",

@@ -296,6 +296,53 @@ public class GptCommandTests
 
         Assert.Equal(TinyRun.Metrics(folder["fresh"]), TinyRun.Metrics(folder["run"]));
         Assert.Equal("mine", File.ReadAllText(folder["run/notes.txt"]));
+        Assert.Empty(Directory.GetDirectories(folder["run"], ".*"));
+    }
+
+    [Theory]
+    [InlineData("Tokenizing the corpus.")]
+    [InlineData(CancellingWriter.BeforeTheFirstStep)]
+    public void Gpt_OverwriteCancelledBeforeTheFirstStep_LeavesARunThatGoesOn(string said)
+    {
+        using var folder = new TemporaryFolder();
+        string data = TinyRun.Data(folder), other = folder.Write("other.txt", TinyModel.Text(300, seed: 18));
+        TinyRun.Complete(data, folder["run"]);
+        Dictionary<string, byte[]> before = Contents(folder["run"]);
+
+        ToolResult cancelled = CancellingWriter.Run(said, TinyRun.Arguments(other, folder["run"], "--overwrite"));
+
+        Assert.True(cancelled.ExitCode == 130, cancelled.Error);
+        Assert.Equal(before, Contents(folder["run"]));
+        TinyRun.Complete(data, folder["run"], "--resume", "--steps", "9");
+    }
+
+    [Fact]
+    public void Gpt_ResumeAfterAnOverwritingRunThatWasKilledBeforeItsFirstStep_GoesOnWithTheFormer()
+    {
+        using var folder = new TemporaryFolder();
+        string data = TinyRun.Data(folder);
+        TinyRun.Complete(data, folder["run"]);
+        Dictionary<string, byte[]> before = Contents(folder["run/tokens"]);
+        Directory.Move(folder["run/tokens"], folder["run/.former-tokens"]);
+        folder.Write("run/tokens/corpus.json", "{}");
+        folder.Write("run/.deleted-tokens/corpus.json", "{}");
+
+        TinyRun.Complete(data, folder["run"], "--resume", "--steps", "9");
+
+        Assert.Equal(before, Contents(folder["run/tokens"]));
+        Assert.Empty(Directory.GetDirectories(folder["run"], ".*"));
+    }
+
+    [Fact]
+    public void Gpt_CheckpointCannotBeWritten_EndsWith5()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("run/checkpoints/step-000004", "");   // in the way
+
+        ToolResult result = TinyRun.Run(TinyRun.Data(folder), folder["run"], "--resume");
+
+        Assert.Equal(5, result.ExitCode);
+        Assert.Contains("step-000004: the checkpoint could not be written: ", result.Error);
     }
 
     [Fact]

@@ -62,6 +62,29 @@ public sealed class FreezingTests : IDisposable
     }
 
     [Fact]
+    public void GradualUnfreezing_Evaluations_SeeWhatIsFrozenAsItWas()
+    {
+        using BertModel model = AdapterTests.Bert();
+        string[] names = [.. model.named_parameters().Select(p => p.name).Where(name => name.Contains("blocks."))];
+        Dictionary<string, byte[]> plain = Frozen();
+        using var schedule = new GradualUnfreezing(stepsPerBlock: 100);
+        int evaluations = 0;
+        var watch = new Tiny.AfterEvaluation(_ =>
+        {
+            evaluations++;
+            Assert.All(Frozen(), frozen => Assert.Equal(plain[frozen.Key], frozen.Value));
+        });
+        var objective = new SequenceClassification(AdapterTests.Texts(), MaskingFixture.WordPiece, new() { ValidationFraction = 0.25 });
+        new Trainer(Tiny.Options(folder["run"], 4) with { EvaluateEvery = 1, Average = new() { Decay = 0.5 }, Callbacks = [schedule, watch] }).Run(model, objective, TestContext.Current.CancellationToken);
+        Assert.Equal(4, evaluations);
+
+        using var saved = BertModel.FromPretrained(folder["run/model"]);   // the average
+        Assert.All(saved.named_parameters().Where(p => names.Contains(p.name)), p => Assert.Equal(plain[p.name], Bytes(p.parameter)));
+
+        Dictionary<string, byte[]> Frozen() => model.named_parameters().Where(p => names.Contains(p.name)).ToDictionary(p => p.name, p => Bytes(p.parameter));
+    }
+
+    [Fact]
     public void GradualUnfreezing_FailedRun_LeavesAllTrainable()
     {
         using BertModel model = AdapterTests.Bert();

@@ -88,6 +88,45 @@ public sealed class ChunkedCrossEntropyTests : IDisposable
         }
     }
 
+    // As in 16-bit floats, in a type that every processor multiplies.
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(5, 65536)]
+    [InlineData(200, 65536)]
+    public void Apply_DividedLate_IsTheFormulaAndItsGradients(long chunk, double factor)
+    {
+        Tensor x = Normal([211, 7], 3), weight = Normal([31, 7], 5), bias = Normal([31], 7), targets = Targets(211, 31);
+        Tensor[] leaves = [.. new[] { x, weight, bias }.Select(t => Leaf(t, ScalarType.Float32))];
+
+        Tensor loss = ChunkedCrossEntropy.Apply(leaves[0], leaves[1], leaves[2], targets, Normalizer, chunk * 31 * sizeof(float), late: true);
+        (loss * factor).backward();
+
+        var (expected, gradients) = Plain(x, weight, bias, targets);
+        Assert.Equal(expected, loss.item<float>(), 32 * Float32Rounding * expected);
+        for (int i = 0; i < gradients.Length; i++)
+            AssertClose(gradients[i], [.. Doubles(leaves[i].grad!).Select(g => g / factor)], gradients[i].Length, 64 * Float32Rounding, $"gradient {i}");
+    }
+
+    // A class of a probability of 1e-4 among a million targets: divided at once, 1e-10 would be no 16-bit float.
+    [Fact]
+    public void Apply_Float16_KeepsWhatTheLossScaleBringsBack()
+    {
+        Assert.SkipUnless(HalfPrecision.IsSupported(CPU, out string? fault), $"this libtorch has no halves on the processor: {fault}");
+        const double Scale = 65536, Many = 1e6;
+        Tensor x = Normal([13, 32], 3).to(ScalarType.Float16), weight = Normal([97, 32], 5).to(ScalarType.Float16), targets = Targets(13, 97);
+        Tensor[] leaves = [Leaf(x, ScalarType.Float16), Leaf(weight, ScalarType.Float16)];
+
+        (ChunkedCrossEntropy.Apply(leaves[0], leaves[1], null, targets, Many, 4 * 97 * 2) * Scale).backward();
+
+        var (_, gradients) = Plain(x, weight, null, targets);
+        for (int i = 0; i < gradients.Length; i++)
+        {
+            double[] expected = [.. gradients[i].Select(g => g * Normalizer / Many)], actual = [.. Doubles(leaves[i].grad!).Select(g => g / Scale)];
+            double largest = expected.Max(Math.Abs);
+            Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 4e-3 * largest));
+        }
+    }
+
     [Fact]
     public void Apply_FactorBehindTheLoss_ScalesTheGradients()
     {

@@ -50,6 +50,49 @@ public sealed class EventFileTests
     }
 
     [Fact]
+    public void AddScalars_DiskBecomesFull_LeavesWholeEventsAlone()
+    {
+        using var folder = new TemporaryFolder();
+        using (var file = new EventFile(new FillingStream(folder["events"]) { Room = 130 }, 0))
+        {
+            Assert.Throws<IOException>(() => file.AddScalars(3, ("a long name, for which there is room for a half", 1)));
+            file.AddScalars(4, ("b", 2));
+        }
+        Assert.Equal([0L, 0L, 4L], EventReader.Read(folder["events"]).Select(e => e.Step));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(90)]
+    [InlineData(400)]
+    public void TensorBoardCallback_DiskBecomesFull_SaysSoOnceAndTheTrainingGoesOn(int room)
+    {
+        using var folder = new TemporaryFolder();
+        var log = new Tiny.ListLogger();
+        using var callback = new TensorBoardCallback { Open = (output, first) => new EventFile(new FillingStream(Path.Combine(output, "events.out.tfevents.1")) { Room = room }, first) };
+        TrainingResult result = Tiny.Train(Tiny.Model(Tiny.Even), new RowsObjective(), Tiny.Options(folder["run"]) with { Callbacks = [callback], Logger = log });
+
+        Assert.Equal(12, result.Steps);
+        Assert.Equal("Warning: There will be no more events for TensorBoard, which could not be written: No space left on device", Assert.Single(log.Lines, line => line.Contains("TensorBoard", StringComparison.Ordinal)));
+        EventReader.ReadFolder(folder["run"]);   // no torn one
+    }
+
+    /// <summary>A file that takes so many bytes, and of what comes then a part.</summary>
+    private sealed class FillingStream(string path) : FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0)
+    {
+        public int Room { get; init; }
+
+        public override void Write(ReadOnlySpan<byte> buffer) => Write(buffer.ToArray(), 0, buffer.Length);
+
+        public override void Write(byte[] buffer, int offset, int count)
+        {
+            int taken = (int)Math.Min(count, Math.Max(0, Room - Position));
+            base.Write(buffer, offset, taken);
+            if (taken < count) throw new IOException("No space left on device");
+        }
+    }
+
+    [Fact]
     public void TensorBoardCallback_ResumedRun_DropsWhatLiesBehindTheCheckpoint()
     {
         using var folder = new TemporaryFolder();

@@ -53,6 +53,19 @@ public sealed class StepProfilerTests
     }
 
     [Fact]
+    public void Profile_CannotBeWritten_SaysSoAndTheTrainingGoesOn()
+    {
+        Assert.SkipUnless(OperatorProfiler.Missing is null, "The provider has no profiler.");
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["run/profile.txt"]);   // in the way
+        using var profiler = new StepProfiler(1);
+        var log = new Tiny.ListLogger();
+        Assert.Equal(5, Tiny.Train(Tiny.Model(Tiny.Odd), new RowsObjective(), Tiny.Options(folder["run"], steps: 5) with { Callbacks = [profiler], Logger = log }).Steps);
+        Assert.Contains(log.Lines, line => line.StartsWith("Warning: The profile could not be written: ", StringComparison.Ordinal));
+        Assert.Equal(1, profiler.Profile!.Steps);
+    }
+
+    [Fact]
     public void Start_WhileOneRuns_IsRefusedAndDisposalEndsIt()
     {
         Assert.SkipUnless(OperatorProfiler.Missing is null, "The provider has no profiler.");

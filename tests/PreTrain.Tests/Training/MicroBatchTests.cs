@@ -36,6 +36,24 @@ public sealed class MicroBatchTests : IDisposable
         var later = new RowsObjective { MostRows = 3 };
         using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, later, Named("small") with { Steps = 9, Resume = true });
         Assert.Equal([3, 3, 3, 2], later.Sizes);
+
+        // Also where more are asked for.
+        later.Sizes.Clear();
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, later, Named("small") with { Steps = 10, Resume = true, MicroBatchSize = 6 });
+        Assert.Equal([3, 3, 3, 2], later.Sizes);
+    }
+
+    [Theory]
+    [InlineData(4, 3, new[] { 3, 3 })]
+    [InlineData(2, 3, new[] { 3, 3 })]
+    [InlineData(2, null, new[] { 6 })]
+    public void Run_ResumedWithOtherRows_TakesThem(int former, int? rows, int[] expected)
+    {
+        TrainingOptions options = Tiny.Options(folder["run"], 2) with { BatchSize = 6 };
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), options with { MicroBatchSize = former });
+        var later = new RowsObjective();
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, later, options with { Steps = 3, MicroBatchSize = rows, Resume = true });
+        Assert.Equal(expected, later.Sizes);
     }
 
     [Fact]
@@ -110,6 +128,19 @@ public sealed class MicroBatchTests : IDisposable
         using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, later, Named("run") with { Steps = 5, Resume = true });
         Assert.Equal(2 * 12 / chosen, later.Sizes.Count);
         Assert.All(later.Sizes, rows => Assert.Equal(chosen, rows));
+    }
+
+    [Theory]
+    [InlineData(5, new[] { 2, 2, 1 })]
+    [InlineData(10, new[] { 2, 2, 2, 2, 2 })]
+    public void Run_AutomaticRowsOfWhichTheFewestDoNotFit_HalvesThem(int batch, int[] expected)
+    {
+        var objective = new RowsObjective { MostRows = 2, FailsBackward = true };
+        TrainingOptions options = Tiny.Options(folder["run"], 2) with { BatchSize = batch, MicroBatchSize = 0 };
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, objective, options);
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), options with { Output = folder["whole"], MicroBatchSize = null });
+        Assert.Equal([.. expected, .. expected], objective.Sizes.TakeLast(2 * expected.Length));
+        foreach (var (a, b) in Losses("whole").Zip(Losses("run"))) Assert.Equal(a, b, 1e-5);
     }
 
     [Fact]

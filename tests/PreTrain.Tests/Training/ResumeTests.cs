@@ -108,6 +108,36 @@ public sealed class ResumeTests : IDisposable
         Assert.Contains("cannot be resumed with other settings: optimizer (checkpoint: missing, now: \"lion\").", e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(null, "*norm*", "frozen (checkpoint: missing, now: [")]
+    [InlineData("*norm*", null, ", now: missing)")]
+    [InlineData("*norm*", "*position*", "now: [\"position_embedding\"])")]
+    public void Run_OtherFrozenParameters_IsRefused(string? former, string? now, string difference)
+    {
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), Frozen(former));
+        using var again = Tiny.Model(Tiny.Even);
+        var e = Assert.Throws<ArgumentException>(() => Tiny.Train(again, new RowsObjective(), Frozen(now) with { Steps = 4, Resume = true }));
+        Assert.Contains(difference, e.Message, StringComparison.Ordinal);
+        Assert.Contains("Frozen must name the same parameters: for what is frozen, the optimizer has no state.", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Run_FrozenInACheckpointOfAFormerVersion_GoesOn()
+    {
+        using (var model = Tiny.Model(Tiny.Even)) Tiny.Train(model, new RowsObjective(), Frozen("*norm*"));
+        string checkpoint = folder["a/checkpoints/step-000002"], state = Path.Combine(checkpoint, "state.json");
+        JsonNode json = JsonNode.Parse(File.ReadAllText(state))!;
+        Assert.True(json["identity"]!.AsObject().Remove("frozen"));
+        File.WriteAllText(state, json.ToJsonString());
+        File.Delete(Path.Combine(checkpoint, "manifest.json"));
+        Manifest.Create(checkpoint).Save(checkpoint);
+
+        using var again = Tiny.Model(Tiny.Even);
+        Assert.Equal(4, Tiny.Train(again, new RowsObjective(), Frozen("*norm*") with { Steps = 4, Resume = true }).Steps);
+    }
+
+    private TrainingOptions Frozen(string? pattern) => Tiny.Options(folder["a"], 2) with { Update = new() { Rules = pattern is null ? [] : [new() { Pattern = pattern, Frozen = true }] } };
+
     [Fact]
     public void Run_ResumedWhenDone_ReportsTheSame()
     {

@@ -56,6 +56,7 @@ public sealed class SavingFaultTests : IDisposable
                 var e = Assert.Throws<CheckpointException>(() => Tiny.Train(model, new RowsObjective(), options));
                 Mend();
                 Assert.StartsWith($"{at}: the checkpoint could not be written: ", e.Message, StringComparison.Ordinal);
+                Assert.True(e.IsUnwritten);
                 if (way == "read-only folder") Assert.Contains("denied. The one before, ", e.Message, StringComparison.Ordinal);
                 Assert.Equal(["step-000005"], Directory.EnumerateFileSystemEntries(checkpoints).Select(Path.GetFileName));
             }

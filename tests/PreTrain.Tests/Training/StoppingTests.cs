@@ -97,11 +97,36 @@ public sealed class StoppingTests : IDisposable
     public void Run_StopsBetweenTwoLinesOfMetrics_HasOneForItsLastStep()
     {
         using var model = Tiny.Model(Tiny.Even);
-        TrainingResult result = Tiny.Train(model, new RowsObjective(), Rising("run") with { EvaluateEvery = 7, LogEvery = 5, EarlyStopping = new() { Patience = 1, MinimumDelta = 3 } });
+        var log = new Tiny.ListLogger();
+        TrainingResult result = Tiny.Train(model, new RowsObjective(), Rising("run") with { EvaluateEvery = 7, LogEvery = 5, EarlyStopping = new() { Patience = 1, MinimumDelta = 3 }, Logger = log });
 
         Assert.Equal((14, true), (result.Steps, result.StoppedEarly));
         string[] lines = [.. Tiny.Metrics(folder["run"]).Select(line => JsonNode.Parse(line)!.AsObject()).Select(json => $"{json["step"]} {(json.ContainsKey("loss") ? "loss" : "validation")}")];
         Assert.Equal(["5 loss", "7 validation", "10 loss", "14 loss", "14 validation"], lines);
+        Assert.Equal([5, 10, 14], log.Lines.Where(line => line.Contains(": loss ", StringComparison.Ordinal)).Select(line => int.Parse(line.Split(' ')[2].Split('/')[0], System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    [Theory]
+    [InlineData(24, 8, true)]
+    [InlineData(17, 8, true)]
+    [InlineData(25, 8, false)]
+    [InlineData(24, 1, false)]
+    public void Run_PatienceThatCannotHappen_IsToldOf(int steps, int every, bool tells)
+    {
+        var log = new Tiny.ListLogger();
+        using var model = Tiny.Model(Tiny.Even);
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], steps) with { EvaluateEvery = every, EarlyStopping = new() { Patience = 2 }, Logger = log });
+        string line = $"Warning: The training cannot end early: after a first evaluation it takes 2 without an improvement, and there are 2 before the last of {steps} steps. Evaluate more often than every 8 steps.";
+        Assert.Equal(tells ? [line] : [], log.Lines.Where(l => l.StartsWith("Warning: The training cannot", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Run_BestOfOneEvaluation_IsToldOf()
+    {
+        var log = new Tiny.ListLogger();
+        using var model = Tiny.Model(Tiny.Even);
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 3) with { EvaluateEvery = 3, SavedModel = SavedModel.Best, Logger = log });
+        Assert.Contains("Warning: The best model is the last: there is no evaluation before the last of 3 steps. Evaluate more often.", log.Lines);
     }
 
     [Theory]

@@ -197,6 +197,36 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Run_CallbackThatChangesWeights_ChangesWhatIsAveraged()
+    {
+        using var model = Tiny.Model(Tiny.Even);
+        double[]? averaged = null;
+        var watch = new Tiny.AfterStep((run, step) =>
+        {
+            using Tensor average = run.Parameters.Find(model.final_norm.weight!, run.Average!.Values)!;
+            averaged = Values(average).Select(value => (double)value).ToArray();
+        });
+        Tiny.Train(model, new RowsObjective(), Tiny.Options(folder["run"], 4) with { Average = new() { Decay = 0.5 }, Callbacks = [new Half(model), watch] });
+        Assert.All(averaged!, value => Assert.Equal(0.5, value));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Run_RelativeSteps_TellsTheirRates(bool rises)
+    {
+        using var model = Tiny.Model(Tiny.Even);
+        Tiny.Train(model, new RowsObjective(evaluationRows: 0), Tiny.Options(folder["run"], 3) with { Optimizer = new AdafactorOptions { RelativeStep = true, WarmupInit = rises } });
+        Assert.Equal(rises ? [1e-6, 2e-6, 3e-6] : [0.01, 0.01, 0.01], Tiny.Metrics(folder["run"]).Select(line => JsonNode.Parse(line)!["learningRate"]!.GetValue<double>()));
+    }
+
+    /// <summary>Sets a norm's gains to a half after each update.</summary>
+    private sealed class Half(GptModel model) : ITrainingCallback
+    {
+        public void OnUpdate(TrainingRun run) => model.final_norm.weight!.fill_(0.5);
+    }
+
+    [Fact]
     public void Run_FrozenParameters_StayAsTheyAre()
     {
         using var model = Tiny.Model(Tiny.Even);

@@ -82,6 +82,16 @@ public sealed class TrainingOptionsTests
             + "MeasureGradientNoise compares micro-batches: AccumulationSteps (1) must be at least 2.", e.Message);
     }
 
+    [Fact]
+    public void Validate_OtherRatesThanRelativeSteps_AreRefused()
+    {
+        TrainingOptions options = new() { Output = "x", Steps = 100, Optimizer = new AdafactorOptions { RelativeStep = true } };
+        options.Validate();
+        var e = Assert.Throws<ArgumentException>((options with { Plateau = new(), Schedule = new() { Peak = 0.1, TotalSteps = 100 } }).Validate);
+        Assert.Equal("Plateau has no effect with RelativeStep (true) of adafactor, which chooses the learning rate itself. Leave one of them out. "
+            + "Schedule has no effect with RelativeStep (true) of adafactor, which chooses the learning rate itself. Leave one of them out.", e.Message);
+    }
+
     [Theory]
     [InlineData(LearningRateDecay.Cosine, 70, 5, "Schedule.TotalSteps (70) must be Steps (100): the learning rate would be at its end before the run is.")]
     [InlineData(LearningRateDecay.WarmupStableDecay, 170, 5, "Schedule.TotalSteps (170) must be Steps (100): the run would end before the learning rate has come down.")]
