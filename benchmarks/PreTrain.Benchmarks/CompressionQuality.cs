@@ -21,21 +21,21 @@ namespace PreTrain.Benchmarks;
 /// </summary>
 internal static class CompressionQuality
 {
-    private const int TimingRounds = 31, RecoverySteps = 1000, ClassificationSteps = 750, MeasuredTexts = 2000;
+    private const int TimingRounds = 31, RecoverySteps = 1000, EncoderRecoverySteps = 1500, ClassificationSteps = 750, MeasuredTexts = 2000;
     private const double ClassificationRate = 5e-4;
 
     internal static int Run(string[] arguments)
     {
         string folder = arguments.Length > 1 ? arguments[1] : "runs/quality";
         double share = arguments.Length > 2 ? double.Parse(arguments[2], CultureInfo.InvariantCulture) : 1;
-        int recovery = QualityModels.StepsOf(RecoverySteps, share);
+        int recovery = QualityModels.StepsOf(RecoverySteps, share), encoderRecovery = QualityModels.StepsOf(EncoderRecoverySteps, share);
         switch (arguments)
         {
             case ["pruning", ..]: Unstructured(QualityModels.Gpt(folder, share)); return 0;
             case ["halves", ..]: Structured(QualityModels.Gpt(folder, share), recovery); return 0;
             case ["students", ..]: Students("GPT", QualityModels.Gpt(folder, share), recovery); return 0;
-            case ["encoder-students", ..]: Students("ModernBERT", QualityModels.Encoder(folder, share), recovery); return 0;
-            case ["classifier-students", ..]: Classifiers(QualityModels.Encoder(folder, share), recovery, QualityModels.StepsOf(ClassificationSteps, share)); return 0;
+            case ["encoder-students", ..]: Students("ModernBERT", QualityModels.Encoder(folder, share), encoderRecovery); return 0;
+            case ["classifier-students", ..]: Classifiers(QualityModels.Encoder(folder, share), encoderRecovery, QualityModels.StepsOf(ClassificationSteps, share)); return 0;
             default:
                 Console.Error.WriteLine("compression-quality takes what to measure first: pruning, halves, students, encoder-students or classifier-students.");
                 return 2;
