@@ -31,7 +31,7 @@ internal static class Faults
         _ => (ExitCode.InternalError, $"{fault.GetType().Name}: {fault.Message} This is a fault of the tool; --verbose shows where."),
     };
 
-    private const string OutOfMemory = "There is not enough memory. Use a smaller --batch with --accumulate, a shorter --context or a smaller model.";
+    private const string OutOfMemory = "There is not enough memory. Use a smaller --batch with --accumulate, a shorter --context (in a recipe batch and context) or a smaller model.";
 
     /// <summary>ENOSPC and EDQUOT, or Windows' ERROR_DISK_FULL.</summary>
     private static bool IsDiskFull(IOException fault) => fault.HResult is 28 or 122 or unchecked((int)0x80070070);
