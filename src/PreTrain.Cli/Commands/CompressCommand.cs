@@ -78,6 +78,7 @@ internal sealed class CompressCommand
     }, text =>
     {
         var table = new Table().Border(TableBorder.Rounded);
+        table.Title = new TableTitle($"measured by {Markup.Escape(result.Objective)}");
         foreach (string column in CompressionTable.Columns) table.AddColumn(new TableColumn(column) { Alignment = column == CompressionTable.Columns[0] ? Justify.Left : Justify.Right, NoWrap = true });
         foreach (CompressionStep step in result.Steps) table.AddRow([.. CompressionTable.Row(step).Select(Markup.Escape)]);
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(text) });

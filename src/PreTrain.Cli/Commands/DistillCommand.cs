@@ -20,7 +20,8 @@ namespace PreTrain.Cli.Commands;
 internal sealed class DistillCommand
 {
     private const double DefaultValidationFraction = 0.05;
-    private static readonly string[] s_objectives = ["causal-lm", "masked-lm", "sequence-to-sequence"];
+    private const string Causal = "causal-lm", Masked = "masked-lm", Writing = "sequence-to-sequence";
+    private static readonly (string Word, WritingObjective Value)[] s_writing = [("span-corruption", WritingObjective.SpanCorruption), ("denoising", WritingObjective.Denoising), ("prefix-lm", WritingObjective.PrefixLanguageModel)];
 
     private readonly Option<string[]> _teacher = new("--teacher")
     {
@@ -37,10 +38,11 @@ internal sealed class DistillCommand
     private readonly StudentChoice _student = new();
     private readonly TeachingChoice _teaching = new();
     private readonly ReportChoice _reports = new();
-    private readonly Option<string?> _objective = Options.Word("--objective", "What is predicted. The default is what the first teacher was saved for.", s_objectives);
+    private readonly Option<string?> _objective = Options.Word("--objective", "What is predicted. The default is what the first teacher was saved for; where it reads a text and writes another, what its tokenizer was made for.",
+        [Causal, Masked, Writing, .. s_writing.Select(choice => choice.Word)]);
     private readonly Option<double?> _maskRate = Options.Number("--mask-rate", "The share of the tokens that is hidden or lost. The default is 0.15, and 0.3 where a whole text is written anew.", rate => rate is > 0 and < 1, "must be a number between 0 and 1");
     private readonly Option<double?> _meanSpan = Options.Number("--mean-span", "The mean length of lost spans, in tokens. The default is 3.", length => length >= 1, "must be a number from 1");
-    private readonly Option<int?> _context = Options.Positive("--context", "The longest row of hidden tokens or lost spans. The default is the teacher's context, or 512 where it has no end.");
+    private readonly Option<int?> _context = Options.Positive("--context", "The longest row, in tokens. The default is the teacher's context, or 512 where it has no end.");
     private readonly Option<double?> _validationFraction = Options.Number("--validation-fraction", "The share of the tokens, at the end, that is held out. The default is 0.05.", share => share is >= 0 and < 1, "must be a number from 0 to below 1");
 
     public static void AddTo(Command root, Action<Command, Command, Action<ParseResult, Session>> add)
@@ -82,14 +84,18 @@ internal sealed class DistillCommand
         TextTokenizer tokenizer = CommonTokenizer(folders, teachers);
         using ITransformerModel student = _student.Create(parsed, session, teachers[0], device);
         string objective = AutoObjective.NameFor(teachers[0]);
-        if (objective == "causal-lm" && parsed.GetValue(_context) is not null) throw new UsageException($"{_context.Name} is not for the objective causal-lm, whose rows are as long as the model's context.");
+        string task = objective == Writing ? WordOf(Chosen(parsed) ?? AutoObjective.WritingFor(tokenizer)) : objective;
+        RequireEffect(parsed, task);
+        if (parsed.GetValue(_context) is { } context && context > ModelFolder.Sizes(student)!.Value.Context) throw new UsageException($"{_context.Name} ({context}) must be at most the teacher's ({ModelFolder.Sizes(student)!.Value.Context}).");
         if (((torch.nn.Module)student).modules().OfType<QuantizedProjection>().Any()) throw new UsageException($"--teacher ({folders[0]}) is quantized, and so is a student that is made from its layers; take the model that it was made from.");
         ModelShape shape = ModelShape.Of(student);
         TrainingOptions training = _run.Training(parsed, session, shape.Width);
-        var packing = _text.Packing(parsed, Family(objective == "sequence-to-sequence" ? "t5" : "gpt"), objective);
-        JsonObject configuration = RunConfiguration.Describe(parsed, Effective(parsed, session, objective, teaching, training));
+        var packing = _text.Packing(parsed, Family(objective == Writing ? "t5" : "gpt"), objective);
+        JsonObject configuration = RunConfiguration.Describe(parsed, Effective(parsed, session, Chosen(parsed) is null ? objective : task, teaching, training));
         if (_run.Prints(parsed, session, configuration)) return;
         foreach (string folder in folders) TunedModel.CheckFolders(folder, training);
+        teaching.Check(student, teachers);
+        if (training.Precision == Precision.Float16) HalfPrecision.Require(device);
         // What the text is too short for is told before its tokens are kept.
         void Check(IObjective<ITransformerModel> inner)
         {
@@ -123,7 +129,7 @@ internal sealed class DistillCommand
     {
         var (vocabulary, longest) = ModelFolder.Sizes(student)!.Value;
         int context = Math.Min(parsed.GetValue(_context) ?? longest, longest);
-        bool isMasked = inner.Name == "masked-lm", writes = student is ISequenceToSequenceModel;
+        bool isMasked = inner.Name == Masked, writes = student is ISequenceToSequenceModel;
         double rate = parsed.GetValue(_maskRate) ?? new MaskingOptions().Rate;
         session.Log($"A {student.ModelType} of {shape.Layers} layers × {shape.Width}, {shape.Heads} heads, {vocabulary} tokens.");
         var cost = new TransformerCost
@@ -140,6 +146,22 @@ internal sealed class DistillCommand
         RunChoice.Train(session, training with { Tokenizer = tokens.Tokenizer, Callbacks = tokens.Callbacks }, reports, options => new Trainer(options).Run(student, objective, session.Cancellation));
     }
 
+    /// <summary>What a model that writes is to learn; null where that is not said.</summary>
+    private WritingObjective? Chosen(ParseResult parsed) =>
+        s_writing.FirstOrDefault(choice => choice.Word == parsed.GetValue(_objective)) is { Word: not null } chosen ? chosen.Value : null;
+
+    private static string WordOf(WritingObjective objective) => s_writing.Single(choice => choice.Value == objective).Word;
+
+    /// <summary>Refuses what the objective does not look at.</summary>
+    private void RequireEffect(ParseResult parsed, string task)
+    {
+        string[] spans = [WordOf(WritingObjective.SpanCorruption), WordOf(WritingObjective.Denoising)];
+        foreach (var (option, tasks) in new (Option, string[])[] { (_maskRate, [Masked, .. spans]), (_meanSpan, spans) })
+        {
+            if (parsed.GetResult(option) is { Implicit: false } && !tasks.Contains(task)) throw new UsageException($"{option.Name} goes with {_objective.Name} {Options.Join(tasks)}, and the objective is {task}.");
+        }
+    }
+
     private double Fraction(ParseResult parsed) => parsed.GetValue(_validationFraction) ?? DefaultValidationFraction;
 
     private IObjective<ITransformerModel> Inner(ParseResult parsed, ITransformerModel student, TokenStore store, TextTokenizer tokenizer, PackedText? text)
@@ -148,6 +170,7 @@ internal sealed class DistillCommand
         {
             ValidationFraction = Fraction(parsed),
             ContextLength = parsed.GetValue(_context),
+            Writing = Chosen(parsed),
             Masking = parsed.GetValue(_maskRate) is { } rate ? new MaskingOptions { Rate = rate } : null,
             MeanSpanLength = parsed.GetValue(_meanSpan) ?? 3,
         };
@@ -167,10 +190,10 @@ internal sealed class DistillCommand
     {
         ModelHead? head = objective switch
         {
-            "causal-lm" => ModelHead.CausalLanguageModel,
-            "masked-lm" => ModelHead.MaskedLanguageModel,
-            "sequence-to-sequence" => ModelHead.SequenceToSequence,
-            _ => null,
+            null => null,
+            Causal => ModelHead.CausalLanguageModel,
+            Masked => ModelHead.MaskedLanguageModel,
+            _ => ModelHead.SequenceToSequence,
         };
         ModelFolder.RequireWhole(folder, "--teacher");
         ITransformerModel teacher = ModelFolder.LoadModel(session, folder, device, head);

@@ -67,6 +67,11 @@ internal sealed class EvaluateSeq2SeqCommand
         {
             throw new NotFiniteException(e.Message);
         }
+        if (scores.CutSources > 0)
+        {
+            int longest = parsed.GetValue(_maxSource) ?? ((ITokenPredictor)model).ContextLength;
+            session.Log($"warning: {scores.CutSources} of {pairs.Count} {(model is ISequenceToSequenceModel ? $"texts are longer than {longest} tokens; the rest was not read." : $"prompts and what was written for them are longer than the model's context of {longest} tokens; their beginnings were not read to the end.")}");
+        }
         Report(session, pairs, scores);   // first: the file may fail, and what was measured is not to be lost
         if (file is not null) Write(file, pairs, scores);
     }

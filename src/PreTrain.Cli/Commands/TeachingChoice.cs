@@ -48,6 +48,10 @@ internal sealed class TeachingChoice
         if (options.LayerMap is not null && options is { HiddenWeight: 0, AttentionWeight: 0 }) throw new UsageException($"{_layerMap.Name} belongs to {_hidden.Name} and {_attention.Name}, neither of which is given.");
         if (layers.Length > 0 && teachers > 1) throw new UsageException($"{Options.Join(layers)} looks into the layers of one teacher, and --teacher names {teachers}.");
         if (layers.Length > 0 && cache is not null) throw new UsageException($"{Options.Join(layers)} looks into the teacher's layers, which --cache ({cache}) does not keep; leave one of them out.");
+        // A cache keeps what the teacher says at a temperature, whoever learns from it.
+        Option[] soft = cache is null ? [_temperature, _divergence] : [_divergence];
+        if (options.Alpha == 1 && soft.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } idle)
+            throw new UsageException($"{idle.Name} goes with {_alpha.Name} below 1: with 1 the teacher's probabilities count nothing.");
         if (cache is null && parsed.GetValue(_topK) is not null) throw new UsageException($"{_topK.Name} belongs to {_cache.Name}, which is not given.");
         return options;
     }
@@ -59,7 +63,7 @@ internal sealed class TeachingChoice
     /// <summary>Values of options that are not what was given.</summary>
     public IEnumerable<(Option, JsonNode?)> Effective(DistillationOptions options, (string Folder, LogitCacheOptions Options)? cache) =>
     [
-        (_temperature, options.Temperature), (_alpha, options.Alpha), (_divergence, s_divergences.Single(choice => choice.Value == options.Divergence).Word), (_hidden, options.HiddenWeight),
+        (_temperature, options.Alpha < 1 || cache is not null ? options.Temperature : null), (_alpha, options.Alpha), (_divergence, options.Alpha < 1 ? s_divergences.Single(choice => choice.Value == options.Divergence).Word : null), (_hidden, options.HiddenWeight),
         (_attention, options.AttentionWeight), (_relation, options.RelationWeight), (_values, options.ValueRelationWeight), (_cosine, options.CosineWeight), (_topK, cache?.Options.TopK),
     ];
 

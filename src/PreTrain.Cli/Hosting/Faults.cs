@@ -31,7 +31,7 @@ internal static class Faults
         _ => (ExitCode.InternalError, $"{fault.GetType().Name}: {fault.Message} This is a fault of the tool; --verbose shows where."),
     };
 
-    private const string OutOfMemory = "There is not enough memory. Use a smaller --batch with --accumulate, a shorter --context or a smaller model.";
+    private const string OutOfMemory = "There is not enough memory. Use a smaller --batch with --accumulate, a shorter --context (in a recipe batch and context) or a smaller model.";
 
     /// <summary>The message without the name of the parameter, which is one of a program.</summary>
     public static string WithoutParameter(ArgumentException fault)

@@ -9,9 +9,9 @@ internal static class CompressionPage
 {
     internal const string FileName = "report.html";
 
-    internal static string Write(string title, CompressionRecipe recipe, IReadOnlyList<CompressionStep> steps) => ReportPage.Frame(title, page =>
+    internal static string Write(string title, string objective, CompressionRecipe recipe, IReadOnlyList<CompressionStep> steps) => ReportPage.Frame(title, page =>
     {
-        page.Append(CultureInfo.InvariantCulture, $"<h1>{ReportPage.Text(title)}</h1><p class=\"soft\">{steps.Count - 1} of {recipe.Stages.Count} stages are finished. Every model was measured on the same held-out text and timed on this machine.</p>\n");
+        page.Append(CultureInfo.InvariantCulture, $"<h1>{ReportPage.Text(title)}</h1><p class=\"soft\">{steps.Count - 1} of {recipe.Stages.Count} stages are finished. Every model was measured by {ReportPage.Text(objective)} on the same held-out text and timed on this machine.</p>\n");
         page.Append("<div class=\"card\"><table><tr>");
         foreach (string column in CompressionTable.Columns) page.Append($"<th{(column == CompressionTable.Columns[0] ? "" : " class=\"n\"")}>{ReportPage.Text(column)}</th>");
         page.Append("</tr>");

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using PreTrain.Data;
 using PreTrain.Models;
+using PreTrain.Objectives;
 
 namespace PreTrain.Compression;
 
@@ -15,9 +16,13 @@ public sealed record CompressionRecipe
     /// <value>The default is 128.</value>
     public int Samples { get; init; } = 128;
 
-    /// <summary>The longest row of models that predict hidden tokens or write; null for the model's context.</summary>
+    /// <summary>The longest row in tokens, at most the model's context; null for that, and for at most 2048 where the next token is predicted.</summary>
     /// <value>The default is null.</value>
     public int? ContextLength { get; init; }
+
+    /// <summary>What a model that reads and writes is trained and measured by; null for what its tokenizer was made for (<see cref="AutoObjective.WritingFor"/>).</summary>
+    /// <value>The default is null.</value>
+    public WritingObjective? Objective { get; init; }
 
     /// <summary>The share of the tokens that is hidden or lost; null for what is usual for the model.</summary>
     /// <value>The default is null.</value>
@@ -76,16 +81,21 @@ public sealed record CompressionRecipe
     }
 
     /// <summary>Everything as JSON, which <see cref="Parse"/> reads again.</summary>
-    public JsonObject ToJson() => new()
+    public JsonObject ToJson()
     {
-        ["samples"] = Samples,
-        ["context"] = ContextLength,
-        ["mask-rate"] = MaskRate,
-        ["validation-fraction"] = ValidationFraction,
-        ["evaluation-batches"] = EvaluationBatches,
-        ["batch"] = BatchSize,
-        ["stages"] = new JsonArray([.. Stages.Select(stage => stage.ToJson())]),
-    };
+        JsonObject json = new()
+        {
+            ["samples"] = Samples,
+            ["context"] = ContextLength,
+            ["mask-rate"] = MaskRate,
+            ["validation-fraction"] = ValidationFraction,
+            ["evaluation-batches"] = EvaluationBatches,
+            ["batch"] = BatchSize,
+            ["stages"] = new JsonArray([.. Stages.Select(stage => stage.ToJson())]),
+        };
+        if (Objective is { } objective) json["objective"] = RecipeWords.Of(objective);
+        return json;
+    }
 
     /// <summary>Checks all options, and that each stage can follow those before it.</summary>
     /// <exception cref="ArgumentException">Names everything that is wrong, with the stage's number.</exception>
@@ -95,6 +105,7 @@ public sealed record CompressionRecipe
         rules.Positive((nameof(Samples), Samples), (nameof(BatchSize), BatchSize));
         rules.Require(ContextLength is null or > 0, $"{nameof(ContextLength)} ({ContextLength}) must be positive.");
         rules.Require(MaskRate is null or (> 0 and < 1), $"{nameof(MaskRate)} ({MaskRate}) must be above 0 and below 1.");
+        rules.Require(Objective is not { } objective || Enum.IsDefined(objective), $"{nameof(Objective)} ({Objective}) must be {string.Join(", ", Enum.GetNames<WritingObjective>())}.");
         rules.Require(ValidationFraction is > 0 and < 1, $"{nameof(ValidationFraction)} ({ValidationFraction}) must be above 0 and below 1, since every stage is measured on what is held out.");
         rules.Require(EvaluationBatches >= 0, $"{nameof(EvaluationBatches)} ({EvaluationBatches}) must be at least 0.");
         rules.Require(Stages.Count > 0, "There must be at least one stage.");

@@ -5,6 +5,9 @@ namespace PreTrain.Compression;
 /// <summary>What a recipe came to.</summary>
 public sealed record CompressionResult
 {
+    /// <summary>What the models were trained and measured by, such as <c>causal-lm</c> or <c>span-corruption</c>.</summary>
+    public required string Objective { get; init; }
+
     /// <summary>The model as it was, and behind each stage that is finished.</summary>
     public required IReadOnlyList<CompressionStep> Steps { get; init; }
 
@@ -18,5 +21,5 @@ public sealed record CompressionResult
     public string Report => Path.Combine(Output, CompressionPage.FileName);
 
     /// <summary>The same as JSON.</summary>
-    public JsonObject ToJson() => new() { ["output"] = Output, ["report"] = Report, ["stages"] = new JsonArray([.. Steps.Select(step => step.ToJson())]) };
+    public JsonObject ToJson() => new() { ["output"] = Output, ["report"] = Report, ["objective"] = Objective, ["stages"] = new JsonArray([.. Steps.Select(step => step.ToJson())]) };
 }

@@ -4,7 +4,6 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using PreTrain.Checkpoints;
 using PreTrain.Data;
-using PreTrain.Data.Masking;
 using PreTrain.Distillation;
 using PreTrain.Models;
 using PreTrain.Modules;
@@ -39,12 +38,7 @@ public sealed class Compressor
         (_model, _recipe, _tokenizer, _options, _cancellation) = (modelFolder, recipe, tokenizer, options, cancellationToken);
         _log = options.Logger ?? NullLogger.Instance;
         _folder = new StageFolder(Path.GetFullPath(options.Output));
-        _objective = AutoObjective.Create(model, tokens, tokenizer, new()
-        {
-            ValidationFraction = recipe.ValidationFraction,
-            ContextLength = recipe.ContextLength,
-            Masking = recipe.MaskRate is { } rate ? new MaskingOptions { Rate = rate } : null,
-        });
+        _objective = RecipeObjective.Create(recipe, model, tokens, tokenizer);
         _data = new StageData(_objective, recipe, model, options.Seed, cancellationToken);
     }
 
@@ -134,6 +128,7 @@ public sealed class Compressor
 
     private CompressionResult Run(ITransformerModel original)
     {
+        _log.LogInformation("The models are trained and measured by {Objective}.", _objective.Name);
         var steps = new List<CompressionStep>();
         string folder = _folder.Of(0, "original");
         steps.Add(StageFolder.Finished(folder, _model) ?? Measured(folder, Stopwatch.StartNew(), _data.Measure("original", _model, original, null, _options.TimingRounds)));
@@ -232,13 +227,13 @@ public sealed class Compressor
     private void WritePage(List<CompressionStep> steps)
     {
         string output = Path.GetFullPath(_options.Output);
-        AtomicFile.WriteAllText(Path.Combine(output, CompressionPage.FileName), CompressionPage.Write(Path.GetFileName(Path.TrimEndingDirectorySeparator(output)), _recipe, steps));
+        AtomicFile.WriteAllText(Path.Combine(output, CompressionPage.FileName), CompressionPage.Write(Path.GetFileName(Path.TrimEndingDirectorySeparator(output)), _objective.Name, _recipe, steps));
     }
 
     private CompressionResult Result(List<CompressionStep> steps, bool interrupted)
     {
         WritePage(steps);
-        return new() { Steps = steps, Output = Path.GetFullPath(_options.Output), Interrupted = interrupted };
+        return new() { Objective = _objective.Name, Steps = steps, Output = Path.GetFullPath(_options.Output), Interrupted = interrupted };
     }
 
     /// <summary>A model for evaluation, with the head that it was saved with, or of a pre-training that for hidden tokens.</summary>
@@ -261,8 +256,7 @@ public sealed class Compressor
     private static void Require(ITransformerModel model, CompressionRecipe recipe, long? tokens)
     {
         if (((nn.Module)model).modules().Any(module => module is Modules.Quantized.QuantizedProjection)) throw new ArgumentException("The model is quantized, and can be neither pruned nor trained. Begin with the model that it was made from.");
-        string objective = AutoObjective.NameFor(model);
-        if (objective == "causal-lm" && recipe.ContextLength is { } context) throw new ArgumentException($"{nameof(recipe.ContextLength)} ({context}) is not for a {model.ModelType} model, whose rows are as long as its context.");
+        RecipeObjective.Require(recipe, model);
         ITransformerModel sized = model;
         try
         {

@@ -37,6 +37,7 @@ internal static class RecipeReader
             Stages = stages,
             Samples = recipe.Whole("samples") ?? usual.Samples,
             ContextLength = recipe.Whole("context"),
+            Objective = recipe.Choice("objective", RecipeWords.Objectives),
             MaskRate = recipe.Number("mask-rate"),
             ValidationFraction = recipe.Number("validation-fraction") ?? usual.ValidationFraction,
             EvaluationBatches = recipe.Whole("evaluation-batches") ?? usual.EvaluationBatches,

@@ -1,5 +1,6 @@
 using PreTrain.Distillation;
 using PreTrain.Modules.Quantized;
+using PreTrain.Objectives;
 using PreTrain.Pruning;
 using PreTrain.Quantization;
 using PreTrain.Torch;
@@ -21,6 +22,7 @@ internal static class RecipeWords
         [("int8", QuantizationScheme.Int8Dynamic), ("int8-static", QuantizationScheme.Int8Static), ("int8-weights", QuantizationScheme.Int8Weights), ("int4", QuantizationScheme.Int4Weights), ("nf4", QuantizationScheme.NormalFloat4)];
     internal static readonly (string Word, QuantizationGranularity Value)[] Granularities = [("tensor", QuantizationGranularity.Tensor), ("channel", QuantizationGranularity.Channel), ("group", QuantizationGranularity.Group)];
     internal static readonly (string Word, ActivationRange Value)[] Ranges = [("min-max", ActivationRange.MinMax), ("percentile", ActivationRange.Percentile), ("mse", ActivationRange.MeanSquare)];
+    internal static readonly (string Word, WritingObjective Value)[] Objectives = [("span-corruption", WritingObjective.SpanCorruption), ("denoising", WritingObjective.Denoising), ("prefix-lm", WritingObjective.PrefixLanguageModel)];
 
     internal static string Of(PruningMethod value) => Word(Methods, value);
 
@@ -37,6 +39,8 @@ internal static class RecipeWords
     internal static string Of(QuantizationGranularity value) => Word(Granularities, value);
 
     internal static string Of(ActivationRange value) => Word(Ranges, value);
+
+    internal static string Of(WritingObjective value) => Word(Objectives, value);
 
     private static string Word<T>((string Word, T Value)[] words, T value) where T : struct, Enum => words.FirstOrDefault(word => word.Value.Equals(value)).Word ?? value.ToString();
 }

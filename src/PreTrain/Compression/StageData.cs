@@ -1,6 +1,7 @@
 // B rows, T tokens
 using System.Diagnostics;
 using PreTrain.Models;
+using PreTrain.Modules;
 using PreTrain.Objectives;
 using PreTrain.Pruning;
 using PreTrain.Torch;
@@ -90,7 +91,7 @@ internal sealed class StageData
         return model is ISequenceToSequenceModel decoder ? DecoderInputs.Of(input, targets, decoder.DecoderStartId, decoder.PaddingId) : input;
     }
 
-    /// <summary>The median seconds of a forward pass.</summary>
+    /// <summary>The median seconds of a forward pass; where the next token is predicted, that which ends with the scores of one, as before a text is written.</summary>
     private static double Time(ITransformerModel model, Batch batch, int rounds)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -100,10 +101,23 @@ internal sealed class StageData
         for (int round = -1; round < rounds; round++)
         {
             long start = Stopwatch.GetTimestamp();
-            using (NewDisposeScope()) model.Forward(input);
+            using (NewDisposeScope()) Read(model, input);
             if (round >= 0) seconds[round] = Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
         Array.Sort(seconds);
         return (seconds[(rounds - 1) / 2] + seconds[rounds / 2]) / 2;
+    }
+
+    /// <summary>Reads a batch. The scores of every position, of a large vocabulary more than a machine's memory, are not what a text is written from.</summary>
+    internal static void Read(ITransformerModel model, ModelInput input)
+    {
+        if (model is not ICausalLanguageModel causal || model.Head != ModelHead.CausalLanguageModel)
+        {
+            model.Forward(input);
+            return;
+        }
+        Tensor ids = input.Ids!;
+        using KeyValueCache cache = causal.CreateCache(ids.size(0), (int)ids.size(1));
+        causal.NextLogits(ids, cache);
     }
 }

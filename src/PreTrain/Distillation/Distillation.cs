@@ -81,16 +81,7 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
     /// <exception cref="ArgumentException">Student and teacher do not fit together, their head predicts neither tokens nor classes, or the other objective refuses the student.</exception>
     public IBatchSource Open(RandomStreams streams, TModel model, int batchSize, JsonObject? state = null)
     {
-        ITransformerModel student = Transformer(model);
-        if (student.Head is not (ModelHead.MaskedLanguageModel or ModelHead.PreTraining or ModelHead.CausalLanguageModel or ModelHead.SequenceToSequence or ModelHead.SequenceClassification or ModelHead.TokenClassification))
-            throw new ArgumentException($"The student has the head {student.Head}; what is learned from a teacher are tokens and the classes of texts or of tokens.", nameof(model));
-        foreach (ITransformerModel teacher in _lessons.Teachers.Select(t => t.Model))
-        {
-            if (student.Head != teacher.Head) throw new ArgumentException($"The student has the head {student.Head} and the teacher {teacher.Head}; they must have the same.", nameof(model));
-            if (VocabularyOf(student) is { } own && VocabularyOf(teacher) is { } theirs && own != theirs)
-                throw new ArgumentException($"The student has a vocabulary of {own} tokens and the teacher of {theirs}; they must have the same, from one tokenizer.", nameof(model));
-            if (student.Device.ToString() != teacher.Device.ToString()) throw new ArgumentException($"The student is on {student.Device} and the teacher on {teacher.Device}; move them to one device.", nameof(model));
-        }
+        StudentRules.Require(Transformer(model), _lessons.Teachers.Select(teacher => teacher.Model));
         return _inner.Open(streams, model, batchSize, state);
     }
 
@@ -151,15 +142,13 @@ public sealed class Distillation<TModel> : IObjective<TModel> where TModel : cla
         double tokens = whole.AttentionMask?.Sum() ?? whole.Inputs.Length;
         Tensor present = input.AttentionMask ?? ones_like(input.Ids!);
         var main = new LayerStack("encoder", present, present.to(ScalarType.Float32) * (whole.ValidTargets / (tokens * normalizer)));
-        if (own.EncoderHiddenStates is null && own.EncoderAttentions is null && own.EncoderValues is null) return main.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
+        if (!StudentRules.HasEncoder(own)) return main.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
         // A classifier's decoder reads the text once more.
         LayerStack decoder = input.DecoderIds is null ? main with { What = "decoder" }
             : new("decoder", input.DecoderAttentionMask ?? ones_like(input.DecoderIds), targets.ne(CrossEntropy.Ignored).to(ScalarType.Float32) / normalizer);
         return main.Loss(_options, StackStates.OfEncoder(own), StackStates.OfEncoder(theirs), maps?.encoder_embedding, maps?.encoder_hidden)!
             + decoder.Loss(_options, StackStates.Of(own), StackStates.Of(theirs), maps?.embedding, maps?.hidden)!;
     }
-
-    private static int? VocabularyOf(ITransformerModel model) => model.Head == ModelHead.SequenceClassification ? null : model switch { IMaskedLanguageModel masked => masked.VocabSize, ITokenPredictor predictor => predictor.VocabSize, _ => null };
 
     private static ITransformerModel Transformer(TModel model) =>
         model as ITransformerModel ?? throw new ArgumentException($"A {model?.GetType().Name ?? "null"} shows neither scores nor layers; the student must be an {nameof(ITransformerModel)}.", nameof(model));

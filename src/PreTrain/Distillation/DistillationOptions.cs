@@ -66,6 +66,19 @@ public sealed record DistillationOptions
 
     internal bool WantsLayers => WantsHiddenStates || WantsAttentions || WantsValues;
 
+    /// <summary>Checks all properties, and that a student can learn from its teachers what they ask for, before there is a text.</summary>
+    /// <param name="student">The student.</param>
+    /// <param name="teachers">The teachers, on the student's device.</param>
+    /// <exception cref="ArgumentException">A property is out of range, or a head, a vocabulary, a width, a number of attention heads or the pairs of layers do not fit.</exception>
+    public void Check(ITransformerModel student, IReadOnlyList<ITransformerModel> teachers)
+    {
+        ArgumentNullException.ThrowIfNull(student);
+        ArgumentNullException.ThrowIfNull(teachers);
+        Validate();
+        StudentRules.Require(student, teachers);
+        foreach (ITransformerModel teacher in teachers) StudentRules.RequireLayers(this, student, teacher);
+    }
+
     /// <summary>Checks all properties.</summary>
     /// <exception cref="ArgumentException">Names every property that is out of range, its value and the rule.</exception>
     public void Validate()

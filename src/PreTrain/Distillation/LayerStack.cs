@@ -77,6 +77,6 @@ internal sealed record LayerStack(string What, Tensor Present, Tensor Weights)
         Tensor mapped = map is null ? own : map.forward(own);
         if (mapped.size(-1) == theirs.size(-1)) return mapped;
         throw new ArgumentException($"The hidden states of the student's {What} have {mapped.size(-1)} features and the teacher's {theirs.size(-1)}. "
-            + $"Train a ProjectedStudent with a ProjectedDistillation, whose maps are learned along.");
+            + $"Leave out the weights of hidden states and of their cosine, or train a ProjectedStudent with a ProjectedDistillation, whose maps are learned along.");
     }
 }

@@ -59,17 +59,26 @@ internal sealed class Lessons
         int positions = counts.Sum();
         if (positions == 0) return TargetScores.Of(teacher, input, targets, places).Scores;
         UInt128[] keys = RowKeys.Of(batch);
-        float[]?[] rows = [.. keys.Select((key, row) => cache.Find(key, counts[row]))];
-        if (rows.Any(row => row is null))
+        int?[] classes = [.. keys.Select(cache.Find)];
+        if (classes.Contains(null)) Keep(teacher, cache, keys, counts, classes, input, targets, places);
+        Tensor kept = empty([positions, classes[0]!.Value], dtype: ScalarType.Float32);   // (M, V)
+        for (int row = 0, first = 0; row < keys.Length; first += counts[row++])
         {
-            Tensor scores = TargetScores.Of(teacher, input, targets, places).Scores;   // (M, V)
-            for (int row = 0, first = 0; row < rows.Length; first += counts[row++])
-            {
-                if (rows[row] is not null) continue;
-                cache.Add(keys[row], scores.narrow(0, first, counts[row]));
-                rows[row] = cache.Find(keys[row], counts[row], isNew: true);
-            }
+            using Tensor own = kept.narrow(0, first, counts[row]);
+            cache.Read(keys[row], own);
         }
-        return tensor([.. rows.SelectMany(row => row!)], [positions, rows.Sum(row => row!.Length) / positions]).to(input.Ids!.device);
+        return kept.to(input.Ids!.device);
+    }
+
+    /// <summary>Adds the rows that a cache does not hold.</summary>
+    private static void Keep(ITransformerModel teacher, LogitCache cache, UInt128[] keys, int[] counts, int?[] classes, ModelInput input, Tensor targets, Tensor places)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor scores = TargetScores.Of(teacher, input, targets, places).Scores;   // (M, V)
+        for (int row = 0, first = 0; row < keys.Length; first += counts[row++])
+        {
+            if (classes[row] is null) cache.Add(keys[row], scores.narrow(0, first, counts[row]));
+        }
+        Array.Fill(classes, (int)scores.size(1));
     }
 }

@@ -117,24 +117,30 @@ public sealed class LogitCache : IDisposable
         }
     }
 
-    /// <summary>Scores of a row that give the teacher's probabilities at the temperature, M × V in 32 bits; null if they are not kept.</summary>
-    /// <param name="key">Which row.</param>
-    /// <param name="positions">M.</param>
-    /// <param name="isNew">Whether it has just been added, and was counted when it was missed.</param>
-    internal float[]? Find(UInt128 key, int positions, bool isNew = false)
+    /// <summary>How many classes the scores of a row have, V; null if they are not kept. It is counted as found or as missed.</summary>
+    internal int? Find(UInt128 key)
     {
         bool isKept = _entries.TryGetValue(key, out Entry entry);
-        if (!isKept) Misses++;
-        else if (!isNew) Hits++;
-        if (!isKept) return null;
-        if (entry.Positions != positions) throw new CheckpointException(_file, $"the row at byte {entry.Offset} has {entry.Positions} positions where the data have {positions}; delete the folder to begin a new cache.");
+        if (isKept) Hits++;
+        else Misses++;
+        return isKept ? entry.Classes : null;
+    }
+
+    /// <summary>Reads scores of a row that is kept, which give the teacher's probabilities at the temperature.</summary>
+    /// <param name="key">Which row.</param>
+    /// <param name="scores">Where to, (M, V) in 32 bits on the processor.</param>
+    internal void Read(UInt128 key, Tensor scores)
+    {
+        Entry entry = _entries[key];
+        if (entry.Positions != scores.size(0) || entry.Classes != scores.size(1))
+            throw new CheckpointException(_file, $"the row at byte {entry.Offset} has {entry.Positions} positions of {entry.Classes} scores where the data have {scores.size(0)} of {scores.size(1)}; delete the folder to begin a new cache.");
         byte[] bytes = new byte[TopScores.ByteCount(entry.Positions, entry.Classes, entry.Kept)];
         _stream.Position = entry.Offset;
         Header header = default;
         _stream.ReadExactly(MemoryMarshal.AsBytes(new Span<Header>(ref header)));
         _stream.ReadExactly(bytes);
         if (SumOf(bytes) != header.ScoresSum) throw Damaged(entry.Offset);
-        return TopScores.Read(bytes, entry.Positions, entry.Classes, entry.Kept, _options.Temperature);
+        TopScores.Read(bytes, scores, entry.Kept, _options.Temperature);
     }
 
     /// <summary>Keeps the scores of a row, (M, V).</summary>

@@ -1,4 +1,5 @@
 // M positions, V classes, K of them that are kept
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -45,15 +46,18 @@ internal static class TopScores
     /// Scores whose softmax at the temperature gives the classes that <see cref="Write"/> kept, and the others together, the probabilities that they had at that temperature. What the others come to is
     /// spread over them evenly, which says least about them.
     /// </summary>
-    /// <returns>M × V numbers.</returns>
-    internal static float[] Read(ReadOnlySpan<byte> bytes, int positions, int classes, int kept, double temperature)
+    /// <param name="bytes">What <see cref="Write"/> gave.</param>
+    /// <param name="scores">Where to, (M, V) in 32 bits on the processor, whose rows lie side by side.</param>
+    /// <param name="kept">K.</param>
+    /// <param name="temperature">T.</param>
+    internal static void Read(ReadOnlySpan<byte> bytes, Tensor scores, int kept, double temperature)
     {
-        int width = IndexBytes(classes), each = kept * (width + 2) + 2;
-        float[] logs = new float[positions * classes];
+        int positions = (int)scores.size(0), classes = (int)scores.size(1), width = IndexBytes(classes), each = kept * (width + 2) + 2;
         for (int position = 0; position < positions; position++)
         {
             ReadOnlySpan<byte> own = bytes.Slice(position * each, each), values = own[(kept * width)..];
-            Span<float> row = logs.AsSpan(position * classes, classes);
+            using Tensor view = scores.select(0, position);   // (V)
+            Span<float> row = MemoryMarshal.Cast<byte, float>(view.bytes);
             row.Fill((float)(temperature * ((double)BitConverter.ToHalf(values[(2 * kept)..]) - Math.Log(Math.Max(1, classes - kept)))));
             for (int k = 0; k < kept; k++)
             {
@@ -61,7 +65,6 @@ internal static class TopScores
                 row[index] = (float)BitConverter.ToHalf(values[(2 * k)..]);
             }
         }
-        return logs;
     }
 
     private static int IndexBytes(int classes) => classes <= ushort.MaxValue + 1 ? 2 : 4;

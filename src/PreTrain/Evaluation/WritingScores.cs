@@ -10,8 +10,9 @@ namespace PreTrain.Evaluation;
 /// <summary>How near what a model writes comes to what it should have written.</summary>
 public sealed class WritingScores
 {
-    private WritingScores(TextPairs pairs, IReadOnlyList<string> predictions)
+    private WritingScores(TextPairs pairs, IReadOnlyList<string> predictions, int cutSources)
     {
+        CutSources = cutSources;
         string[][] references = [.. pairs.Examples.Select(pair => new[] { pair.Target })];
         (Predictions, Bleu, Rouge) = (predictions, new BleuScore(references, predictions), new RougeScore(references, predictions));
         ExactMatch = pairs.Examples.Zip(predictions).Count(pair => pair.First.Target.Trim() == pair.Second) / (double)pairs.Count;
@@ -29,6 +30,12 @@ public sealed class WritingScores
     /// <summary>The share of texts that are as they should be, letter for letter but for white space around them.</summary>
     public double ExactMatch { get; }
 
+    /// <summary>
+    /// The sources that were not read whole. Of a model that reads and writes the rest was cut off; of one that goes on from a text, the beginning was lost at once, or while it wrote, where text and answer
+    /// together exceed its context.
+    /// </summary>
+    public int CutSources { get; }
+
     /// <summary>Lets a model that reads and writes answer all sources. Those that are too long are cut.</summary>
     /// <param name="model">The model; it is left in the mode that it is in, and writes without dropout.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
@@ -45,7 +52,9 @@ public sealed class WritingScores
         return Measure(model, pairs, options, (sources, generation) =>
         {
             var writer = new Writer(model, tokenizer, generation);
-            return writer.WriteAll([.. sources.Select(source => writer.EncodeSource(source, options.MaxSourceLength ?? model.ContextLength))], cancellationToken);
+            int longest = options.MaxSourceLength ?? model.ContextLength;
+            int cut = longest == int.MaxValue ? 0 : sources.Count(source => writer.Encode(source).Length > longest);
+            return (writer.WriteAll([.. sources.Select(source => writer.EncodeSource(source, longest))], cancellationToken), cut);
         });
     }
 
@@ -61,11 +70,17 @@ public sealed class WritingScores
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(template);
-        return Measure(model, pairs, options ?? new(), (sources, generation) => model.GenerateAll(
-            tokenizer, [.. sources.Select(source => template.Render([new(ChatMessage.User, source)], addGenerationPrompt: true))], generation.ForChat(template), cancellationToken));
+        return Measure(model, pairs, options ?? new(), (sources, generation) =>
+        {
+            var writer = new Writer(model, tokenizer, generation.ForChat(template));
+            int[][] prompts = [.. sources.Select(source => writer.Encode(template.Render([new(ChatMessage.User, source)], addGenerationPrompt: true)))];
+            IReadOnlyList<IReadOnlyList<GeneratedSequence>> texts = writer.WriteAll(prompts, cancellationToken);
+            // The last token of a text is not read again.
+            return (texts, prompts.Zip(texts).Count(pair => pair.First.Length + Math.Max(0, pair.Second[0].Tokens.Count - 1) > model.ContextLength));
+        });
     }
 
-    private static WritingScores Measure(ITokenPredictor model, TextPairs pairs, WritingScoreOptions options, Func<string[], GenerationOptions, IReadOnlyList<IReadOnlyList<GeneratedSequence>>> write)
+    private static WritingScores Measure(ITokenPredictor model, TextPairs pairs, WritingScoreOptions options, Func<string[], GenerationOptions, (IReadOnlyList<IReadOnlyList<GeneratedSequence>> Texts, int Cut)> write)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         if (options.BatchSize < 1) throw new ArgumentException($"{nameof(options.BatchSize)} ({options.BatchSize}) must be at least 1.", nameof(options));
@@ -75,9 +90,14 @@ public sealed class WritingScores
         try
         {
             var predictions = new List<string>();
+            int cut = 0;
             foreach (TextPair[] some in pairs.Examples.Chunk(options.BatchSize))
-                predictions.AddRange(write([.. some.Select(pair => options.SourcePrefix + pair.Source)], options.Generation with { SequenceCount = 1 }).Select(texts => texts[0].Text.Trim()));
-            return new(pairs, predictions);
+            {
+                var (texts, cutHere) = write([.. some.Select(pair => options.SourcePrefix + pair.Source)], options.Generation with { SequenceCount = 1 });
+                predictions.AddRange(texts.Select(of => of[0].Text.Trim()));
+                cut += cutHere;
+            }
+            return new(pairs, predictions, cut);
         }
         finally
         {

@@ -29,7 +29,17 @@ public static class AutoObjective
         };
     }
 
-    /// <summary>The objective of a model on a text. One that writes learns T5's spans where the tokenizer has sentinels, BART's whole text where it has a mask, and else the second half of a text.</summary>
+    /// <summary>What a model that reads and writes learns where nobody chooses: T5's spans where the tokenizer has sentinels, BART's whole text where it has a mask, and else the rest of a text.</summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    public static WritingObjective WritingFor(TextTokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        return tokenizer.TokenToId(FirstSentinel) is not null ? WritingObjective.SpanCorruption
+            : tokenizer.SpecialTokens.Mask is not null ? WritingObjective.Denoising
+            : WritingObjective.PrefixLanguageModel;
+    }
+
+    /// <summary>The objective of a model on a text.</summary>
     /// <param name="model">A model whose head predicts tokens.</param>
     /// <param name="tokens">The tokens; they stay the caller's to dispose.</param>
     /// <param name="tokenizer">The tokenizer that made them.</param>
@@ -42,15 +52,17 @@ public static class AutoObjective
         {
             case "causal-lm":
                 DataRules.RequireTokenizer(tokens, tokenizer);
-                return new Adapter<ICausalLanguageModel>(new CausalLanguageModeling(tokens, options.ValidationFraction));
+                return new Adapter<ICausalLanguageModel>(new CausalLanguageModeling(tokens, options.ValidationFraction) { ContextLength = options.ContextLength });
             case "masked-lm":
                 return new Adapter<IMaskedLanguageModel>(new MaskedLanguageModeling(tokens, tokenizer, Masked(options)));
             default:
-                ArgumentNullException.ThrowIfNull(tokenizer);
-                ISequenceCorruption corruption = tokenizer.TokenToId(FirstSentinel) is not null
-                    ? new SpanCorruption(tokenizer, new() { Rate = options.Masking?.Rate ?? new SpanCorruptionOptions().Rate, MeanSpanLength = options.MeanSpanLength })
-                    : tokenizer.SpecialTokens.Mask is not null ? new Denoising(tokenizer, new() { InfillingRate = options.Masking?.Rate ?? DenoisingRate, MeanSpanLength = options.MeanSpanLength })
-                    : new PrefixSplit();
+                ISequenceCorruption corruption = (options.Writing ?? WritingFor(tokenizer)) switch
+                {
+                    WritingObjective.SpanCorruption => new SpanCorruption(tokenizer, new() { Rate = options.Masking?.Rate ?? new SpanCorruptionOptions().Rate, MeanSpanLength = options.MeanSpanLength }),
+                    WritingObjective.Denoising => new Denoising(tokenizer, new() { InfillingRate = options.Masking?.Rate ?? DenoisingRate, MeanSpanLength = options.MeanSpanLength }),
+                    WritingObjective.PrefixLanguageModel => new PrefixSplit(),
+                    var other => throw new ArgumentException($"{nameof(options.Writing)} ({other}) must be {string.Join(", ", Enum.GetNames<WritingObjective>())}.", nameof(options)),
+                };
                 return new Adapter<ISequenceToSequenceModel>(new SequenceDenoising(tokens, tokenizer, corruption, new() { ContextLength = options.ContextLength, ValidationFraction = options.ValidationFraction }));
         }
     }
@@ -66,7 +78,7 @@ public static class AutoObjective
         options ??= new();
         return NameFor(model) switch
         {
-            "causal-lm" => new Adapter<ICausalLanguageModel>(new CausalLanguageModeling(text, options.ValidationFraction)),
+            "causal-lm" => new Adapter<ICausalLanguageModel>(new CausalLanguageModeling(text, options.ValidationFraction) { ContextLength = options.ContextLength }),
             "masked-lm" => new Adapter<IMaskedLanguageModel>(new MaskedLanguageModeling(text, tokenizer, Masked(options))),
             _ => throw new ArgumentException($"A {model.ModelType} model reads windows of a token store; it takes no packed documents.", nameof(model)),
         };

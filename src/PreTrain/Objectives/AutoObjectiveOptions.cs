@@ -9,9 +9,13 @@ public sealed record AutoObjectiveOptions
     /// <value>The default is 0.05.</value>
     public double ValidationFraction { get; init; } = 0.05;
 
-    /// <summary>The longest row of hidden tokens or lost spans, special tokens included; null for the model's context, or 512 where it has no end. Who predicts the next token always reads the whole context.</summary>
+    /// <summary>The longest row, special tokens included; null for the model's context, or 512 where it has no end.</summary>
     /// <value>The default is null.</value>
     public int? ContextLength { get; init; }
+
+    /// <summary>What a model that reads and writes learns; null for what its tokenizer was made for (<see cref="AutoObjective.WritingFor"/>).</summary>
+    /// <value>The default is null.</value>
+    public WritingObjective? Writing { get; init; }
 
     /// <summary>How tokens are hidden; of lost spans the rate alone counts.</summary>
     /// <value>The default is null: 15 % of the tokens, and of a text that is written anew 30 % (Lewis et al. 2020, section 2.2).</value>

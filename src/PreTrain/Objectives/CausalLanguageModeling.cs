@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Objectives;
 
 /// <summary>
-/// Predict each token from those before it (Radford et al. 2018, equation 1): on windows of the model's context length drawn from a token store in a global pseudo-random order,
+/// Predict each token from those before it (Radford et al. 2018, equation 1): on windows as long as the model's context, or shorter ones, drawn from a token store in a global pseudo-random order,
 /// or on documents packed into contexts. The end of each store is held out for evaluation.
 /// </summary>
 public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
@@ -38,6 +38,10 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
         (_text, _tokens, _fraction) = (text, text.Sources[0].Tokens, validationFraction);
     }
 
+    /// <summary>The tokens of a window or of a packed context, at most the model's context; null for as many as that.</summary>
+    /// <value>The default is null.</value>
+    public int? ContextLength { get; init; }
+
     /// <inheritdoc/>
     public string Name => "causal-lm";
 
@@ -48,24 +52,29 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
     public int ProcessCount => _text?.Options.RankCount ?? 1;
 
     /// <inheritdoc/>
-    public JsonObject Describe() => _text is null ? DataRules.Describe(Name, _tokens, _fraction) : DataRules.Describe(Name, _text, _fraction);
+    public JsonObject Describe()
+    {
+        JsonObject description = _text is null ? DataRules.Describe(Name, _tokens, _fraction) : DataRules.Describe(Name, _text, _fraction);
+        if (ContextLength is { } length) description["contextLength"] = length;
+        return description;
+    }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">The store's vocabulary is larger than the model's, or <paramref name="state"/> is not from such a source.</exception>
+    /// <exception cref="ArgumentException">The store's vocabulary or <see cref="ContextLength"/> is larger than the model's, or <paramref name="state"/> is not from such a source.</exception>
     /// <exception cref="CorpusException">The store holds less than one context, or nothing to pack.</exception>
     public IBatchSource Open(RandomStreams streams, ICausalLanguageModel model, int batchSize, JsonObject? state = null)
     {
         DataRules.RequireVocabulary(_tokens, model.VocabSize);
-        if (_packed is not null) return _packed.Open(streams, state, model.ContextLength, batchSize, Make);
-        var sampler = new WindowSampler(_train!, model.ContextLength, unchecked((ulong)streams.SeedOf("data")));
+        if (_packed is not null) return _packed.Open(streams, state, Length(model), batchSize, Make);
+        var sampler = new WindowSampler(_train!, Length(model), unchecked((ulong)streams.SeedOf("data")));
         sampler.State = DataRules.StateOf(state, sampler.State);
         return new PreparedSource<SamplerState, WindowBatch>(sampler.Prefetch(batchSize), DataRules.Describe, Whole);
     }
 
     /// <inheritdoc/>
     public IEnumerable<Batch> Evaluation(ICausalLanguageModel model, int batchSize) =>
-        _packed is not null ? _packed.Evaluation(model.ContextLength, batchSize, Make)
-        : _validation is { Count: >= 2 } ? Windows(new EvaluationWindows(_validation, model.ContextLength), batchSize) : [];
+        _packed is not null ? _packed.Evaluation(Length(model), batchSize, Make)
+        : _validation is { Count: >= 2 } ? Windows(new EvaluationWindows(_validation, Length(model)), batchSize) : [];
 
     /// <inheritdoc/>
     public Tensor Loss(ICausalLanguageModel model, Batch batch, double normalizer)
@@ -74,6 +83,8 @@ public sealed class CausalLanguageModeling : IObjective<ICausalLanguageModel>
         var (input, targets) = BatchTensors.Of(batch, model.Device);
         return scope.MoveToOuter(model.Loss(input, targets, normalizer));
     }
+
+    private int Length(ICausalLanguageModel model) => DataRules.Length(ContextLength, model.ContextLength, int.MaxValue);
 
     private Batch Make(IReadOnlyList<PackedRow> rows) => RowBatch.Of([.. rows.Select(row => row.Inputs)], [.. rows.Select(row => row.Targets)], _tokens.EndOfTextId);
 

@@ -27,7 +27,7 @@ public class CompressCommandTests
         JsonElement json = ToolRunner.Run([.. options, "--json"]).Json();
         ToolResult again = ToolRunner.Run(options);
 
-        Assert.Equal(["output", "report", "stages"], json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["output", "report", "objective", "stages"], json.EnumerateObject().Select(member => member.Name));
         JsonElement[] stages = [.. json.GetProperty("stages").EnumerateArray()];
         Assert.Equal(["original", "prune", "prune", "distill", "quantize"], stages.Select(stage => stage.GetProperty("stage").GetString()));
         Assert.Equal(["stage", "folder", "loss", "perplexity", "accuracy", "parameters", "sparsity", "bytes", "latencyMilliseconds", "tokensPerSecond", "seconds"], stages[1].EnumerateObject().Select(member => member.Name));
@@ -39,6 +39,8 @@ public class CompressCommandTests
 
         Assert.True(again.ExitCode == 0, again.Error);
         Assert.Contains("Stage 4, quantize, is finished already.", again.Error);
+        Assert.Contains("The models are trained and measured by causal-lm.", again.Error);
+        Assert.Contains("measured by causal-lm", again.Output);
         Assert.Contains("perplexity", again.Output);
         Assert.Contains(stages[4].GetProperty("loss").GetDouble().ToString("F4", System.Globalization.CultureInfo.InvariantCulture), again.Output);
         Assert.EndsWith(Path.Combine("out", "report.html") + "\n", again.Output);

@@ -121,6 +121,63 @@ public class DistillCommandTests
     }
 
     [Fact]
+    public void Distill_ShorterContext_TrainsOnSuchRows()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["gpt"]);
+        string[] options = ["distill", "--teacher", folder["gpt"], "--layers", "1", "--data", Text(folder), .. s_short, "--json"];
+
+        int whole = ToolRunner.Run([.. options, "--output", folder["whole"]]).Json().GetProperty("tokens").GetInt32(), tokens = ToolRunner.Run([.. options, "--output", folder["run"], "--context", "5"]).Json().GetProperty("tokens").GetInt32();
+
+        Assert.Equal((4 * 3 * 13, 4 * 3 * 5), (whole, tokens));
+        using GptModel student = GptModel.FromPretrained(folder["run/model"]);
+        Assert.Equal(13, student.Config.ContextLength);
+    }
+
+    [Fact]
+    public void Distill_ObjectiveOfATeacherThatWrites_IsLearned()
+    {
+        using var folder = new TemporaryFolder();
+        SaveT5(folder["t5"]);
+        string[] options = ["distill", "--teacher", folder["t5"], "--layers", "1", "--data", Text(folder), "--context", "24", "--objective", "prefix-lm", .. s_short];
+
+        ToolResult result = ToolRunner.Run([.. options, "--output", folder["run"]]), refused = ToolRunner.Run([.. options, "--output", folder["other"], "--mask-rate", "0.2"]);
+
+        Assert.True(result.ExitCode == 0, result.Error);
+        using JsonDocument run = JsonDocument.Parse(File.ReadAllText(folder["run/run.json"]));
+        Assert.Equal("prefix-lm", run.RootElement.GetProperty("objective").GetProperty("objective").GetString());
+        using JsonDocument state = JsonDocument.Parse(File.ReadAllText(folder["run/checkpoints/step-000004/state.json"]));
+        Assert.Contains("\"objective\":\"prefix-lm\"", state.RootElement.GetProperty("identity").GetRawText().Replace(" ", ""), StringComparison.Ordinal);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("--mask-rate goes with --objective masked-lm, span-corruption or denoising, and the objective is prefix-lm", refused.Error);
+    }
+
+    [Fact]
+    public void Distill_TeachersThatDoNotFit_AreToldBeforeATextIsRead()
+    {
+        using var folder = new TemporaryFolder();
+        GptConfig config = TinyModel.Save(folder["gpt"]);
+        TextTokenizer.Load(folder["gpt"]).Save(folder["padded"]);
+        using (var padded = new GptModel(config with { VocabSize = config.VocabSize + 5 })) padded.SavePretrained(folder["padded"]);
+        string[] teacher = ["--teacher", folder["gpt"]];
+        Said("have 12 features and the teacher's 15", [.. teacher, "--embedding", "12", "--hidden-weight", "1"]);
+        Said("have 12 features and the teacher's 15", [.. teacher, "--embedding", "12", "--cosine-weight", "1"]);
+        Said("has 5 heads and the teacher's 3", [.. teacher, "--heads", "5", "--relation-weight", "1"]);
+        Said("LayerMap names 2 layers; it must name one for each of the 1 layers of the student", [.. teacher, "--layers", "1", "--hidden-weight", "1", "--layer-map", "0,1"]);
+        Said("A student of 3 layers cannot follow a teacher of 2", [.. teacher, "--embedding", "15", "--layers", "3", "--hidden-weight", "1"]);
+        Said("The student has a vocabulary of 283 tokens and the teacher of 288", [.. teacher, folder["padded"], "--layers", "1"]);
+        if (!HalfPrecision.IsSupported(TorchSharp.torch.CPU, out _)) Said("Precision (Float16) must be one that the device", [.. teacher, "--layers", "1", "--precision", "fp16"]);
+
+        void Said(string message, string[] options)
+        {
+            ToolResult result = ToolRunner.Run(["distill", "--data", folder["nowhere.txt"], "--output", folder["run"], "--device", "cpu", .. options]);
+            Assert.Equal((2, ""), (result.ExitCode, result.Output));
+            Assert.Contains(message, result.Error, StringComparison.Ordinal);
+            Assert.False(Directory.Exists(folder["run"]));
+        }
+    }
+
+    [Fact]
     public void Distill_WrongUsage_EndsWith2AndWritesNothing()
     {
         using var folder = new TemporaryFolder();
@@ -141,7 +198,12 @@ public class DistillCommandTests
         Said("does not have 3 layers; its layers are 0 to 1", "--teacher", folder["gpt"], "--layers", "3");
         Said("--decoder-layers is for models with a decoder", "--teacher", folder["gpt"], "--layers", "1", "--decoder-layers", "1");
         Said("EmbeddingDim (16) must be divisible by HeadCount (3)", "--teacher", folder["gpt"], "--hidden", "16");
-        Said("--context is not for the objective causal-lm", "--teacher", folder["gpt"], "--layers", "1", "--context", "9");
+        Said("--context (14) must be at most the teacher's (13)", "--teacher", folder["gpt"], "--layers", "1", "--context", "14");
+        Said("--mask-rate goes with --objective masked-lm, span-corruption or denoising, and the objective is causal-lm", "--teacher", folder["gpt"], "--layers", "1", "--mask-rate", "0.2");
+        Said("--mean-span goes with --objective span-corruption or denoising, and the objective is causal-lm", "--teacher", folder["gpt"], "--layers", "1", "--mean-span", "2");
+        Said("--mean-span goes with --objective span-corruption or denoising, and the objective is masked-lm", "--teacher", folder["bert"], "--layers", "1", "--mean-span", "2");
+        Said("--temperature goes with --alpha below 1", "--teacher", folder["gpt"], "--layers", "1", "--alpha", "1", "--temperature", "3");
+        Said("--divergence goes with --alpha below 1", "--teacher", folder["gpt"], "--layers", "1", "--alpha", "1", "--divergence", "reverse-kl", "--cache", folder["cache"]);
         Said("predicts no tokens; the tool distils models that do", "--teacher", folder["classifier"], "--layers", "1");
         Assert.False(Directory.Exists(folder["run"]));
 

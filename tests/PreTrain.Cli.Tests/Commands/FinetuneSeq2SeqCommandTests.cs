@@ -87,11 +87,15 @@ public class FinetuneSeq2SeqCommandTests
         tokenizer.Save(folder["bart"]);
         folder.Write("long.tsv", "source\ttarget\n" + string.Concat(Enumerable.Range(0, 3).Select(i => $"The method returns the next character of a stream {i}\tan array\n")));
 
-        foreach (string[] more in new string[][] { [], ["--max-source", "3"] })
+        foreach (var (more, longest) in new (string[], int)[] { ([], 7), (["--max-source", "3"], 3) })
         {
             ToolResult measured = ToolRunner.Run(["evaluate", "seq2seq", "--model", folder["bart"], "--data", folder["long.tsv"], "--max-new-tokens", "3", "--json", .. more]);
             Assert.Equal(3, measured.Json().GetProperty("pairs").GetInt32());
+            Assert.Contains($"warning: 3 of 3 texts are longer than {longest} tokens; the rest was not read.", measured.Error);
         }
+        ToolResult continued = ToolRunner.Run("evaluate", "seq2seq", "--model", folder["gpt"], "--data", folder["long.tsv"], "--max-new-tokens", "3"), whole = ToolRunner.Run("evaluate", "seq2seq", "--model", folder["t5"], "--data", folder["long.tsv"], "--max-new-tokens", "3");
+        Assert.Contains("warning: 3 of 3 prompts and what was written for them are longer than the model's context of 13 tokens; their beginnings were not read to the end.", continued.Error);
+        Assert.DoesNotContain("warning", whole.Error);
         Said("bart", "--max-source", "1", "--max-source (1)");
         Said("bart", "--max-source", "8", "the model's context (7)");
         Said("bart", "--template", "plain", "--template is for models that go on from a text, and the model is a bart.");

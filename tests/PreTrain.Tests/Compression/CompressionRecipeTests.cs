@@ -2,6 +2,7 @@ using PreTrain.Compression;
 using PreTrain.Data;
 using PreTrain.Distillation;
 using PreTrain.Modules.Quantized;
+using PreTrain.Objectives;
 using PreTrain.Pruning;
 using PreTrain.Tests.Data;
 
@@ -156,6 +157,15 @@ public class CompressionRecipeTests
     [InlineData("""{"validation-fraction":0,"stages":[{"stage":"quantize"}]}""", "ValidationFraction (0) must be above 0 and below 1")]
     public void Parse_WrongRecipe_SaysWhatIsWrong(string json, string message) =>
         Assert.Contains(message, Assert.Throws<ArgumentException>(() => CompressionRecipe.Parse(json)).Message);
+
+    [Fact]
+    public void Parse_Objective_IsThatOfModelsThatWrite()
+    {
+        CompressionRecipe recipe = CompressionRecipe.Parse("{\"objective\":\"prefix-lm\",\"stages\":[{\"stage\":\"quantize\"}]}");
+        Assert.Equal((WritingObjective.PrefixLanguageModel, "prefix-lm"), (recipe.Objective, (string?)recipe.ToJson()["objective"]));
+        Assert.False((recipe with { Objective = null }).ToJson().ContainsKey("objective"));
+        Assert.Contains("objective (\"causal-lm\") must be span-corruption, denoising or prefix-lm.", Assert.Throws<ArgumentException>(() => CompressionRecipe.Parse("{\"objective\":\"causal-lm\",\"stages\":[{\"stage\":\"quantize\"}]}")).Message);
+    }
 
     [Fact]
     public void Parse_FineTuningWithoutATeacher_MayComeFirst() =>

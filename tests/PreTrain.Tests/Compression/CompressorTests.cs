@@ -6,7 +6,9 @@ using PreTrain.Distillation;
 using PreTrain.Models;
 using PreTrain.Models.Bert;
 using PreTrain.Models.Gpt;
+using PreTrain.Models.Llama;
 using PreTrain.Models.T5;
+using PreTrain.Modules;
 using PreTrain.Modules.Quantized;
 using PreTrain.Objectives;
 using PreTrain.Pruning;
@@ -72,6 +74,7 @@ public sealed class CompressorTests : IDisposable
 
     [Theory]
     [InlineData("gpt", null)]
+    [InlineData("gpt", 11)]
     [InlineData("bert", null)]
     [InlineData("t5", 24)]
     public void Run_PruneDistillQuantize_KeepsAModelBehindEachStage(string family, int? context)
@@ -98,6 +101,49 @@ public sealed class CompressorTests : IDisposable
         Assert.Equal(objective.Evaluate(loaded, 8, 2, cancellationToken: TestContext.Current.CancellationToken)!.Loss, taught.Loss, 1e-6);
         Assert.Equal(TextTokenizer.Load(quantized.ModelFolder).Fingerprint, data.Tokenizer.Fingerprint);
         Assert.All(result.Steps.Skip(1), step => Assert.Equal("{{ messages }}", File.ReadAllText(Path.Combine(step.ModelFolder, "chat_template.jinja"))));
+    }
+
+    [Theory]
+    [InlineData(null, "span-corruption")]
+    [InlineData(WritingObjective.PrefixLanguageModel, "prefix-lm")]
+    public void Run_ModelThatWrites_IsMeasuredByItsObjectiveWhichIsNamed(WritingObjective? objective, string name)
+    {
+        var data = Save("t5");
+        using TokenStore _ = data.Tokens;
+
+        CompressionResult result = Run(Recipe(context: 24) with { Objective = objective, Stages = [new PruneStage { Weights = new() { Sparsity = 0.5 } }] }, data);
+
+        Assert.Equal((name, name), (result.Objective, (string?)result.ToJson()["objective"]));
+        Assert.Contains($"measured by {name} on", File.ReadAllText(result.Report));
+        using ITransformerModel model = AutoModel.FromPretrained(_folder.File("model"));
+        AutoObjectiveOptions options = new() { ContextLength = 24, Writing = objective };
+        Assert.Equal(AutoObjective.Create(model, data.Tokens, data.Tokenizer, options).Evaluate(model, 8, 2, cancellationToken: TestContext.Current.CancellationToken)!.Loss, result.Steps[0].Loss, 1e-6);
+    }
+
+    [Theory]
+    [InlineData(2048, null, null)]
+    [InlineData(2049, null, 2048)]
+    [InlineData(4096, 3000, 3000)]
+    public void Objective_LongContext_HasRowsThatFitIntoMemory(int longest, int? asked, int? length)
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        using var model = new GptModel(new GptConfig { VocabSize = data.Tokenizer.VocabSize, ContextLength = longest, LayerCount = 1, HeadCount = 1, EmbeddingDim = 2 });
+        Assert.Equal(length, (int?)RecipeObjective.Create(Recipe(context: asked), model, data.Tokens, data.Tokenizer).Describe()["contextLength"]);
+    }
+
+    [Fact]
+    public void Read_ModelThatPredictsTheNextToken_ScoresOneTokenOfEachRow()
+    {
+        using var generator = new Generator(3);
+        using var model = new LlamaModel(new LlamaConfig { VocabSize = 31, ContextLength = 13, LayerCount = 1, HeadCount = 2, EmbeddingDim = 8, FeedForwardDim = 16, IsHeadTied = false }, generator: generator);
+        long rows = 0;
+        Assert.Single(model.modules().OfType<Projection>(), map => map.weight.size(0) == 31).Transform = new InputObserver(x => rows += x.numel() / x.size(-1));
+        using DisposeScope scope = NewDisposeScope();
+
+        StageData.Read(model, new() { Ids = zeros([3, 7], dtype: ScalarType.Int64) });
+
+        Assert.Equal(3, rows);
     }
 
     [Fact]
@@ -282,7 +328,8 @@ public sealed class CompressorTests : IDisposable
         Refused("Stage 2 (prune): RemovedLayers (1) must be below the number of layers (1), so that one is left", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedLayers = 1 } }, new PruneStage { Units = new() { RemovedLayers = 1 } }] });
         Refused("Stage 1 (prune): RemovedDecoderLayers (1) must be 0: the gpt2 model has no decoder beside its layers", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedDecoderLayers = 1 } }] });
         Refused("must be divisible by GroupSize (64)", Recipe() with { Stages = [new QuantizeStage { Quantization = new() { Scheme = PreTrain.Modules.Quantized.QuantizationScheme.Int4Weights } }] });
-        Refused("ContextLength (9) is not for a gpt2 model", Recipe() with { ContextLength = 9 });
+        Refused("ContextLength (17) must be at most the model's (16).", Recipe() with { ContextLength = 17 });
+        Refused("Objective (prefix-lm) is for models that read a text and write another; a gpt2 model learns causal-lm.", Recipe() with { Objective = WritingObjective.PrefixLanguageModel });
         PruneStage neurons = new() { Units = new() { NeuronSparsity = 0.05 } };   // 61 of 64 are left
         Refused("Stage 2 (prune): HeadSparsity (0.2) would take out none of 2 heads", Recipe() with { Stages = [new PruneStage { Units = new() { HeadSparsity = 0.5 } }, new PruneStage { Units = new() { HeadSparsity = 0.2 } }] });
         Refused("'blocks.0.feed_forward_output' (61) must be divisible by the group of Pattern (2:4)", Recipe() with { Stages = [neurons, new PruneStage { Weights = new() { Pattern = new SparsityPattern(2, 4) } }] });

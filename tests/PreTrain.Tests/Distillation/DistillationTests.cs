@@ -97,6 +97,31 @@ public sealed class DistillationTests : IDisposable
     [InlineData("gpt")]
     [InlineData("t5")]
     [InlineData("bart")]
+    public void Check_StudentThatDoesNotFit_IsToldWithoutABatch(string family)
+    {
+        using nn.Module student = Create(family, layers: 1), teacher = Create(family, 4), deeper = Create(family, layers: 3);
+        using ITransformerModel narrow = StudentInitializer.Create((ITransformerModel)teacher, new() { EmbeddingDim = 12 }), many = StudentInitializer.Create((ITransformerModel)teacher, new() { HeadCount = 5 });
+
+        s_all.Check((ITransformerModel)student, [(ITransformerModel)teacher]);
+        new DistillationOptions().Check(narrow, [(ITransformerModel)teacher, many]);
+
+        Assert.True(student.training && teacher.training);
+        Refused("have 12 features and the teacher's 15", narrow, new() { HiddenWeight = 1 });
+        Refused("have 12 features and the teacher's 15", narrow, new() { CosineWeight = 1 });
+        Refused("has 5 heads and the teacher's 3", many, new() { AttentionWeight = 1 });
+        Refused("has 5 heads and the teacher's 3", many, new() { ValueRelationWeight = 1 });
+        Refused("A student of 3 layers cannot follow a teacher of 2 by itself", (ITransformerModel)deeper, new() { HiddenWeight = 1 });
+        Refused("LayerMap names the layer 2; the teacher's are 0 to 1.", (ITransformerModel)student, new() { HiddenWeight = 1, LayerMap = [2] });
+        Refused("Alpha (2) must be from 0 to 1.", (ITransformerModel)student, new() { Alpha = 2 });
+
+        void Refused(string message, ITransformerModel model, DistillationOptions options) => Assert.Contains(message, Assert.Throws<ArgumentException>(() => options.Check(model, [(ITransformerModel)teacher])).Message);
+    }
+
+    [Theory]
+    [InlineData("bert")]
+    [InlineData("gpt")]
+    [InlineData("t5")]
+    [InlineData("bart")]
     public void Loss_AlphaOne_IsThatOfTheOtherObjective(string family)
     {
         using nn.Module student = Create(family), teacher = Create(family, 4);

@@ -37,6 +37,13 @@ public sealed class LogitCacheTests : IDisposable
     private static double Loss(nn.Module student, nn.Module teacher, LogitCache? cache, Batch batch) =>
         new Distillation<nn.Module>([new((ITransformerModel)teacher) { Cache = cache }], new DistillationTests.Plain<nn.Module>(), s_soft).Loss(student, batch, 19).item<float>();
 
+    private static float[] Read(byte[] bytes, int kept, double temperature)
+    {
+        Tensor scores = empty([5, VocabSize], dtype: ScalarType.Float32);
+        TopScores.Read(bytes, scores, kept, temperature);
+        return scores.data<float>().ToArray();
+    }
+
     [Theory]
     [InlineData("bert")]
     [InlineData("gpt")]
@@ -63,7 +70,7 @@ public sealed class LogitCacheTests : IDisposable
     {
         Tensor scores = Normal([5, VocabSize], 7, 3);
 
-        float[] read = TopScores.Read(TopScores.Write(scores, VocabSize, 2), 5, VocabSize, VocabSize, 2);
+        float[] read = Read(TopScores.Write(scores, VocabSize, 2), VocabSize, 2);
 
         float[] expected = [.. DistillationLosses.Logs(scores, 1).data<float>().ToArray().Select(log => (float)(Half)log)];
         Assert.Equal(expected, read);
@@ -79,7 +86,7 @@ public sealed class LogitCacheTests : IDisposable
         const int Kept = 4;
         Tensor scores = Normal([5, VocabSize], 7, 3);
 
-        float[] read = TopScores.Read(TopScores.Write(scores, Kept, temperature), 5, VocabSize, Kept, temperature);
+        float[] read = Read(TopScores.Write(scores, Kept, temperature), Kept, temperature);
 
         read = DistillationLosses.Logs(tensor(read, [5, VocabSize]), temperature).data<float>().ToArray();
         double[] logs = Doubles(DistillationLosses.Logs(scores, temperature));
@@ -91,6 +98,22 @@ public sealed class LogitCacheTests : IDisposable
             for (int v = 0; v < VocabSize; v++) Assert.Equal(best.Contains(v) ? own[v] : rest, got[v], 0.02);
             Assert.Equal(1, got.Sum(Math.Exp), 0.002);
         }
+    }
+
+    [Fact]
+    public void Loss_ScoresOfALargeVocabulary_AreReadIntoOneTensor()
+    {
+        const int Vocabulary = 40_000;
+        using var generator = new Generator(3);
+        using var model = new GptModel(new GptConfig { VocabSize = Vocabulary, ContextLength = 13, LayerCount = 1, HeadCount = 1, EmbeddingDim = 2, Dropout = 0 }, generator: generator);
+        Batch batch = DistillationTests.Tokens(rows: 4);
+        using LogitCache cache = Open(model, 3);
+        Loss(model, model, cache, batch);
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Loss(model, model, cache, batch);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, batch.ValidTargets * Vocabulary * sizeof(float) / 4);
     }
 
     [Fact]

@@ -27,6 +27,22 @@ public sealed class WritingScoresTests
         Assert.Equal(1, scores.ExactMatch);
     }
 
+    [Theory]
+    [InlineData(-1, 1)]
+    [InlineData(0, 1)]
+    [InlineData(100, 0)]
+    public void Measure_PromptThatLeavesNoRoomForTheAnswer_IsCounted(int room, int cut)
+    {
+        TextTokenizer tokenizer = ChatFixture.Tokenizer;
+        var template = new ChatTemplate(ChatTemplate.ChatMl, tokenizer);
+        int prompt = tokenizer.Encode(template.Render([new(ChatMessage.User, "Is it?")], addGenerationPrompt: true)).Length;
+        var model = new ScriptedModel(tokenizer.Encode("Yes<|im_end|>"), tokenizer.VocabSize, prompt + room);
+
+        WritingScores scores = WritingScores.Measure(model, tokenizer, template, new TextPairs([new("Is it?", "Yes")]), cancellationToken: Cancellation);
+
+        Assert.Equal(cut, scores.CutSources);
+    }
+
     [Fact]
     public void Measure_SourcesBeyondTheContext_AreCut()
     {
@@ -34,7 +50,9 @@ public sealed class WritingScoresTests
         var model = new ReversingModel(contextLength: 5);
         var options = new WritingScoreOptions { BatchSize = 1, Generation = new() { Temperature = 0, MaxNewTokens = 9 } };
 
-        Assert.Equal(["edcba", "yx"], WritingScores.Measure(model, new ByteTokenizer(), pairs, options, Cancellation).Predictions);
+        WritingScores scores = WritingScores.Measure(model, new ByteTokenizer(), pairs, options, Cancellation);
+        Assert.Equal(["edcba", "yx"], scores.Predictions);
+        Assert.Equal(1, scores.CutSources);
         Assert.Equal(["cba", "yx"], WritingScores.Measure(model, new ByteTokenizer(), pairs, options with { MaxSourceLength = 3 }, Cancellation).Predictions);
 
         Assert.Equal([5, 2, 3, 2], model.Widths);

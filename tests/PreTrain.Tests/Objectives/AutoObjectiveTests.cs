@@ -70,6 +70,22 @@ public sealed class AutoObjectiveTests : IDisposable
     }
 
     [Fact]
+    public void Create_ChosenObjectiveOrContext_IsTheModels()
+    {
+        PipelineTokenizer tokenizer = Tokenizer([.. Enumerable.Range(0, 20).Select(i => $"<extra_id_{i}>")]);
+        using TokenStore tokens = Store(tokenizer);
+        using ITransformerModel t5 = Model("t5", tokenizer.VocabSize), gpt = Model("gpt", tokenizer.VocabSize);
+
+        IObjective<ITransformerModel> prefix = AutoObjective.Create(t5, tokens, tokenizer, new() { Writing = WritingObjective.PrefixLanguageModel }), rows = AutoObjective.Create(gpt, tokens, tokenizer, new() { ContextLength = 5 });
+
+        Assert.Equal((WritingObjective.SpanCorruption, "prefix-lm"), (AutoObjective.WritingFor(tokenizer), prefix.Name));
+        using IBatchSource source = rows.Open(new(1), gpt, 3);
+        Assert.Equal(5, source.Next(TestContext.Current.CancellationToken).Length);
+        Assert.Contains("mask", Assert.Throws<ArgumentException>(() => AutoObjective.Create(t5, tokens, tokenizer, new() { Writing = WritingObjective.Denoising })).Message);
+        Assert.StartsWith("Writing (9) must be SpanCorruption, Denoising, PrefixLanguageModel.", Assert.Throws<ArgumentException>(() => AutoObjective.Create(t5, tokens, tokenizer, new() { Writing = (WritingObjective)9 })).Message);
+    }
+
+    [Fact]
     public void Run_ModelOfWhateverFamily_TrainsAsThatOfTheFamily()
     {
         ByteLevelBpeTokenizer tokenizer = ByteLevelBpeTokenizer.Train([s_text], new() { VocabSize = 280 }, cancellation: TestContext.Current.CancellationToken);

@@ -146,6 +146,20 @@ public sealed class CausalLanguageModelingTests : IDisposable
     }
 
     [Fact]
+    public void Open_ShorterContext_DrawsAndHoldsOutRowsOfIt()
+    {
+        var objective = new CausalLanguageModeling(_tokens, 0.3) { ContextLength = 7 };
+        using IBatchSource source = objective.Open(new(3), _model, 5);
+
+        Batch batch = source.Next(TestContext.Current.CancellationToken);
+        Assert.Equal((5, 7, 35), (batch.Rows, batch.Length, batch.Inputs.Length));
+        Assert.All(objective.Evaluation(_model, 5), heldOut => Assert.Equal(7, heldOut.Length));
+        Assert.Equal(7, (int)objective.Describe()["contextLength"]!);
+        Assert.Equal("ContextLength (14) must be at least 1 and at most the model's (13).",
+            Assert.Throws<ArgumentException>(() => new CausalLanguageModeling(_tokens) { ContextLength = 14 }.Open(new(3), _model, 5)).Message);
+    }
+
+    [Fact]
     public void Describe_AnObjective_SaysWhatMustStayTheSame() =>
         Assert.Equal($$"""{"objective":"causal-lm","tokens":509,"sha256":"{{_tokens.Sha256}}","tokenizer":"char-509","validationFraction":0.05}""", new CausalLanguageModeling(_tokens).Describe().ToJsonString());
 }
