@@ -54,7 +54,10 @@ internal sealed class CheckpointStore(string folder, ILogger log)
         {
             string? last = All().Where(c => c.Step < step).Select(c => c.Path).FirstOrDefault();
             throw new CheckpointException(path, $"the checkpoint could not be written: {e.Message} "
-                + (last is null ? "There is no earlier one." : $"The one before, {last}, is complete; a resumed run goes on from there."), e) { IsUnwritten = true };
+                + (last is null ? "There is no earlier one." : $"The one before, {last}, is complete; a resumed run goes on from there."), e)
+            {
+                IsUnwritten = true,
+            };
         }
         Discard(step, keep);
         return path;

@@ -143,7 +143,7 @@ public class GptCommandTests
         Assert.True(json.GetProperty("bestValidationLoss").GetDouble() <= json.GetProperty("validationLoss").GetDouble());
         string state = File.ReadAllText(Path.Combine(folder["run"], "checkpoints", "step-000006", "state.json"));
         Assert.Contains("NotFinite = Skip, Spike = RollBack, SpikeThreshold = 6, SpikeWindowSteps = 6, SpikeWarmupSteps = 3, MaxInARow = 10", state);
-        Assert.Contains("\"rows\": 2", state);
+        Assert.Contains("\"microBatchSize\": 2", state);
         Assert.Contains("\"threads\": ", state);
         Assert.True(Directory.Exists(Path.Combine(folder["run"], "checkpoints", "step-000004")));
     }
