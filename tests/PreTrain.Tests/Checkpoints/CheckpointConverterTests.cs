@@ -92,7 +92,7 @@ public sealed class CheckpointConverterTests : IDisposable
         Directory.CreateDirectory(folder["in/1_Pooling"]);
         Directory.CreateDirectory(folder["out"]);
         File.WriteAllText(folder["in/modules.json"], """[{"path": ""}, {"path": "."}, {"path": "1_Pooling"}, {"path": "2_Normalize"}]""");
-        foreach (string name in new[] { "1_Pooling/config.json", "config.json", "model.safetensors", "model.safetensors.index.json", "chat_template.jinja" }) File.WriteAllText(folder["in/" + name], name);
+        foreach (string name in new[] { "1_Pooling/config.json", "config.json", "stage.json", "model.safetensors", "model.safetensors.index.json", "chat_template.jinja" }) File.WriteAllText(folder["in/" + name], name);
 
         CheckpointConverter.CopyCompanions(folder["in"], folder["out"]);
 
