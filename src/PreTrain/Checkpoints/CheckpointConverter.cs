@@ -48,6 +48,8 @@ public static class CheckpointConverter
         var folder = Directory.Exists(source) ? Path.GetFullPath(source) : null;
         if (checkpoint.Files.Append(folder).Any(path => path is not null && SamePath(path, target)) || checkpoint.Files.Any(file => IsWeights(Path.GetFileName(file)) && SamePath(Path.GetDirectoryName(Path.GetFullPath(file))!, target)))
             throw new ArgumentException($"The target '{target}' is the source. Choose another one.", nameof(target));
+        if (FileFormat(target) is not null && !Directory.Exists(target) && options.MaxShardBytes != new CheckpointConverterOptions().MaxShardBytes)
+            throw new ArgumentException($"{nameof(options.MaxShardBytes)} ({options.MaxShardBytes}) goes with a folder, and the target '{target}' is one file.", nameof(options));
         if (target.EndsWith(CheckpointNames.GgufExtension, StringComparison.OrdinalIgnoreCase))
             throw new ArgumentException($"The target '{target}' would be a GGUF file, which holds a whole model; export the model instead of converting its weights.", nameof(target));
 

@@ -44,6 +44,14 @@ public sealed class CheckpointConverterTests : IDisposable
     }
 
     [Fact]
+    public void Convert_ShardsOfOneFile_AreRefused()
+    {
+        string source = SafetensorsBytes.Fixture("narrow-types.safetensors");
+        Assert.StartsWith("MaxShardBytes (4) goes with a folder, and the target", Assert.Throws<ArgumentException>(() => CheckpointConverter.Convert(source, folder["x.bin"], new() { MaxShardBytes = 4 }, TestContext.Current.CancellationToken)).Message);
+        Assert.False(File.Exists(folder["x.bin"]));
+    }
+
+    [Fact]
     public void Convert_ViewsAndTiedTensors_AreWrittenAsTheyAre()
     {
         using var scope = NewDisposeScope();
