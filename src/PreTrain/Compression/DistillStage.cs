@@ -33,6 +33,8 @@ public sealed record DistillStage : CompressionStage
     /// <inheritdoc/>
     public override string Name => "distill";
 
+    internal override bool ReadsRows => false;
+
     /// <summary>Whether it asks a teacher for anything.</summary>
     internal bool NeedsTeacher => Teaching.Alpha < 1 || Teaching.WantsLayers;
 
