@@ -50,7 +50,7 @@ internal sealed class CompressCommand
         if (session.Start().type != TorchSharp.DeviceType.CPU) session.Log("The stages are computed on the processor.");
         TextTokenizer tokenizer;
         using (ITransformerModel model = ModelFolder.LoadModel(session, folder, TorchSharp.torch.CPU)) tokenizer = ModelFolder.LoadTokenizer(folder, model);
-        Compressor.Check(folder, recipe, options);
+        Compressor.Check(folder, recipe, options, tokenizer);
         string[] data = parsed.GetValue(_data) is { Length: > 0 } given ? given : [CorpusOption.SdkDocs];
         TextCorpus corpus = CorpusOption.Open(data);
         CompressionResult result;

@@ -34,7 +34,7 @@ internal static class ConvertCommand
         };
         Option<bool> overwrite = ExportCommand.OverwriteOption();
         var command = new Command("convert", "Converts weights: between PyTorch's files and safetensors, to another precision, into one file or shards.") { model, output, format, precision, shardSize, overwrite };
-        add(root, command, (parsed, session) => Run(session, parsed.GetRequiredValue(model)!, parsed.GetRequiredValue(output)!, parsed.GetValue(format), parsed.GetValue(overwrite), new CheckpointConverterOptions
+        add(root, command, (parsed, session) => Run(session, parsed.GetRequiredValue(model)!, parsed.GetRequiredValue(output)!, parsed.GetValue(format), parsed.GetValue(shardSize), parsed.GetValue(overwrite), new CheckpointConverterOptions
         {
             Format = parsed.GetValue(format) ?? CheckpointFormat.Safetensors,
             DataType = parsed.GetValue(precision),
@@ -50,12 +50,13 @@ internal static class ConvertCommand
             && number * bytes is >= 1 and < 9e18 ? (long)(number * bytes) : null;
     }
 
-    private static void Run(Session session, string source, string target, CheckpointFormat? format, bool overwrites, CheckpointConverterOptions options)
+    private static void Run(Session session, string source, string target, CheckpointFormat? format, long? shardSize, bool overwrites, CheckpointConverterOptions options)
     {
         session.Start();
         CheckpointFormat? named = Directory.Exists(target) ? null : ByExtension(target);
         if (format is { } wanted && named is not null && named != wanted)
             throw new UsageException($"--format {(wanted == CheckpointFormat.PyTorch ? "bin" : "safetensors")} contradicts the name of the file in --output ({target}).");
+        if (shardSize is not null && named is not null) throw new UsageException($"--shard-size goes with a folder, and --output ({target}) is one file.");
         string weights = ModelFolder.ResolveWeights(source);
         IReadOnlyList<string> files = [target];
         if (named is not null)

@@ -72,7 +72,8 @@ internal sealed class PruneCommand
         bool needsData = weights is { Method: not PruningMethod.Magnitude } || structure is { Importance: not UnitImportance.Magnitude };
         string[] data = parsed.GetValue(_data) ?? [];
         if (needsData && data.Length == 0) throw new UsageException("--data must be given: what --method and --importance ask for is seen while the model reads.");
-        if (!needsData && data.Length > 0) throw new UsageException("--data is of no effect with magnitude; leave it out, or choose another --method or --importance.");
+        string[] unused = needsData ? [] : [.. new[] { (data.Length > 0, "--data"), (parsed.GetValue(_samples) is not null, "--samples") }.Where(option => option.Item1).Select(option => option.Item2)];
+        if (unused.Length > 0) throw new UsageException($"{string.Join(" and ", unused)} {(unused.Length == 1 ? "is" : "are")} of no effect with magnitude; leave {(unused.Length == 1 ? "it" : "them")} out, or choose another --method or --importance.");
         ModelFolder.RequireWhole(folder);
         string source = ModelFolder.Resolve(folder);
         RequireOutput(source, output, parsed.GetValue(_overwrite));

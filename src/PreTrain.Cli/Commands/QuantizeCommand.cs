@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using PreTrain.Checkpoints;
 using PreTrain.Cli.Hosting;
+using PreTrain.Compression;
 using PreTrain.Data;
 using PreTrain.Models;
 using PreTrain.Modules.Quantized;
@@ -49,8 +50,10 @@ internal static class QuantizeCommand
         session.Start();
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, CPU);
+        if (choice.BudgetOrNull is null) choice.Stage.Require(model);
+        else RequireBudget(folder, model, choice);
         CalibrationWindows? windows = corpus is null ? null : new CalibrationWindows(session, folder, model, corpus, samples);
-        MixedPrecisionPlan? plan = choice.BudgetOrNull is { } budget ? Plan(session, folder, model, choice, windows!, budget) : null;
+        MixedPrecisionPlan? plan = choice.BudgetOrNull is { } budget ? Plan(session, model, choice, windows!, budget) : null;
         QuantizationResult result = plan is null ? CorpusOption.Calibrate(data, () => choice.Stage.Apply(model, windows?.Inputs ?? [], session.Cancellation)) : Quantizer.Quantize(model, choice.Stage.Quantization, plan, session.Cancellation);
         if (result.Smoothed.Count > 0) session.Detail($"smoothed: {string.Join(", ", result.Smoothed)}");
         session.Cancellation.ThrowIfCancellationRequested();
@@ -76,10 +79,16 @@ internal static class QuantizeCommand
         });
     }
 
-    private static MixedPrecisionPlan Plan(Session session, string folder, ITransformerModel model, QuantizeChoice choice, CalibrationWindows windows, double budget)
+    /// <summary>What a scan would refuse is told before a text is read.</summary>
+    private static void RequireBudget(string folder, ITransformerModel model, QuantizeChoice choice)
     {
-        if (model is not ICausalLanguageModel causal || model.Head != ModelHead.CausalLanguageModel) throw new UsageException($"--budget needs a model that predicts next tokens, and --model ({folder}) holds a {model.ModelType} with the head {model.Head}.");
-        IReadOnlyList<MapSensitivity> scan = MixedPrecision.Scan(model, choice.Stage.Quantization, () => windows.Loss(causal, session.Cancellation), cancellationToken: session.Cancellation);
+        if (model is not ICausalLanguageModel || model.Head != ModelHead.CausalLanguageModel) throw new UsageException($"--budget needs a model that predicts next tokens, and --model ({folder}) holds a {model.ModelType} with the head {model.Head}.");
+        foreach (QuantizationScheme scheme in new[] { QuantizationScheme.Int8Weights, QuantizationScheme.Int4Weights }) new QuantizeStage { Quantization = choice.Stage.Quantization with { Scheme = scheme } }.Require(model);
+    }
+
+    private static MixedPrecisionPlan Plan(Session session, ITransformerModel model, QuantizeChoice choice, CalibrationWindows windows, double budget)
+    {
+        IReadOnlyList<MapSensitivity> scan = MixedPrecision.Scan(model, choice.Stage.Quantization, () => windows.Loss((ICausalLanguageModel)model, session.Cancellation), cancellationToken: session.Cancellation);
         long now = scan.Where(one => one.Scheme is null).Sum(one => one.Bytes);
         return MixedPrecision.Choose(scan, (long)(budget < 0 ? -budget * now : Math.Min(budget, now)));
     }

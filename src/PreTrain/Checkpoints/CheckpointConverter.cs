@@ -13,8 +13,11 @@ public static class CheckpointConverter
     /// <summary>How the names end of what makes weights of codes: scales, zero points and tables of bitsandbytes, compressed-tensors, GPTQ and AWQ.</summary>
     private static readonly string[] partsOfCodes = [".absmax", ".nested_absmax", ".quant_map", ".nested_quant_map", ".SCB", "_scale", "_scale_inv", "_zero_point", ".scales", ".qzeros"];
 
+    /// <summary>The measures of a model that a recipe has made, with which the stage is finished.</summary>
+    internal const string MeasuresFile = "stage.json";
+
     /// <summary>What describes the weights beside it, and is of no use beside others.</summary>
-    private static readonly string[] ofWeights = [ConfigFile, "adapter_config.json", "trainer_state.json"];
+    private static readonly string[] ofWeights = [ConfigFile, "adapter_config.json", "trainer_state.json", MeasuresFile];
 
     /// <summary>Files beside the weights that belong to a model: its configuration, its tokenizer, its card.</summary>
     private static readonly string[] companions = [".json", ".txt", ".model", ".jinja", ".md"];
@@ -45,6 +48,8 @@ public static class CheckpointConverter
         var folder = Directory.Exists(source) ? Path.GetFullPath(source) : null;
         if (checkpoint.Files.Append(folder).Any(path => path is not null && SamePath(path, target)) || checkpoint.Files.Any(file => IsWeights(Path.GetFileName(file)) && SamePath(Path.GetDirectoryName(Path.GetFullPath(file))!, target)))
             throw new ArgumentException($"The target '{target}' is the source. Choose another one.", nameof(target));
+        if (FileFormat(target) is not null && !Directory.Exists(target) && options.MaxShardBytes != new CheckpointConverterOptions().MaxShardBytes)
+            throw new ArgumentException($"{nameof(options.MaxShardBytes)} ({options.MaxShardBytes}) goes with a folder, and the target '{target}' is one file.", nameof(options));
         if (target.EndsWith(CheckpointNames.GgufExtension, StringComparison.OrdinalIgnoreCase))
             throw new ArgumentException($"The target '{target}' would be a GGUF file, which holds a whole model; export the model instead of converting its weights.", nameof(target));
 

@@ -12,6 +12,9 @@ public abstract record CompressionStage
     /// <summary>What a recipe calls it.</summary>
     public abstract string Name { get; }
 
+    /// <summary>Whether the model reads rows of the training text in it, as many as <see cref="CompressionRecipe.Samples"/> says.</summary>
+    internal abstract bool ReadsRows { get; }
+
     /// <summary>All its options as JSON: what must be the same for what it has made to be used again.</summary>
     public abstract JsonObject ToJson();
 

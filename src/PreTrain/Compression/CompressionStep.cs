@@ -35,7 +35,7 @@ public sealed record CompressionStep
     /// <summary>The tokens that it reads a second in whole batches, by the median time of one.</summary>
     public required double TokensPerSecond { get; init; }
 
-    /// <summary>How long the stage took, its measuring included.</summary>
+    /// <summary>How long the stage took, its measuring and the calls that were interrupted in it included.</summary>
     public required double Seconds { get; init; }
 
     /// <summary>The same as JSON.</summary>

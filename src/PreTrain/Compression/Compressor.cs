@@ -9,8 +9,8 @@ using PreTrain.Models;
 using PreTrain.Modules;
 using PreTrain.Objectives;
 using PreTrain.Pruning;
-using PreTrain.Quantization;
 using PreTrain.Tokenization;
+using PreTrain.Torch;
 using PreTrain.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -58,7 +58,7 @@ public sealed class Compressor
         Require(modelFolder, recipe, tokens, tokenizer, options);
         using ITransformerModel model = Load(modelFolder, null);
         Compressor compressor = Checked(modelFolder, model, recipe, tokens, tokenizer, options, cancellationToken);
-        compressor._folder.Prepare(compressor.Describe(model), modelFolder, options.Overwrite);
+        compressor._folder.Prepare(compressor.Describe(model), recipe, modelFolder, options.Overwrite);
         return compressor.Run(model);
     }
 
@@ -66,14 +66,16 @@ public sealed class Compressor
     /// <param name="modelFolder">The model, a Hugging Face folder.</param>
     /// <param name="recipe">The stages.</param>
     /// <param name="options">Where to.</param>
-    /// <exception cref="ArgumentException">The recipe, an option or the model does not fit, the folder holds something else than the stages of a recipe, or the model lies in it and would be deleted.</exception>
+    /// <param name="tokenizer">The tokenizer that is to make the tokens; null if it is not known yet.</param>
+    /// <exception cref="ArgumentException">The recipe, an option, the model or the tokenizer does not fit, the folder holds something else than the stages of a recipe, or the model lies in it and would be deleted.</exception>
     /// <exception cref="CheckpointException">The model cannot be read.</exception>
-    public static void Check(string modelFolder, CompressionRecipe recipe, CompressionOptions options)
+    public static void Check(string modelFolder, CompressionRecipe recipe, CompressionOptions options, TextTokenizer? tokenizer = null)
     {
         Require(modelFolder, recipe, options);
         new StageFolder(Path.GetFullPath(options.Output)).Check(modelFolder, options.Overwrite);
         using ITransformerModel model = Load(modelFolder, null);
         Require(model, recipe, null);
+        if (tokenizer is not null) RecipeObjective.Require(recipe, model, tokenizer);
     }
 
     /// <summary>Tells what is wrong with model, recipe, folder and text before anything is changed.</summary>
@@ -112,8 +114,9 @@ public sealed class Compressor
     {
         new StageFolder(Path.GetFullPath(options.Output)).Check(modelFolder, options.Overwrite);
         Require(model, recipe, null);
+        RecipeObjective.Require(recipe, model, tokenizer);
         var compressor = new Compressor(modelFolder, model, recipe, tokens, tokenizer, options, cancellationToken);
-        Require(model, recipe, compressor._data.Tokens);
+        Require(model, recipe, compressor._data.TokensOf);
         compressor._data.RequireHeldOut(model);
         return compressor;
     }
@@ -131,14 +134,14 @@ public sealed class Compressor
         _log.LogInformation("The models are trained and measured by {Objective}.", _objective.Name);
         var steps = new List<CompressionStep>();
         string folder = _folder.Of(0, "original");
-        steps.Add(StageFolder.Finished(folder, _model) ?? Measured(folder, Stopwatch.StartNew(), _data.Measure("original", _model, original, null, _options.TimingRounds)));
+        steps.Add(Finished(folder, _model, original) ?? Measured(folder, Stopwatch.StartNew(), _data.Measure("original", _model, original, null, _options.TimingRounds)));
         WritePage(steps);
         for (int i = 0; i < _recipe.Stages.Count; i++)
         {
             if (_cancellation.IsCancellationRequested) return Result(steps, interrupted: true);
             CompressionStage stage = _recipe.Stages[i];
             folder = _folder.Of(i + 1, stage.Name);
-            if (StageFolder.Finished(folder, StageFolder.ModelOf(folder)) is { } finished)
+            if (Finished(folder, StageFolder.ModelOf(folder), original) is { } finished)
             {
                 _log.LogInformation("Stage {Number}, {Stage}, is finished already.", i + 1, stage.Name);
                 steps.Add(finished);
@@ -146,7 +149,11 @@ public sealed class Compressor
             }
             _log.LogInformation("Stage {Number} of {Count}: {Stage}.", i + 1, _recipe.Stages.Count, stage.Name);
             var clock = Stopwatch.StartNew();
-            if (!Make(stage, steps[^1].ModelFolder, folder, original)) return Result(steps, interrupted: true);
+            if (!Make(stage, steps[^1].ModelFolder, folder, original))
+            {
+                StageFolder.Interrupt(folder, clock.Elapsed.TotalSeconds);
+                return Result(steps, interrupted: true);
+            }
             string made = StageFolder.ModelOf(folder);
             CheckpointConverter.CopyCompanions(_model, made);
             _tokenizer.Save(made);
@@ -154,6 +161,18 @@ public sealed class Compressor
             WritePage(steps);
         }
         return Result(steps, interrupted: false);
+    }
+
+    /// <summary>The measures of a stage that is finished, null if it is not. Where it was timed in other circumstances it is timed again, so that all stages can be compared.</summary>
+    private CompressionStep? Finished(string folder, string modelFolder, ITransformerModel original)
+    {
+        CompressionStep? step = StageFolder.Finished(folder, modelFolder);
+        if (step is null || StageFolder.IsTimedAsNow(folder)) return step;
+        _log.LogInformation("The model behind {Stage} is timed again: threads or processor are others now.", step.Name);
+        using ITransformerModel? loaded = modelFolder == _model ? null : Load(modelFolder, original.Head);
+        step = _data.Timed(step, loaded ?? original, _options.TimingRounds);
+        StageFolder.Finish(folder, step);
+        return step;
     }
 
     /// <summary>Makes the model of a stage from that of the stage before.</summary>
@@ -219,7 +238,7 @@ public sealed class Compressor
 
     private static CompressionStep Measured(string folder, Stopwatch clock, CompressionStep step)
     {
-        step = step with { Seconds = clock.Elapsed.TotalSeconds };
+        step = step with { Seconds = StageFolder.SecondsBefore(folder) + clock.Elapsed.TotalSeconds };
         StageFolder.Finish(folder, step);
         return step;
     }
@@ -252,8 +271,8 @@ public sealed class Compressor
     /// <summary>What a model does not allow is told before anything is done: each stage is asked about a model of the sizes that those before it leave.</summary>
     /// <param name="model">The model that the recipe begins with.</param>
     /// <param name="recipe">The stages.</param>
-    /// <param name="tokens">The most tokens that a map sees of the rows that a stage reads; null where the text is not known.</param>
-    private static void Require(ITransformerModel model, CompressionRecipe recipe, long? tokens)
+    /// <param name="tokens">The tokens that a map of a model sees of the rows that a stage reads, by its name; null where the text is not known.</param>
+    private static void Require(ITransformerModel model, CompressionRecipe recipe, Func<ITransformerModel, string, long>? tokens)
     {
         if (((nn.Module)model).modules().Any(module => module is Modules.Quantized.QuantizedProjection)) throw new ArgumentException("The model is quantized, and can be neither pruned nor trained. Begin with the model that it was made from.");
         RecipeObjective.Require(recipe, model);
@@ -265,7 +284,7 @@ public sealed class Compressor
                 try
                 {
                     if (recipe.Stages[i] is PruneStage { Units: { } units }) sized = Next(StructuredPruner.OfSizes(sized, units));
-                    Require(sized, model, recipe.Stages[i], tokens);
+                    Require(sized, model, recipe.Stages[i], tokens is null ? null : map => tokens(sized, map));
                 }
                 catch (ArgumentException e)
                 {
@@ -285,7 +304,7 @@ public sealed class Compressor
         }
     }
 
-    private static void Require(ITransformerModel sized, ITransformerModel original, CompressionStage stage, long? tokens)
+    private static void Require(ITransformerModel sized, ITransformerModel original, CompressionStage stage, Func<string, long>? tokens)
     {
         switch (stage)
         {
@@ -293,13 +312,15 @@ public sealed class Compressor
                 List<(string Name, Projection Map)> maps = LinearMaps.SelectPlain(sized, weights.Targets);
                 PruningMasks.Require(maps, weights);
                 if (tokens is null || !weights.NeedsCalibration) break;
-                foreach (var (name, map) in maps) Pruner.RequireTokens(name, map.weight.size(1), tokens.Value, weights);
+                foreach (var (name, map) in maps) Pruner.RequireTokens(name, map.weight.size(1), tokens(name), weights);
                 break;
-            case DistillStage { Teaching: { LayerMap: { } map } }:
-                foreach (var (own, theirs) in StudentInitializer.LayerCounts(sized).Zip(StudentInitializer.LayerCounts(original))) LayerPairs.Of(map, own, theirs);
+            case DistillStage distill:
+                if (distill.Precision == Precision.Float16) HalfPrecision.Require(original.Device);
+                if (distill.Teaching.LayerMap is not { } layers) break;
+                foreach (var (own, theirs) in StudentInitializer.LayerCounts(sized).Zip(StudentInitializer.LayerCounts(original))) LayerPairs.Of(layers, own, theirs);
                 break;
             case QuantizeStage quantize:
-                Quantizer.Require(sized, quantize.Quantization);
+                quantize.Require(sized, tokens);
                 break;
         }
     }

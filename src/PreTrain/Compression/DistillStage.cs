@@ -8,6 +8,8 @@ namespace PreTrain.Compression;
 /// <summary>Trains what the stages before have left, with the model that the recipe began with as its teacher. Weights that are zero stay so.</summary>
 public sealed record DistillStage : CompressionStage
 {
+    private static readonly DistillationOptions s_usual = new();
+
     /// <summary>What is learned from the teacher; an <see cref="DistillationOptions.Alpha"/> of 1 is fine-tuning without one.</summary>
     /// <value>The default is that of <see cref="DistillationOptions"/>.</value>
     public DistillationOptions Teaching { get; init; } = new();
@@ -31,6 +33,8 @@ public sealed record DistillStage : CompressionStage
     /// <inheritdoc/>
     public override string Name => "distill";
 
+    internal override bool ReadsRows => false;
+
     /// <summary>Whether it asks a teacher for anything.</summary>
     internal bool NeedsTeacher => Teaching.Alpha < 1 || Teaching.WantsLayers;
 
@@ -42,9 +46,10 @@ public sealed record DistillStage : CompressionStage
         ["batch"] = BatchSize,
         ["learning-rate"] = LearningRate,
         ["precision"] = RecipeWords.Of(Precision),
-        ["temperature"] = Teaching.Temperature,
+        // Of no effect, and refused by a recipe, unless somebody has set them.
+        ["temperature"] = Teaching.Alpha < 1 || Teaching.Temperature != s_usual.Temperature ? Teaching.Temperature : null,
         ["alpha"] = Teaching.Alpha,
-        ["divergence"] = RecipeWords.Of(Teaching.Divergence),
+        ["divergence"] = Teaching.Alpha < 1 || Teaching.Divergence != s_usual.Divergence ? RecipeWords.Of(Teaching.Divergence) : null,
         ["hidden-weight"] = Teaching.HiddenWeight,
         ["attention-weight"] = Teaching.AttentionWeight,
         ["relation-weight"] = Teaching.RelationWeight,

@@ -17,6 +17,8 @@ public sealed record PruneStage : CompressionStage
     /// <inheritdoc/>
     public override string Name => "prune";
 
+    internal override bool ReadsRows => Units is { NeedsCalibration: true } || Weights is { NeedsCalibration: true };
+
     /// <inheritdoc/>
     public override JsonObject ToJson()
     {

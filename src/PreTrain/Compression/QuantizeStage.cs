@@ -38,6 +38,28 @@ public sealed record QuantizeStage : CompressionStage
 
     private string Method => Gptq is not null ? RecipeWords.Gptq : Awq is not null ? RecipeWords.Awq : Smoothing is not null ? RecipeWords.SmoothQuant : RecipeWords.Nearest;
 
+    internal override bool ReadsRows => NeedsCalibration;
+
+    /// <summary>Tells what <see cref="Apply"/> would refuse before it reads text, and that a folder could not hold what it makes.</summary>
+    /// <param name="model">The model, which stays as it is.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the model does not allow it.</exception>
+    public void Require(ITransformerModel model) => Require(model, null);
+
+    /// <summary>The same where it is known how much a map sees of the text.</summary>
+    /// <param name="model">The model, which stays as it is.</param>
+    /// <param name="rows">The tokens that a map sees, by its name; null where the text is not known.</param>
+    internal void Require(ITransformerModel model, Func<string, long>? rows)
+    {
+        Validate();
+        QuantizedMaps? smoothed = Smoothing is null ? null : Quantizer.MapsToSmooth(model).Maps;
+        var maps = new QuantizedMaps(model, Quantization);
+        if (maps.All.Count == 0) throw new ArgumentException($"{nameof(Quantization.Skip)} ({string.Join(", ", Quantization.Skip)}) leaves the tied head alone, and a folder holds the codes of linear maps; skip fewer.");
+        if (rows is null) return;
+        smoothed?.RequireRows(i => rows(smoothed.All[i].Name), _ => QuantizedMaps.LeastRows);
+        if (Gptq is not null) maps.RequireRows(i => rows(maps.All[i].Name), map => map.weight.size(1));
+        if (Awq is not null || IsStatic) maps.RequireRows(i => rows(maps.All[i].Name), _ => QuantizedMaps.LeastRows);
+    }
+
     /// <summary>Quantizes a model as the stage does.</summary>
     /// <param name="model">The model, which is changed.</param>
     /// <param name="calibration">What it reads where <see cref="NeedsCalibration"/> says so.</param>
@@ -100,6 +122,7 @@ public sealed record QuantizeStage : CompressionStage
         if ((Gptq is not null || Awq is not null) && IsStatic) throw new ArgumentException($"{methods[0]} does not go with {nameof(QuantizationScheme.Int8Static)}; take {nameof(Smoothing)}, or leave it out.");
         if (Smoothing is not null && Quantization.Scheme is not (QuantizationScheme.Int8Dynamic or QuantizationScheme.Int8Static))
             throw new ArgumentException($"{nameof(Smoothing)} goes with {nameof(QuantizationScheme.Int8Dynamic)} or {nameof(QuantizationScheme.Int8Static)}, whose activations are rounded.");
+        if (IsStatic && Quantization.HasQuantizedTiedHead) throw new ArgumentException($"{nameof(Quantization.HasQuantizedTiedHead)} must be false with {nameof(QuantizationScheme.Int8Static)}: the inputs of the tied head are not seen.");
         if (Activations is not null && !IsStatic) throw new ArgumentException($"{nameof(Activations)} goes with {nameof(QuantizationScheme.Int8Static)}.");
     }
 }

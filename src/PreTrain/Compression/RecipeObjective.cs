@@ -26,10 +26,27 @@ internal static class RecipeObjective
     internal static void Require(CompressionRecipe recipe, ITransformerModel model)
     {
         string name = AutoObjective.NameFor(model);
-        if (recipe.ContextLength is { } length && length > ContextOf(model)) throw new ArgumentException($"{nameof(recipe.ContextLength)} ({length}) must be at most the model's ({ContextOf(model)}).");
+        RowLength(recipe, model);
         if (recipe.Objective is { } objective && model is not ISequenceToSequenceModel)
             throw new ArgumentException($"{nameof(recipe.Objective)} ({RecipeWords.Of(objective)}) is for models that read a text and write another; a {model.ModelType} model learns {name}.");
+        if (recipe.MaskRate is { } rate && name == "causal-lm")
+            throw new ArgumentException(FormattableString.Invariant($"{nameof(recipe.MaskRate)} ({rate}) is not for a {model.ModelType} model, which predicts next tokens and is hidden none."));
     }
+
+    /// <summary>Requires what the objective needs of the tokenizer, before a text is tokenized.</summary>
+    /// <exception cref="ArgumentException">A token is missing, rows have no room for text, or nothing would be hidden.</exception>
+    internal static void Require(CompressionRecipe recipe, ITransformerModel model, TextTokenizer tokenizer)
+    {
+        string name = AutoObjective.NameFor(model);
+        if (name == "causal-lm") return;
+        if (name == "masked-lm") TokenMasker.MaskOf(tokenizer);
+        else TextFrame.RequireEnd(tokenizer);
+        TextFrame.Of(tokenizer).TextLength(RowLength(recipe, model));
+        if (recipe.MaskRate is { } rate && name != "masked-lm" && (recipe.Objective ?? AutoObjective.WritingFor(tokenizer)) == WritingObjective.PrefixLanguageModel)
+            throw new ArgumentException(FormattableString.Invariant($"{nameof(recipe.MaskRate)} ({rate}) is not for this {model.ModelType} model: it learns the second half of a text from the first, and is hidden nothing."));
+    }
+
+    private static int RowLength(CompressionRecipe recipe, ITransformerModel model) => DataRules.Length(recipe.ContextLength, ContextOf(model), int.MaxValue);
 
     private static int ContextOf(ITransformerModel model) => model switch { ITokenPredictor predictor => predictor.ContextLength, IMaskedLanguageModel masked => masked.ContextLength, _ => int.MaxValue };
 }

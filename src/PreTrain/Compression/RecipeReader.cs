@@ -9,7 +9,7 @@ namespace PreTrain.Compression;
 /// <summary>Reads a recipe's JSON. Keys are the tool's options without their dashes; whatever is wrong is told together.</summary>
 internal static class RecipeReader
 {
-    private static readonly string[] s_units = ["heads", "neurons", "layers", "decoder-layers"], s_weights = ["method", "sparsity", "pattern"], s_weightDetails = ["scope", "targets", "damping", "block-size", "minimum-tokens"], s_stages = ["prune", "distill", "quantize"];
+    private static readonly string[] s_units = ["heads", "neurons", "layers", "decoder-layers"], s_weights = ["method", "sparsity", "pattern"], s_weightDetails = ["scope", "targets", "damping", "block-size", "minimum-tokens"], s_ofProbabilities = ["temperature", "divergence"], s_stages = ["prune", "distill", "quantize"];
 
     internal static CompressionRecipe Read(string text)
     {
@@ -67,7 +67,7 @@ internal static class RecipeReader
         CompressionStage? read = name switch
         {
             "prune" => Prune(place, stage, faults),
-            "distill" => Distill(stage),
+            "distill" => Distill(place, stage, faults),
             _ => Quantize(place, stage, faults),
         };
         stage.Finish();
@@ -115,11 +115,11 @@ internal static class RecipeReader
         return new PruneStage { Units = hasUnits ? units : null, Weights = hasWeights ? weights : null };
     }
 
-    private static DistillStage Distill(RecipeObject stage)
+    private static DistillStage Distill(string place, RecipeObject stage, List<string> faults)
     {
         DistillStage usual = new();
         DistillationOptions teaching = usual.Teaching;
-        return usual with
+        DistillStage read = usual with
         {
             Steps = stage.Whole("steps") ?? usual.Steps,
             BatchSize = stage.Whole("batch") ?? usual.BatchSize,
@@ -138,6 +138,8 @@ internal static class RecipeReader
                 LayerMap = stage.Wholes("layer-map"),
             },
         };
+        foreach (string key in s_ofProbabilities.Where(key => read.Teaching.Alpha == 1 && stage.HasAny(key))) faults.Add($"{place}: {key} goes with alpha below 1.");
+        return read;
     }
 
     private static QuantizeStage Quantize(string place, RecipeObject stage, List<string> faults)

@@ -17,6 +17,7 @@ internal sealed class StageData
     private readonly IObjective<ITransformerModel> _objective;
     private readonly CompressionRecipe _recipe;
     private readonly Batch[] _batches;
+    private readonly long _read, _written;   // tokens of the rows, and those that a decoder reads
 
     /// <summary>Draws the rows; they are the same in every run.</summary>
     internal StageData(IObjective<ITransformerModel> objective, CompressionRecipe recipe, ITransformerModel model, long seed, CancellationToken cancellationToken)
@@ -25,10 +26,13 @@ internal sealed class StageData
         int size = Math.Min(recipe.BatchSize, recipe.Samples);
         using IBatchSource source = objective.Open(new RandomStreams(seed), model, size);
         _batches = [.. Enumerable.Range(0, (recipe.Samples + size - 1) / size).Select(_ => source.Next(cancellationToken))];
+        _read = _batches.Sum(batch => batch.AttentionMask?.Sum() ?? batch.Inputs.Length);
+        _written = _batches.Sum(batch => batch.ValidTargets);
     }
 
-    /// <summary>The most tokens that a map of a model sees while it reads the rows.</summary>
-    internal long Tokens => _batches.Sum(batch => Math.Max(batch.AttentionMask?.Sum() ?? batch.Inputs.Length, batch.ValidTargets));
+    /// <summary>The tokens that a map of a model sees while it reads the rows: in a decoder those that are written, but for the keys and values of the source.</summary>
+    internal long TokensOf(ITransformerModel model, string map) =>
+        model is not ISequenceToSequenceModel || new NamePatterns(["encoder_blocks.*", "*.cross_key", "*.cross_value"]).Fits(map) ? _read : _written;
 
     /// <summary>Requires that there is something to measure models by.</summary>
     /// <exception cref="ArgumentException">Nothing is held out.</exception>
@@ -54,9 +58,8 @@ internal sealed class StageData
     internal CompressionStep Measure(string name, string folder, ITransformerModel model, CompressionStep? before, int rounds)
     {
         EvaluationResult quality = HeldOutEvaluation.Evaluate(_objective, model, _recipe.BatchSize, _recipe.EvaluationBatches) ?? throw NothingHeldOut();
-        Batch batch = _batches[0];
         bool isQuantized = ((nn.Module)model).modules().Any(module => module is Modules.Quantized.QuantizedProjection);
-        return new CompressionStep
+        return Timed(new CompressionStep
         {
             Name = name,
             ModelFolder = folder,
@@ -65,9 +68,20 @@ internal sealed class StageData
             Parameters = isQuantized && before is not null ? before.Parameters : ((nn.Module)model).parameters().Sum(p => p.numel()),
             Sparsity = SparseMaps(model).Sparsity,
             Bytes = BytesOf(folder),
+            LatencyMilliseconds = 0,
+            TokensPerSecond = 0,
+            Seconds = 0,
+        }, model, rounds);
+    }
+
+    /// <summary>What was measured of a model, with how fast it is here and now.</summary>
+    internal CompressionStep Timed(CompressionStep step, ITransformerModel model, int rounds)
+    {
+        Batch batch = _batches[0];
+        return step with
+        {
             LatencyMilliseconds = Time(model, batch.Split(1)[0], rounds) * 1000,
             TokensPerSecond = (batch.AttentionMask?.Sum() ?? batch.Inputs.Length) / Time(model, batch, rounds),
-            Seconds = 0,
         };
     }
 

@@ -10,7 +10,7 @@ namespace PreTrain.Compression;
 /// <param name="output">The full path of the folder.</param>
 internal sealed partial class StageFolder(string output)
 {
-    private const string DescriptionFile = "compression.json", MeasuresFile = "stage.json", TokensName = "tokens";
+    private const string DescriptionFile = "compression.json", MeasuresFile = CheckpointConverter.MeasuresFile, InterruptedFile = "interrupted.json", TokensName = "tokens", SecondsKey = "seconds", TimedKey = "timed";
     private static readonly JsonSerializerOptions s_written = new() { WriteIndented = true };
 
     /// <summary>Requires the folder to be free, or to hold stages; beside them may be tokens.</summary>
@@ -28,17 +28,18 @@ internal sealed partial class StageFolder(string output)
 
     /// <summary>Requires the folder to be free, or to hold stages that were made from the same. Of another recipe those stay that come before the first stage that differs.</summary>
     /// <param name="description">What they are made from.</param>
+    /// <param name="recipe">The same recipe.</param>
     /// <param name="modelFolder">The model that they are made from.</param>
     /// <param name="overwrite">Whether others are deleted.</param>
     /// <exception cref="ArgumentException">It holds something else, or the model that would be deleted.</exception>
-    internal void Prepare(JsonObject description, string modelFolder, bool overwrite)
+    internal void Prepare(JsonObject description, CompressionRecipe recipe, string modelFolder, bool overwrite)
     {
         string file = Path.Combine(output, DescriptionFile);
         Check(modelFolder, overwrite);
         if (File.Exists(file))
         {
             JsonObject? there = Stored(file, overwrite);
-            int first = FirstOther(there, description);
+            int first = FirstOther(there, description, recipe);
             // Those behind go first, so that what is left when it is cut off can be gone on with.
             string[] others = [.. Directory.GetDirectories(output).Where(folder => StageName().IsMatch(Path.GetFileName(folder))).Where(folder => NumberOf(folder) >= first).OrderByDescending(NumberOf)];
             if (others.Length > 0 && !overwrite)
@@ -71,23 +72,51 @@ internal sealed partial class StageFolder(string output)
     internal static void Finish(string stage, CompressionStep step)
     {
         Directory.CreateDirectory(stage);
-        AtomicFile.WriteAllText(Path.Combine(stage, MeasuresFile), step.ToJson().ToJsonString(s_written) + "\n");
+        JsonObject json = step.ToJson();
+        json[TimedKey] = Circumstances();
+        AtomicFile.WriteAllText(Path.Combine(stage, MeasuresFile), json.ToJsonString(s_written) + "\n");
+        File.Delete(Path.Combine(stage, InterruptedFile));
     }
 
-    /// <summary>The number of the first stage that was made from something else: 0 where all were, including the measures of the model itself.</summary>
-    private static int FirstOther(JsonObject? there, JsonObject now)
+    /// <summary>Whether a stage that is finished was timed with as many threads, on such a processor.</summary>
+    internal static bool IsTimedAsNow(string stage) => JsonNode.DeepEquals(Read(Path.Combine(stage, MeasuresFile))[TimedKey], Circumstances());
+
+    /// <summary>Keeps how long a stage took that goes on in another call; only a training does, which has checkpoints.</summary>
+    internal static void Interrupt(string stage, double seconds)
     {
-        if (there is null || Training.CheckpointState.Differences(WithoutStages(there), WithoutStages(now)).Count > 0) return 0;
+        if (!Directory.Exists(Path.Combine(stage, Training.RunFolder.CheckpointsName))) return;
+        AtomicFile.WriteAllText(Path.Combine(stage, InterruptedFile), new JsonObject { [SecondsKey] = SecondsBefore(stage) + seconds }.ToJsonString() + "\n");
+    }
+
+    /// <summary>How long a stage took in calls that were interrupted.</summary>
+    internal static double SecondsBefore(string stage)
+    {
+        string file = Path.Combine(stage, InterruptedFile);
+        return File.Exists(file) ? (double?)Read(file)[SecondsKey] ?? 0 : 0;
+    }
+
+    /// <summary>What the time that a model takes depends on beside the model.</summary>
+    private static JsonObject Circumstances() => new() { ["threads"] = TorchSharp.torch.get_num_threads(), ["processors"] = Environment.ProcessorCount, ["processor"] = Torch.Cpu.Processor.Name };
+
+    /// <summary>The number of the first stage that was made from something else: 0 where all were, including the measures of the model itself.</summary>
+    private static int FirstOther(JsonObject? there, JsonObject now, CompressionRecipe recipe)
+    {
+        if (there is null || Training.CheckpointState.Differences(Base(there), Base(now)).Count > 0) return 0;
         JsonObject[] former = StagesOf(there), stages = StagesOf(now);
         int same = former.Zip(stages).TakeWhile(pair => Training.CheckpointState.Differences(pair.First, pair.Second).Count == 0).Count();
+        // More or fewer rows matter to the first stage that reads them, and through it to those behind.
+        if (!JsonNode.DeepEquals(there["recipe"]?["samples"], now["recipe"]?["samples"])) same = Math.Min(same, recipe.Stages.TakeWhile(stage => !stage.ReadsRows).Count());
         return same + 1;
 
         static JsonObject[] StagesOf(JsonObject description) => description["recipe"]?["stages"] is JsonArray stages ? [.. stages.OfType<JsonObject>()] : [];
 
-        static JsonObject WithoutStages(JsonObject description)
+        // What the measures of the model itself depend on. It is timed with a batch, or with all rows if those are fewer.
+        static JsonObject Base(JsonObject description)
         {
             var rest = (JsonObject)description.DeepClone();
-            (rest["recipe"] as JsonObject)?.Remove("stages");
+            if (rest["recipe"] is not JsonObject own) return rest;
+            own.Remove("stages");
+            if (own["samples"] is JsonValue samples && own["batch"] is JsonValue batch && samples.TryGetValue(out int rows) && batch.TryGetValue(out int size)) own["samples"] = Math.Min(rows, size);
             return rest;
         }
     }

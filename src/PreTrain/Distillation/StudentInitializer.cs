@@ -14,6 +14,7 @@ namespace PreTrain.Distillation;
 /// </summary>
 public static partial class StudentInitializer
 {
+    private const string Student = "a student";
     private static readonly string[] s_layerCounts = ["num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers"], s_decoderLayerCounts = ["num_decoder_layers", "decoder_layers"];
 
     /// <summary>Writes a student of the teacher's family that has some of its layers, and everything beside them.</summary>
@@ -21,12 +22,13 @@ public static partial class StudentInitializer
     /// <param name="folder">Created where it is missing; its <c>config.json</c> and <c>model.safetensors</c> are replaced.</param>
     /// <param name="layers">The layers that are kept; of a model with a decoder, those of the encoder.</param>
     /// <param name="decoderLayers">The decoder's layers that are kept, of a model that reads one sequence and writes another; null for all.</param>
-    /// <exception cref="ArgumentException">The teacher does not have the layers, or one of them would compute something else at its new place.</exception>
+    /// <exception cref="ArgumentException">The teacher has an adapter that is not merged, does not have the layers, or one of them would compute something else at its new place.</exception>
     public static void Save(ITransformerModel teacher, string folder, LayerSelection layers, LayerSelection? decoderLayers = null)
     {
         ArgumentNullException.ThrowIfNull(teacher);
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(layers);
+        WholeWeights.RequireNoAdapter(teacher, Student);
         JsonObject config = teacher.ToConfigJson();
         string own = s_layerCounts.First(config.ContainsKey);
         int[] kept = layers.Choose(config[own]!.GetValue<int>()), keptByDecoder = [];
@@ -65,12 +67,13 @@ public static partial class StudentInitializer
     /// <param name="teacher">A BERT with the head of DistilBERT that the student is to have; of pre-training, it keeps that for hidden tokens.</param>
     /// <param name="folder">Created where it is missing; its <c>config.json</c> and <c>model.safetensors</c> are replaced.</param>
     /// <param name="layers">The layers that are kept.</param>
-    /// <exception cref="ArgumentException">The teacher does not have the layers, or a head that DistilBERT has not.</exception>
+    /// <exception cref="ArgumentException">The teacher has an adapter that is not merged, does not have the layers, or a head that DistilBERT has not.</exception>
     public static void SaveDistilBert(BertModel teacher, string folder, LayerSelection layers)
     {
         ArgumentNullException.ThrowIfNull(teacher);
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(layers);
+        WholeWeights.RequireNoAdapter(teacher, Student);
         ModelHead head = teacher.Head == ModelHead.PreTraining ? ModelHead.MaskedLanguageModel : teacher.Head;
         if (DistilBertWeights.Architectures.All(a => a.Head != head)) throw new ArgumentException($"DistilBERT has no head {head}.", nameof(teacher));
         BertConfig own = teacher.Config;

@@ -27,6 +27,9 @@ internal sealed class Ia3Transform : ProjectionTransform
     internal bool IsActive { get; set; } = true;
 
     /// <inheritdoc/>
+    internal override bool IsIdle => !IsActive;
+
+    /// <inheritdoc/>
     public override Tensor Product(Projection projection, Tensor x)
     {
         using DisposeScope scope = NewDisposeScope();

@@ -29,6 +29,9 @@ internal sealed class LowRankTransform : ProjectionTransform
 
     internal override ProjectionTransform? Base => Quantized;
 
+    /// <inheritdoc/>
+    internal override bool IsIdle => Quantized is null && !_updates.Values.Any(update => update.IsActive);
+
     internal IReadOnlyDictionary<string, LowRankUpdate> Updates => _updates;
 
     internal void Add(string name, LowRankUpdate update)

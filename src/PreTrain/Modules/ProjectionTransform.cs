@@ -20,6 +20,9 @@ public abstract class ProjectionTransform : nn.Module
     /// <summary>What is computed in place of the weight, beneath what this one adds; null where that is the weight itself.</summary>
     internal virtual ProjectionTransform? Base => null;
 
+    /// <summary>Whether it computes x·Wᵀ and nothing else for now, as an adapter does that is merged or switched off.</summary>
+    internal virtual bool IsIdle => false;
+
     /// <summary>Computes in place of x·Wᵀ.</summary>
     /// <param name="projection">The projection, with its weight W, (O, I).</param>
     /// <param name="x">(…, I).</param>

@@ -11,7 +11,6 @@ namespace PreTrain.Objectives;
 /// <summary>What a model of whatever family was pre-trained for: to predict the next token, hidden tokens, or what a text has lost.</summary>
 public static class AutoObjective
 {
-    private const string FirstSentinel = "<extra_id_0>";
     private const double DenoisingRate = 0.3;
 
     /// <summary>The objective's name for a model: <c>causal-lm</c>, <c>masked-lm</c> or <c>sequence-to-sequence</c>.</summary>
@@ -34,7 +33,7 @@ public static class AutoObjective
     public static WritingObjective WritingFor(TextTokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        return tokenizer.TokenToId(FirstSentinel) is not null ? WritingObjective.SpanCorruption
+        return SpanCorruption.HasSentinels(tokenizer) ? WritingObjective.SpanCorruption
             : tokenizer.SpecialTokens.Mask is not null ? WritingObjective.Denoising
             : WritingObjective.PrefixLanguageModel;
     }

@@ -34,7 +34,7 @@ public sealed class SequenceDenoising : IObjective<ISequenceToSequenceModel>
         DataRules.RequireTokenizer(tokens, tokenizer);
         ArgumentNullException.ThrowIfNull(corruption);
         (_tokens, _corruption, _options, _frame) = (tokens, corruption, options ?? new SequenceDenoisingOptions(), TextFrame.Of(tokenizer));
-        if (_frame.Last is null) throw new ArgumentException("The tokenizer has no token that ends a text, so a model could not learn where to stop. Train one with </s> among its special tokens.", nameof(tokenizer));
+        TextFrame.RequireEnd(tokenizer);
         _windows = new TokenWindows(tokens, _options.ValidationFraction);
     }
 

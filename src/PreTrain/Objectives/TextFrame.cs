@@ -14,6 +14,12 @@ internal sealed record TextFrame(int? First, int? Last, int Padding)
         return new(special.Classification ?? special.BeginOfText, special.Separator ?? special.EndOfText, special.Padding ?? 0);
     }
 
+    /// <exception cref="ArgumentException">A writer would not learn where to stop.</exception>
+    internal static void RequireEnd(TextTokenizer tokenizer)
+    {
+        if (Of(tokenizer).Last is null) throw new ArgumentException("The tokenizer has no token that ends a text, so a model could not learn where to stop. Train one with </s> among its special tokens.", nameof(tokenizer));
+    }
+
     /// <summary>The token before two texts, that behind each, and padding.</summary>
     internal static (int First, int Separator, int Padding) Pair(TextTokenizer tokenizer) => Of(tokenizer) is { First: { } first, Last: { } last, Padding: var padding } ? (first, last, padding)
         : throw new ArgumentException("The tokenizer has no tokens for the beginning of a text and between two. Train one with [CLS] and [SEP] among its special tokens.", nameof(tokenizer));

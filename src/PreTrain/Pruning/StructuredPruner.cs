@@ -23,7 +23,7 @@ public static class StructuredPruner
     /// <param name="loss">Of <see cref="UnitImportance.Taylor"/>: the model's loss on a batch, a scalar.</param>
     /// <param name="cancellationToken">Ends it between two batches or two weights.</param>
     /// <returns>The smaller model, on the same device and in evaluation mode, and what it has kept.</returns>
-    /// <exception cref="ArgumentException">An option is out of range; nothing would be left; the family has no such units; maps compute with something else; data or the loss is missing.</exception>
+    /// <exception cref="ArgumentException">An option is out of range; nothing would be left; the family has no such units; maps compute with something else, or an adapter stands beside them; data or the loss is missing.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static StructuredPruningResult Prune(ITransformerModel model, StructuredPruningOptions options, IReadOnlyList<ModelInput>? calibration = null, Func<ModelInput, Tensor>? loss = null, CancellationToken cancellationToken = default)
     {
@@ -90,6 +90,7 @@ public static class StructuredPruner
         IReadOnlyList<PruningSite> sites = PruningSite.Of(model);
         IReadOnlyList<LayerNames> stacks = LayerNames.Of(model);
         LinearMaps.SelectPlain(model, LinearMaps.OfBlocks);
+        WholeWeights.RequireNoAdapter(model, "a smaller model");
         int[] removed = [options.RemovedLayers, options.RemovedDecoderLayers];
         for (int i = 0; i < stacks.Count; i++)
         {

@@ -48,9 +48,19 @@ internal sealed class QuantizedMaps
                 see(x);
             }));
         })], calibration, cancellationToken: cancellationToken);
-        string[] faults = [.. All.Select((m, i) => (m.Name, Rows: rows[i], Least: leastRows(m.Map))).Where(m => m.Rows < m.Least)
+        RequireRows(i => rows[i], leastRows, nameof(calibration));
+    }
+
+    /// <summary>Requires that the maps see enough of the calibration.</summary>
+    /// <param name="rows">What a map sees, by its place in <see cref="All"/>.</param>
+    /// <param name="leastRows">What a map must see.</param>
+    /// <param name="argument">The argument that is at fault; null for none.</param>
+    /// <exception cref="ArgumentException">A map sees too few rows.</exception>
+    internal void RequireRows(Func<int, long> rows, Func<Projection, long> leastRows, string? argument = null)
+    {
+        string[] faults = [.. All.Select((m, i) => (m.Name, Rows: rows(i), Least: leastRows(m.Map))).Where(m => m.Rows < m.Least)
             .Select(m => $"The linear map '{m.Name}' saw {m.Rows} rows, fewer than {m.Least}.")];
-        if (faults.Length > 0) throw new ArgumentException($"The calibration data are too small. {MapFaults.Join(faults)} Give more or longer texts, or name such maps in {nameof(QuantizationOptions.Skip)}.", nameof(calibration));
+        if (faults.Length > 0) throw new ArgumentException($"The calibration data are too small. {MapFaults.Join(faults)} Give more or longer texts, or name such maps in {nameof(QuantizationOptions.Skip)}.", argument);
     }
 
     /// <summary>Quantizes all, and then replaces all.</summary>

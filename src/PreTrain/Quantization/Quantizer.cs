@@ -80,9 +80,6 @@ public static class Quantizer
         }
     }
 
-    /// <summary>Throws what quantizing would throw before it reads data, and changes nothing.</summary>
-    internal static void Require(ITransformerModel model, QuantizationOptions options) => _ = new QuantizedMaps(model, options);
-
     /// <summary>
     /// The same with weights that are prepared for rounding (Lin et al. 2023, "AWQ"): inputs that are large in the data get larger weights, whose error is smaller then, and the norm or the linear map that makes
     /// them gives that much less, so that the model computes the same; and groups lose their extremes where that makes the rest more exact. Maps whose inputs nothing can take a factor off (behind an activation
@@ -154,13 +151,7 @@ public static class Quantizer
         ArgumentNullException.ThrowIfNull(calibration);
         options ??= new SmoothingOptions();
         options.Validate();
-        var module = model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model));
-        ScalingSite[] sites = [.. ScalingSite.Of(module).Where(site => site.IsNorm)];
-        if (sites.Length == 0) throw new ArgumentException($"No linear map of a {model.ModelType} model reads a norm alone, so that there is nothing that could take a factor off its inputs. Quantize it without smoothing.", nameof(model));
-        HashSet<Projection> readers = [.. sites.SelectMany(site => site.Readers)];
-        string[] others = [.. module.named_modules().Where(m => m.module is Projection map && !readers.Contains(map)).Select(m => m.name)];
-        // The choice of maps is that of quantization; formats do not matter here.
-        var maps = new QuantizedMaps(model, new QuantizationOptions { Scheme = QuantizationScheme.Int8Weights, Skip = others });
+        var (maps, sites) = MapsToSmooth(model);
         using IDisposable mode = no_grad();
         var sizes = maps.All.ToDictionary(m => m.Map, m => new InputMagnitudes(m.Map));
         try
@@ -184,6 +175,19 @@ public static class Quantizer
         {
             foreach (InputMagnitudes size in sizes.Values) size.Dispose();
         }
+    }
+
+    /// <summary>The maps that read a norm, and where a factor is taken off their inputs.</summary>
+    /// <exception cref="ArgumentException">No map reads a norm alone; or a map cannot be quantized.</exception>
+    internal static (QuantizedMaps Maps, IReadOnlyList<ScalingSite> Sites) MapsToSmooth(ITransformerModel model)
+    {
+        var module = model as nn.Module ?? throw new ArgumentException("The model must be a module of torch.", nameof(model));
+        ScalingSite[] sites = [.. ScalingSite.Of(module).Where(site => site.IsNorm)];
+        if (sites.Length == 0) throw new ArgumentException($"No linear map of a {model.ModelType} model reads a norm alone, so that there is nothing that could take a factor off its inputs. Quantize it without smoothing.", nameof(model));
+        HashSet<Projection> readers = [.. sites.SelectMany(site => site.Readers)];
+        string[] others = [.. module.named_modules().Where(m => m.module is Projection map && !readers.Contains(map)).Select(m => m.name)];
+        // The choice of maps is that of quantization; formats do not matter here.
+        return (new QuantizedMaps(model, new QuantizationOptions { Scheme = QuantizationScheme.Int8Weights, Skip = others }), sites);
     }
 
     /// <summary>

@@ -65,6 +65,7 @@ public class ConvertCommandTests
     [InlineData(new[] { "--precision", "int4" }, "--precision (int4) must be fp32, bf16 or fp16.")]
     [InlineData(new[] { "--format", "onnx" }, "--format (onnx) must be safetensors or bin.")]
     [InlineData(new[] { "--shard-size", "5 elephants" }, "--shard-size (5 elephants) must be a number of bytes from 1, alone or with KiB, MiB, GiB, TiB, KB, MB, GB, TB or B, as in 500MB.")]
+    [InlineData(new[] { "--shard-size", "5MB" }, "--shard-size goes with a folder, and --output (x.safetensors) is one file.")]
     [InlineData(new[] { "--format", "bin" }, "--format bin contradicts the name of the file in --output (x.safetensors).")]
     public void Convert_WrongOptions_EndsWith2(string[] options, string message)
     {

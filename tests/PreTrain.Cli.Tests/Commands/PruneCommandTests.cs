@@ -148,6 +148,8 @@ public class PruneCommandTests
         Refused("(15) must be divisible by the group of Pattern (2:4)", "--pattern", "2:4");
         Refused("--data must be given", "--method", "wanda");
         Refused("--data is of no effect with magnitude", "--method", "magnitude", "--data", data);
+        Refused("--samples is of no effect with magnitude; leave it out", "--layers", "1", "--samples", "5");
+        Refused("--data and --samples are of no effect with magnitude; leave them out", "--sparsity", "0.5", "--samples", "5", "--data", data);
         Refused("--layers (2) must be below the number of layers (2)", "--layers", "2");
         Refused("--importance is of no effect", "--importance", "taylor");
         Refused("--targets and --scope are of no effect", "--layers", "1", "--scope", "map");

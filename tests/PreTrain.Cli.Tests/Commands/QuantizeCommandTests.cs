@@ -95,6 +95,31 @@ public class QuantizeCommandTests
     }
 
     [Theory]
+    [InlineData("gpt", "must be divisible by --group-size (32)", "--method", "awq", "--group-size", "32")]
+    [InlineData("gpt", "must be divisible by --group-size (32)", "--budget", "50%", "--group-size", "32")]
+    [InlineData("gpt", "the pattern 'nowhere*' fits no linear map", "--method", "gptq", "--skip", "nowhere*")]
+    [InlineData("gpt", "--tied-head must be false with Int8Static", "--method", "static", "--tied-head")]
+    [InlineData("gpt", "leaves the tied head alone", "--method", "gptq", "--tied-head", "--skip", "blocks*")]
+    [InlineData("bert", "No linear map of a bert model reads a norm alone", "--method", "smoothquant")]
+    [InlineData("bert", "--budget needs a model that predicts next tokens", "--budget", "50%")]
+    [InlineData("int8", "are quantized already", "--method", "gptq")]
+    public void Quantize_WhatTheModelDoesNotAllow_IsToldBeforeTextIsRead(string model, string message, params string[] options)
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.Save(folder["gpt"]);
+        TinyModel.SaveBert(folder["bert"]);
+        if (model == "int8") Assert.Equal(0, ToolRunner.Run("quantize", "--model", folder["gpt"], "--output", folder["int8"]).ExitCode);
+        string data = folder.Write("text.txt", "");
+        File.WriteAllBytes(data, [65, 0xFF, 65]);
+        Assert.Equal(3, ToolRunner.Run("quantize", "--model", folder["gpt"], "--output", folder["small"], "--data", data, "--method", "gptq").ExitCode);   // it cannot be read
+
+        ToolResult result = ToolRunner.Run(["quantize", "--model", folder[model], "--output", folder["small"], "--data", data, .. options]);
+
+        Assert.Equal((2, ""), (result.ExitCode, result.Output));
+        Assert.Contains(message, result.Error);
+    }
+
+    [Theory]
     [InlineData("awq", "int8-weights")]
     [InlineData("static", "int8-static")]
     [InlineData("smoothquant", "int8")]

@@ -44,6 +44,14 @@ public sealed class CheckpointConverterTests : IDisposable
     }
 
     [Fact]
+    public void Convert_ShardsOfOneFile_AreRefused()
+    {
+        string source = SafetensorsBytes.Fixture("narrow-types.safetensors");
+        Assert.StartsWith("MaxShardBytes (4) goes with a folder, and the target", Assert.Throws<ArgumentException>(() => CheckpointConverter.Convert(source, folder["x.bin"], new() { MaxShardBytes = 4 }, TestContext.Current.CancellationToken)).Message);
+        Assert.False(File.Exists(folder["x.bin"]));
+    }
+
+    [Fact]
     public void Convert_ViewsAndTiedTensors_AreWrittenAsTheyAre()
     {
         using var scope = NewDisposeScope();
@@ -92,7 +100,7 @@ public sealed class CheckpointConverterTests : IDisposable
         Directory.CreateDirectory(folder["in/1_Pooling"]);
         Directory.CreateDirectory(folder["out"]);
         File.WriteAllText(folder["in/modules.json"], """[{"path": ""}, {"path": "."}, {"path": "1_Pooling"}, {"path": "2_Normalize"}]""");
-        foreach (string name in new[] { "1_Pooling/config.json", "config.json", "model.safetensors", "model.safetensors.index.json", "chat_template.jinja" }) File.WriteAllText(folder["in/" + name], name);
+        foreach (string name in new[] { "1_Pooling/config.json", "config.json", "stage.json", "model.safetensors", "model.safetensors.index.json", "chat_template.jinja" }) File.WriteAllText(folder["in/" + name], name);
 
         CheckpointConverter.CopyCompanions(folder["in"], folder["out"]);
 

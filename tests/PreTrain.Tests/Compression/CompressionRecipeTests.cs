@@ -103,6 +103,7 @@ public class CompressionRecipeTests
     [InlineData("""{"stage":"quantize","scheme":"int8-static","symmetric-activations":true}""")]
     [InlineData("""{"stage":"prune","sparsity":0.4,"scope":"model","targets":["*query"]}""")]
     [InlineData("""{"stage":"prune","method":"wanda","minimum-tokens":64}""")]
+    [InlineData("""{"stage":"distill","steps":20,"alpha":1}""")]
     [InlineData("""{"stage":"prune","method":"sparsegpt","sparsity":0.4,"damping":0.05,"block-size":64,"minimum-tokens":32}""")]
     public void Parse_Stage_KeepsEveryKeyItIsGiven(string stage)
     {
@@ -153,6 +154,8 @@ public class CompressionRecipeTests
     [InlineData("""{"stages":[{"stage":"prune","sparsity":0.5,"damping":0.1}]}""", "Stage 1: damping goes with method sparsegpt.")]
     [InlineData("""{"stages":[{"stage":"prune","method":"wanda","block-size":64}]}""", "Stage 1: block-size goes with method sparsegpt.")]
     [InlineData("""{"stages":[{"stage":"prune","sparsity":0.5,"minimum-tokens":64}]}""", "Stage 1: minimum-tokens goes with method wanda or sparsegpt.")]
+    [InlineData("""{"stages":[{"stage":"distill","alpha":1,"temperature":3,"divergence":"reverse-kl"}]}""", "Stage 1: temperature goes with alpha below 1. Stage 1: divergence goes with alpha below 1.")]
+    [InlineData("""{"stages":[{"stage":"quantize","scheme":"int8-static","tied-head":true}]}""", "Stage 1 (quantize): HasQuantizedTiedHead must be false with Int8Static")]
     [InlineData("""{"stages":[{"stage":"distill","layer-map":[0.5]}]}""", "Stage 1: layer-map ([0.5]) must be a list of whole numbers.")]
     [InlineData("""{"validation-fraction":0,"stages":[{"stage":"quantize"}]}""", "ValidationFraction (0) must be above 0 and below 1")]
     public void Parse_WrongRecipe_SaysWhatIsWrong(string json, string message) =>

@@ -16,6 +16,7 @@ using PreTrain.Quantization;
 using PreTrain.Tests.Data;
 using PreTrain.Tests.Training;
 using PreTrain.Tokenization;
+using PreTrain.Torch;
 using PreTrain.Training;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -193,7 +194,7 @@ public sealed class CompressorTests : IDisposable
 
         CompressionResult first = Run(one, data), longer = Run(two, data);   // nothing would be lost
         string refused = Assert.Throws<ArgumentException>(() => Run(three, data)).Message;
-        CompressionResult again = Run(two, data), corrected = Run(three, data, overwrite: true), other = Run(three with { Samples = 16 }, data, overwrite: true);
+        CompressionResult again = Run(two, data), corrected = Run(three, data, overwrite: true), other = Run(three with { EvaluationBatches = 1 }, data, overwrite: true);
 
         Assert.Contains("holds the stages of something else: recipe.stages", refused);
         Assert.Equal(first.Steps, longer.Steps.Take(2));
@@ -201,6 +202,48 @@ public sealed class CompressorTests : IDisposable
         Assert.Equal(longer.Steps.Take(2), corrected.Steps.Take(2));
         Assert.Equal([0.5, 0.8, 0.8], corrected.Steps.Skip(1).Select(step => Math.Round(step.Sparsity, 2)));
         Assert.NotEqual(corrected.Steps[0].Seconds, other.Steps[0].Seconds);
+    }
+
+    [Fact]
+    public void Run_OtherSamples_KeepsTheStagesBeforeTheFirstThatReads()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        PruneStage half = new() { Weights = new() { Sparsity = 0.5 } }, wanda = new() { Weights = new() { Method = PruningMethod.Wanda, Sparsity = 0.6, MinimumTokens = 32 } };
+        CompressionRecipe one = Recipe() with { Stages = [half] }, two = Recipe() with { Stages = [half, wanda] };
+
+        CompressionResult first = Run(one, data), more = Run(two with { Samples = 40 }, data);   // nothing would be lost
+        string refused = Assert.Throws<ArgumentException>(() => Run(two, data)).Message;
+        CompressionResult fewer = Run(two, data, overwrite: true), smallBatch = Run(two with { Samples = 7 }, data, overwrite: true);
+
+        Assert.Equal(first.Steps, more.Steps.Take(2));
+        Assert.Contains("holds the stages of something else: recipe.samples", refused);
+        Assert.Equal(first.Steps, fewer.Steps.Take(2));
+        Assert.NotEqual(more.Steps[2].Seconds, fewer.Steps[2].Seconds);
+        Assert.NotEqual(first.Steps[0].Seconds, smallBatch.Steps[0].Seconds);   // it is timed with a batch of 7
+    }
+
+    [Fact]
+    public void Run_FinishedElsewhere_IsTimedAgainAndNothingElse()
+    {
+        var data = Save("gpt");
+        using TokenStore _ = data.Tokens;
+        CompressionRecipe recipe = Recipe() with { Stages = [new PruneStage { Weights = new() { Sparsity = 0.5 } }] };
+        CompressionResult first = Run(recipe, data);
+        string[] files = [_folder.File("out/0-original/stage.json"), _folder.File("out/1-prune/stage.json")];
+        foreach (string file in files)
+        {
+            JsonObject json = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
+            Assert.Equal(get_num_threads(), (int)json["timed"]!["threads"]!);
+            (json["timed"]!["threads"], json["latencyMilliseconds"]) = (97, 1e9);
+            File.WriteAllText(file, json.ToJsonString());
+        }
+
+        CompressionResult again = Run(recipe, data), third = Run(recipe, data);
+
+        Assert.Equal(first.Steps.Select(step => Without(step) with { Seconds = step.Seconds }), again.Steps.Select(step => Without(step) with { Seconds = step.Seconds }));
+        Assert.All(again.Steps, step => Assert.InRange(step.LatencyMilliseconds, 1e-6, 1e8));
+        Assert.Equal(again.Steps, third.Steps);
     }
 
     [Fact]
@@ -259,9 +302,13 @@ public sealed class CompressorTests : IDisposable
         {
             if (step.Step == 2) stop.Cancel();
         }));
+        string took = _folder.File("cut/3-distill/interrupted.json");
+        double before = (double)JsonNode.Parse(File.ReadAllText(took))!["seconds"]! + 1000;
+        File.WriteAllText(took, $"{{\"seconds\": {before.ToString(System.Globalization.CultureInfo.InvariantCulture)}}}");
         CompressionResult rest = Run(Recipe(), data, "cut"), whole = Run(Recipe(), data, "whole");
 
         Assert.True(cut.Interrupted);
+        Assert.True(before > 1000 && rest.Steps[3].Seconds > before && rest.Steps[4].Seconds < 1000 && !File.Exists(took));
         Assert.Equal(["original", "prune", "prune"], cut.Steps.Select(step => step.Name));
         Assert.Equal(whole.Steps.Select(Without).Select(step => step with { ModelFolder = "" }), rest.Steps.Select(Without).Select(step => step with { ModelFolder = "" }));
         Assert.Equal(File.ReadAllBytes(Path.Combine(whole.Steps[^1].ModelFolder, "model.safetensors")), File.ReadAllBytes(Path.Combine(rest.Steps[^1].ModelFolder, "model.safetensors")));
@@ -328,7 +375,7 @@ public sealed class CompressorTests : IDisposable
         Refused("Stage 2 (prune): RemovedLayers (1) must be below the number of layers (1), so that one is left", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedLayers = 1 } }, new PruneStage { Units = new() { RemovedLayers = 1 } }] });
         Refused("Stage 1 (prune): RemovedDecoderLayers (1) must be 0: the gpt2 model has no decoder beside its layers", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedDecoderLayers = 1 } }] });
         Refused("must be divisible by GroupSize (64)", Recipe() with { Stages = [new QuantizeStage { Quantization = new() { Scheme = PreTrain.Modules.Quantized.QuantizationScheme.Int4Weights } }] });
-        Refused("ContextLength (17) must be at most the model's (16).", Recipe() with { ContextLength = 17 });
+        Refused("ContextLength (17) must be at least 1 and at most the model's (16).", Recipe() with { ContextLength = 17 });
         Refused("Objective (prefix-lm) is for models that read a text and write another; a gpt2 model learns causal-lm.", Recipe() with { Objective = WritingObjective.PrefixLanguageModel });
         PruneStage neurons = new() { Units = new() { NeuronSparsity = 0.05 } };   // 61 of 64 are left
         Refused("Stage 2 (prune): HeadSparsity (0.2) would take out none of 2 heads", Recipe() with { Stages = [new PruneStage { Units = new() { HeadSparsity = 0.5 } }, new PruneStage { Units = new() { HeadSparsity = 0.2 } }] });
@@ -336,9 +383,70 @@ public sealed class CompressorTests : IDisposable
         Refused("Stage 2 (quantize): The inputs of the linear map 'blocks.0.feed_forward_output' (61) must be divisible by GroupSize (32)", Recipe() with { Stages = [neurons, new QuantizeStage { Quantization = new() { Scheme = QuantizationScheme.Int4Weights, GroupSize = 32 } }] });
         Refused("Stage 2 (distill): LayerMap names 2 layers; it must name one for each of the 1 layers of the student", Recipe() with { Stages = [new PruneStage { Units = new() { RemovedLayers = 1 } }, new DistillStage { Teaching = new() { HiddenWeight = 1, LayerMap = [0, 1] } }] });
         Refused("Stage 2 (prune): The linear map 'blocks.0.qkv' sees 32 tokens of the calibration; there must be at least MinimumTokens (128)", Recipe() with { Samples = 2, Stages = [neurons, new PruneStage { Weights = new() { Method = PruningMethod.Wanda } }] });
+        Refused("Stage 2 (quantize): The calibration data are too small. The linear map 'blocks.0.feed_forward_output' saw 32 rows, fewer than 61.", Recipe() with { Samples = 2, Stages = [neurons, new QuantizeStage { Gptq = new() }] });
+        foreach (QuantizeStage reader in new QuantizeStage[] { new() { Quantization = new() { Scheme = QuantizationScheme.Int8Weights }, Awq = new() }, new() { Quantization = new() { Scheme = QuantizationScheme.Int8Static } }, new() { Smoothing = new() } })
+            Refused("Stage 1 (quantize): The calibration data are too small. The linear map 'blocks.0.qkv' saw 16 rows, fewer than 32.", Recipe() with { Samples = 1, Stages = [reader] });
+        Refused("Stage 1 (quantize): Skip (*blocks*) leaves the tied head alone", Recipe() with { Stages = [new QuantizeStage { Quantization = new() { HasQuantizedTiedHead = true, Skip = ["*blocks*"] } }] });
+        Refused("MaskRate (0.3) is not for a gpt2 model, which predicts next tokens", Recipe() with { MaskRate = 0.3 });
+        if (!HalfPrecision.IsSupported(CPU, out string? _)) Refused("Stage 2 (distill): Precision (Float16) must be one", Recipe() with { Stages = [neurons, new DistillStage { Precision = Precision.Float16 }] });
         Refused("comes after quantize", Recipe() with { Stages = [new QuantizeStage(), new QuantizeStage()] });
         Assert.False(Directory.Exists(_folder.File("out")));
 
         void Refused(string message, CompressionRecipe recipe) => Assert.Contains(message, Assert.Throws<ArgumentException>(() => Run(recipe, data)).Message);
+    }
+
+    [Theory]
+    [InlineData("gpt", null)]
+    [InlineData("bert", null)]
+    [InlineData("t5", 24)]
+    public void TokensOf_EveryMap_AreThoseThatItSees(string family, int? context)
+    {
+        var data = Save(family);
+        using TokenStore _ = data.Tokens;
+        using DisposeScope scope = NewDisposeScope();
+        using ITransformerModel model = AutoModel.FromPretrained(_folder.File("model"), family == "bert" ? ModelHead.MaskedLanguageModel : null);
+        IObjective<ITransformerModel> objective = AutoObjective.Create(model, data.Tokens, data.Tokenizer, new() { ContextLength = context });
+        var rows = new StageData(objective, Recipe(context: context) with { Samples = 11 }, model, 0, TestContext.Current.CancellationToken);
+        (string Name, Projection Map)[] maps = [.. ((nn.Module)model).named_modules().Where(m => m.module is Projection).Select(m => (m.name, (Projection)m.module))];
+        long[] seen = new long[maps.Length];
+
+        PreTrain.Models.Calibration.Run(model, [.. maps.Select((m, i) => (m.Map, (Action<Tensor>)(x => seen[i] += x.size(0))))], rows.Calibration(model).Inputs, cancellationToken: TestContext.Current.CancellationToken);
+
+        Assert.Equal(seen, maps.Select(m => rows.TokensOf(model, m.Name)));
+        Assert.Equal(family == "t5" ? 2 : 1, seen.Distinct().Count());
+    }
+
+    [Fact]
+    public void Check_DecoderThatSeesTooLittle_IsToldBeforeAnythingIsDone()
+    {
+        var data = Save("t5");
+        using TokenStore _ = data.Tokens;
+        CompressionRecipe recipe = Recipe(context: 24) with { Samples = 8 };   // about 190 tokens are read and 60 written
+        Assert.Contains("Stage 1 (prune): The linear map 'decoder_blocks.0.", Fault(new PruneStage { Weights = new() { Method = PruningMethod.Wanda } }));
+        Assert.Contains("The linear map 'decoder_blocks.0.down' saw ", Fault(new QuantizeStage { Quantization = new() { Skip = ["encoder_blocks.*"] }, Gptq = new() }));
+        Check(new PruneStage { Weights = new() { Method = PruningMethod.Wanda, Targets = ["encoder_blocks.*", "*.cross_key", "*.cross_value"] } });
+
+        string Fault(CompressionStage stage) => Assert.Throws<ArgumentException>(() => Check(stage)).Message;
+
+        void Check(CompressionStage stage) => Compressor.Check(_folder.File("model"), recipe with { Stages = [stage] }, data.Tokens, data.Tokenizer, new() { Output = _folder.File("out") });
+    }
+
+    [Fact]
+    public void Check_WhatModelAndTokenizerTell_NeedsNoText()
+    {
+        CompressionRecipe quantize = Recipe() with { Stages = [new QuantizeStage()] };
+        Save("bert").Tokens.Dispose();
+        TextTokenizer maskless = ByteLevelBpeTokenizer.Train([s_text], new() { VocabSize = 280 });
+        Refused("Stage 2 (quantize): No linear map of a bert model reads a norm alone", Recipe() with { Stages = [new PruneStage { Weights = new() }, new QuantizeStage { Smoothing = new() }] }, null);
+        Refused("ContextLength (17) must be at least 1 and at most the model's (16)", quantize with { ContextLength = 17 }, null);
+        Refused("The tokenizer has no mask token", quantize, maskless);
+        Save("t5").Tokens.Dispose();
+        Refused("The tokenizer has no token that ends a text", quantize, PipelineTokenizer.TrainUnigram([s_text], new() { VocabSize = 60, SpecialTokens = ["<pad>", "<unk>"] }));
+        TextTokenizer plain = PipelineTokenizer.TrainUnigram([s_text], new() { VocabSize = 60, SpecialTokens = ["<pad>", "</s>", "<unk>"] });
+        Refused("MaskRate (0.3) is not for this t5 model", quantize with { MaskRate = 0.3 }, plain);
+        Compressor.Check(_folder.File("model"), quantize, new() { Output = _folder.File("out") }, plain);
+
+        void Refused(string message, CompressionRecipe recipe, TextTokenizer? tokenizer) =>
+            Assert.Contains(message, Assert.Throws<ArgumentException>(() => Compressor.Check(_folder.File("model"), recipe, new() { Output = _folder.File("out") }, tokenizer)).Message);
     }
 }

@@ -1,4 +1,5 @@
 using PreTrain.Distillation;
+using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Models.Bart;
 using PreTrain.Models.Bert;
@@ -133,6 +134,24 @@ public sealed class StudentInitializerTests : IDisposable
         Assert.Equal((expected, 3, head == ModelHead.QuestionAnswering ? 2 : 3), (student.Head, student.Config.LayerCount, student.Config.LabelCount));
         foreach (var (place, layer) in new[] { (0, 0), (1, 2), (2, 4) })
             Assert.Equal(Bytes(teacher.state_dict()[$"encoder.blocks.{layer}.key.weight"]), Bytes(student.state_dict()[$"encoder.blocks.{place}.key.weight"]));
+    }
+
+    [Fact]
+    public void Save_TeacherWithAnAdapter_IsRefusedUnlessItIsMerged()
+    {
+        using var bert = (BertModel)Create("bert");
+        string student = _folder.File("student");
+        foreach (Func<IAdapter> create in new Func<IAdapter>[] { () => new LoraAdapter(bert, new()), () => new Ia3Adapter(bert), () => new BottleneckAdapter(bert), () => new PrefixTuning(bert, new() { Length = 2 }) })
+        {
+            using IAdapter adapter = create();
+            foreach (Action save in new[] { () => StudentInitializer.Save(bert, student, LayerSelection.Of(1, 3)), () => StudentInitializer.SaveDistilBert(bert, student, LayerSelection.Of(1, 3)) })
+                Assert.Matches("(merge the adapter or take it away|take the adapter away) \\(Dispose\\) first", Assert.Throws<ArgumentException>(save).Message);
+        }
+        Assert.False(Directory.Exists(student));
+        using var lora = new LoraAdapter(bert, new());
+        lora.Merge();
+        StudentInitializer.Save(bert, student, LayerSelection.Of(1, 3));
+        StudentInitializer.SaveDistilBert(bert, student, LayerSelection.Of(1, 3));
     }
 
     [Fact]

@@ -166,6 +166,17 @@ public class GgufExporterTests
         using (GptModel prompted = (GptModel)GgufModels.Create("gpt2"))
         using (new PromptTuning(prompted, new() { Length = 2 }))
             Assert.Contains("The model has virtual tokens", Assert.Throws<ArgumentException>(() => GgufExporter.Export(prompted, GgufModels.Tokenizer, folder["a.gguf"])).Message);
+        using (GptModel adapted = (GptModel)GgufModels.Create("gpt2"))
+        using (var lora = new LoraAdapter(adapted, new()))
+        {
+            Assert.Contains("is computed by a LowRankTransform", Assert.Throws<ArgumentException>(() => GgufExporter.Export(adapted, GgufModels.Tokenizer, folder["a.gguf"])).Message);
+            lora.Merge();   // updates that are new change nothing
+            GgufExporter.Export(adapted, GgufModels.Tokenizer, folder["a.gguf"]);
+            GgufExporter.Export(gpt, GgufModels.Tokenizer, folder["b.gguf"], new() { Name = "a" });
+            Assert.Equal(File.ReadAllBytes(folder["b.gguf"]), File.ReadAllBytes(folder["a.gguf"]));
+            File.Delete(folder["a.gguf"]);
+            File.Delete(folder["b.gguf"]);
+        }
         Assert.Contains("Precision (77) must be", Assert.Throws<ArgumentException>(() => GgufExporter.Export(gpt, null, folder["a.gguf"], new() { Precision = (GgufPrecision)77 })).Message);
         Assert.Empty(folder.Entries);
 

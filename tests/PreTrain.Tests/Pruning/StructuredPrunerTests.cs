@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PreTrain.Distillation;
+using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Models.Bert;
 using PreTrain.Models.DistilBert;
@@ -269,6 +270,11 @@ public sealed class StructuredPrunerTests : IDisposable
         Refused("Taylor needs data", bert, new() { Importance = UnitImportance.Taylor, RemovedLayers = 1 });
         Refused("not out of a distilbert model", other, new() { RemovedLayers = 1 });
         Assert.Contains("Taylor needs a loss", Assert.Throws<ArgumentException>(() => StructuredPruner.Prune(bert, new() { Importance = UnitImportance.Taylor, RemovedLayers = 1 }, [Input(bert, 1)])).Message, StringComparison.Ordinal);
+
+        using (var prefix = new PrefixTuning(bert, new() { Length = 3 })) Refused("has virtual tokens, which a smaller model does not hold; take the adapter away (Dispose) first", bert, new() { RemovedLayers = 1 });
+        using (var prompt = new PromptTuning(llama, new() { Length = 3 })) Refused("has virtual tokens", llama, new() { RemovedLayers = 1 });
+        using (var beside = new LoraAdapter(bert, new() { Targets = ["prediction.*"] })) Refused("is computed by a LowRankTransform, and a smaller model takes whole weights; merge the adapter or take it away (Dispose) first", bert, new() { RemovedLayers = 1 });
+        StructuredPruner.Prune(bert, new() { RemovedLayers = 1 }).Dispose();
 
         static void Refused(string message, ITransformerModel model, StructuredPruningOptions options) =>
             Assert.Contains(message, Assert.Throws<ArgumentException>(() => StructuredPruner.Prune(model, options)).Message, StringComparison.Ordinal);

@@ -28,6 +28,9 @@ public sealed class SpanCorruption : ISequenceCorruption
         _sentinels = [.. sentinels];
     }
 
+    /// <summary>Whether a tokenizer has what stands for lost spans.</summary>
+    internal static bool HasSentinels(TextTokenizer tokenizer) => tokenizer.TokenToId("<extra_id_0>") is not null;
+
     /// <inheritdoc/>
     public string Name => "span-corruption";
 

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
+using System.Text;
 
 namespace PreTrain.Torch.Cpu;
 
@@ -8,4 +10,15 @@ internal static class Processor
     /// <summary>Whether it multiplies matrices of bfloat16 in a unit of their own (AMX-BF16: Intel SDM, CPUID leaf 7, EDX bit 22).</summary>
     internal static bool HasBFloat16Matrices { get; } =
         X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 0).Edx & 1 << 22) != 0;
+
+    /// <summary>What it calls itself (Intel SDM, CPUID leaves 80000002H to 80000004H), or its architecture where it does not tell.</summary>
+    internal static string Name { get; } = Brand() is { Length: > 0 } brand ? brand : RuntimeInformation.ProcessArchitecture.ToString();
+
+    private static string Brand()
+    {
+        const int first = unchecked((int)0x80000002), last = first + 2;
+        if (!X86Base.IsSupported || (uint)X86Base.CpuId(unchecked((int)0x80000000), 0).Eax < unchecked((uint)last)) return "";
+        int[] letters = [.. Enumerable.Range(first, 3).Select(leaf => X86Base.CpuId(leaf, 0)).SelectMany(four => new[] { four.Eax, four.Ebx, four.Ecx, four.Edx })];
+        return Encoding.ASCII.GetString(MemoryMarshal.AsBytes<int>(letters)).Trim('\0', ' ');
+    }
 }
