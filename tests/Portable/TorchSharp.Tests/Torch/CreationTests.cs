@@ -339,11 +339,10 @@ public sealed class CreationTests
     public void RandFloat_DrawsDoubles()
     {
         using DisposeScope scope = NewDisposeScope();
-        manual_seed(7);
-        double[] expected = [rand([1], ScalarType.Float64).item<double>(), randn([1], ScalarType.Float64).item<double>()];
+        using Generator first = new(7), second = new(7);
+        double[] expected = [rand([1], ScalarType.Float64, generator: first).item<double>(), randn([1], ScalarType.Float64, generator: first).item<double>()];
 
-        manual_seed(7);
-        Assert.Equal(expected, new[] { rand_float(), randn_float() });
+        Assert.Equal(expected, new[] { rand_float(second), randn_float(second) });
     }
 
     [Fact]
@@ -352,11 +351,10 @@ public sealed class CreationTests
         Package.Skip("the numbers are drawn in 32 bits");
         using DisposeScope scope = NewDisposeScope();
         Tensor mean = tensor(new[] { 3.0, 5.0, 7.0 }, requires_grad: true), deviation = tensor(2.0, ScalarType.Float64, requires_grad: true);
-        manual_seed(7);
-        Tensor drawn = randn([3], ScalarType.Float64);
+        using Generator first = new(7), second = new(7);
+        Tensor drawn = randn([3], ScalarType.Float64, generator: first);
 
-        manual_seed(7);
-        Tensor values = normal(mean, deviation);
+        Tensor values = normal(mean, deviation, second);
         values.sum().backward();
 
         Assert.True(values.allclose(mean + 2 * drawn));
