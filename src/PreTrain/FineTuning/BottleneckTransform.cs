@@ -1,5 +1,6 @@
 // N rows (tokens), I inputs, O outputs, M width of the adapter
 using PreTrain.Modules;
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -46,5 +47,5 @@ internal sealed class BottleneckTransform : ProjectionTransform
     }
 
     /// <summary>(…, O) → (…, O).</summary>
-    private Tensor Update(Tensor y) => nn.functional.linear(Activations.Apply(_activation, nn.functional.linear(y, down, down_bias)), up, up_bias);
+    private Tensor Update(Tensor y) => WidenedProduct.Linear(Activations.Apply(_activation, WidenedProduct.Linear(y, down, down_bias)), up, up_bias);
 }

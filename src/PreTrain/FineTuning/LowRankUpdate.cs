@@ -1,5 +1,6 @@
 // N rows (tokens), I inputs, O outputs, R rank
 using PreTrain.Modules;
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -81,7 +82,7 @@ internal sealed class LowRankUpdate : nn.Module
     internal Tensor Of(Tensor x, Func<Tensor> weight)
     {
         Tensor kept = training && Dropout > 0 ? CounterDropout.Apply(x, Dropout) : x;
-        return IsHadamard ? nn.functional.linear(kept, (weight() * matmul(b * Scale, a)).to(x.dtype)) : nn.functional.linear(nn.functional.linear(kept, a), b * Scale);
+        return IsHadamard ? WidenedProduct.Linear(kept, (weight() * matmul(b * Scale, a)).to(x.dtype), null) : WidenedProduct.Linear(WidenedProduct.Linear(kept, a, null), b * Scale, null);
     }
 
     /// <summary>s·B·A, (O, I).</summary>

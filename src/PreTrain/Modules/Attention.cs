@@ -68,7 +68,7 @@ public static class Attention
         }
         int group = options.HeadCount / options.KeyValueHeads;
         if (group > 1) (k, v) = (k.repeat_interleave(group, 1), v.repeat_interleave(group, 1));   // (B, H, S, D)
-        Tensor scores = matmul(q * scale, k.transpose(-2, -1));                                   // (B, H, T, S)
+        Tensor scores = WidenedProduct.Of(q * scale, k.transpose(-2, -1));                                   // (B, H, T, S)
         if (options.Bias is { } bias) scores += bias;
         Tensor? seen = mask.IsNone && keys.IsFull ? null : mask.ToTensor(queries, keys, query.device);
         if (seen is not null && own > 0) seen = cat([ones([seen.size(0), 1, seen.size(2), own], dtype: ScalarType.Bool, device: seen.device), seen], 3);
@@ -77,7 +77,7 @@ public static class Attention
         if (seen is not null) weights = weights.masked_fill(seen.logical_not(), 0);               // a query that sees nothing
         weights = weights.to(query.dtype);
         Tensor kept = options.Dropout == 0 ? weights : CounterDropout.Apply(weights, options.Dropout);
-        Tensor rows = Gather(matmul(kept, v), queries);
+        Tensor rows = Gather(WidenedProduct.Of(kept, v), queries);
         return options.WantWeights ? new(scope.MoveToOuter(rows), scope.MoveToOuter(weights.alias()), scope.MoveToOuter(v.alias())) : new(scope.MoveToOuter(rows), null, null);
     }
 

@@ -72,7 +72,7 @@ internal sealed unsafe class BatchedCausalAttention : autograd.SingleTensorFunct
     {
         if (MatrixUnit.IsSupported && b.dtype == ScalarType.BFloat16) return TileProduct.Causal(a, b, triangle);
         using Tensor turned = triangle == Triangle.Result ? b.transpose(1, 2) : triangle == Triangle.Left ? b.alias() : a.transpose(1, 2);
-        return triangle == Triangle.LeftTransposed ? bmm(turned, b) : bmm(a, turned);
+        return triangle == Triangle.LeftTransposed ? WidenedProduct.Of(turned, b) : WidenedProduct.Of(a, turned);
     }
 
     /// <summary>(B·T, parts·C) plus bias → (parts, B·H, T, D); the first part is scaled.</summary>

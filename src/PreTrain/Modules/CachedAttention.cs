@@ -1,4 +1,5 @@
 // B sequences, H query heads, G key-value heads, T new tokens, S tokens in all, or of a source, D width of a head
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -83,12 +84,12 @@ public static class CachedAttention
         long batch = query.size(0), heads = query.size(1), length = query.size(2), head = query.size(3), shared = keys.size(1), all = keys.size(2), group = heads / shared;
         // The query heads that share keys are rows of one product.
         Tensor q = (query * (scale ?? 1 / Math.Sqrt(head))).reshape(batch, shared, group * length, head);
-        Tensor scores = matmul(q, keys.transpose(-2, -1)).to(ScalarType.Float32).view(batch, shared, group, length, all);
+        Tensor scores = WidenedProduct.Of(q, keys.transpose(-2, -1)).to(ScalarType.Float32).view(batch, shared, group, length, all);
         if (bias is not null) scores += bias.view(1, shared, group, length, all);
         Tensor? unseen = seen?.logical_not().unsqueeze(1);                                       // (1 or B, 1, 1, 1 or T, S)
         if (unseen is not null) scores = scores.masked_fill(unseen, double.NegativeInfinity);
         Tensor weights = nn.functional.softmax(scores, -1);
         if (unseen is not null) weights = weights.masked_fill(unseen, 0);                        // a query that sees nothing
-        return matmul(weights.to(query.dtype).view(batch, shared, -1, all), values).view(batch, heads, length, head);
+        return WidenedProduct.Of(weights.to(query.dtype).view(batch, shared, -1, all), values).view(batch, heads, length, head);
     }
 }

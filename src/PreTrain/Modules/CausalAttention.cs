@@ -45,7 +45,7 @@ public static class CausalAttention
     {
         long length = query.size(2), all = keys.size(2);
         Tensor? mask = length == 1 || length == all ? null : ones([length, all], dtype: ScalarType.Bool, device: query.device).tril_(all - length);
-        Tensor y = nn.functional.scaled_dot_product_attention(query, keys, values, mask!, is_casual: length > 1 && length == all);   // (B, H, T, D)
+        Tensor y = WidenedProduct.Attention(query, keys, values, mask, 0, length > 1 && length == all);   // (B, H, T, D)
         return y.transpose(1, 2).reshape(query.size(0) * length, -1);
     }
 
@@ -67,7 +67,7 @@ public static class CausalAttention
     {
         long length = qkv.size(0) / batch, width = qkv.size(1) / 3;
         Tensor split = qkv.view(batch, length, 3, heads, width / heads).permute(2, 0, 3, 1, 4);   // (3, B, H, T, D)
-        Tensor y = nn.functional.scaled_dot_product_attention(split[0], split[1], split[2], p: dropout, is_casual: true);   // (B, H, T, D)
+        Tensor y = WidenedProduct.Attention(split[0], split[1], split[2], null, dropout, isCausal: true);   // (B, H, T, D)
         return y.transpose(1, 2).reshape(batch * length, width);
     }
 }

@@ -1,5 +1,6 @@
 // N rows (positions), C hidden states, V vocabulary
 using PreTrain.Torch;
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -112,12 +113,12 @@ public static class ChunkedCrossEntropy
                 using DisposeScope chunk = NewDisposeScope();
                 long count = Math.Min(step, rows.size(0) - first);
                 Tensor x = rows.narrow(0, first, count);
-                var (part, dlogits) = CrossEntropy.WithGradient(nn.functional.linear(x, weight, bias!), targets.narrow(0, first, count), late ? 1 : normalizer);   // (), (n, V)
+                var (part, dlogits) = CrossEntropy.WithGradient(WidenedProduct.Linear(x, weight, bias), targets.narrow(0, first, count), late ? 1 : normalizer);   // (), (n, V)
                 loss.add_(part);
-                drows?.narrow(0, first, count).copy_(matmul(dlogits, weight));
-                if (late) dweight?.add_(matmul(dlogits.t(), x * shrink), alpha: 1 / shrink);
+                drows?.narrow(0, first, count).copy_(WidenedProduct.Of(dlogits, weight));
+                if (late) dweight?.add_(WidenedProduct.Of(dlogits.t(), x * shrink), alpha: 1 / shrink);
                 else if (dweight is { dtype: var sum } && sum == dlogits.dtype) dweight.addmm_(dlogits.t(), x);
-                else dweight?.add_(matmul(dlogits.t(), x));
+                else dweight?.add_(WidenedProduct.Of(dlogits.t(), x));
                 dbias?.add_(dlogits.sum(dim: 0, type: ScalarType.Float32));
             }
             if (late) loss.div_(normalizer);

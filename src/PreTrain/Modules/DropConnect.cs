@@ -1,4 +1,5 @@
 // N rows (tokens), I inputs, O outputs
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -24,6 +25,6 @@ public static class DropConnect
         using DisposeScope scope = NewDisposeScope();
         Tensor weight = CounterDropout.Apply(projection.weight, rate);
         Tensor? bias = projection.bias is null ? null : CounterDropout.Apply(projection.bias, rate);
-        return scope.MoveToOuter(nn.functional.linear(x, weight, bias!));
+        return scope.MoveToOuter(WidenedProduct.Linear(x, weight, bias));
     }
 }

@@ -19,14 +19,16 @@ internal static class WeightProduct
     /// <returns>(N, O).</returns>
     internal static Tensor Apply(Tensor x, Tensor weight, Tensor? bias = null)
     {
-        if (x.ndim == 2 && is_grad_enabled() && (weight.requires_grad ? GradientBuffers.Has(weight) || TileProduct.Fits(x, weight) : x.requires_grad && TileProduct.Fits(x, weight)))
+        if (x.ndim == 2 && is_grad_enabled() && (weight.requires_grad ? GradientBuffers.Has(weight) || HasOwn(x, weight) : x.requires_grad && HasOwn(x, weight)))
             return Function.apply(x, weight, bias!);
         return FewRowsProduct.Fits(x, weight, bias) ? FewRowsProduct.Apply(x, weight, bias) : Product(x, weight, bias);
     }
 
+    private static bool HasOwn(Tensor x, Tensor weight) => TileProduct.Fits(x, weight) || WidenedProduct.Fits(x, weight);
+
     // The gradient is that of torch's operator where the matrix unit is not used.
     private static Tensor Product(Tensor x, Tensor weight, Tensor? bias) =>
-        TileProduct.Fits(x, weight) && !(is_grad_enabled() && bias is { requires_grad: true }) ? TileProduct.Linear(x, weight, bias) : nn.functional.linear(x, weight, bias!);
+        TileProduct.Fits(x, weight) && !(is_grad_enabled() && bias is { requires_grad: true }) ? TileProduct.Linear(x, weight, bias) : WidenedProduct.Linear(x, weight, bias);
 
     private sealed class Function : autograd.SingleTensorFunction<Function>
     {
@@ -49,7 +51,7 @@ internal static class WeightProduct
             bool inTiles = TileProduct.Fits(x, weight);
             Tensor? copy = inTiles && !grad_output.is_contiguous() ? grad_output.contiguous() : null;
             Tensor dy = copy ?? grad_output;   // (N, O)
-            Tensor dx = !ofX ? null! : inTiles ? TileProduct.Product(dy, weight) : matmul(dy, weight);   // (N, I)
+            Tensor dx = !ofX ? null! : inTiles ? TileProduct.Product(dy, weight) : WidenedProduct.Of(dy, weight);   // (N, I)
             Tensor dbias = ofBias ? dy.sum(dim: 0) : null!;    // (O)
             Tensor? buffer = ofWeight ? GradientBuffers.Of(((Tensor[])ctx.get_data("parameters"))[0]) : null;
             Tensor dweight = ofWeight && buffer is null ? zeros_like(weight) : null!;   // (O, I)
@@ -57,7 +59,7 @@ internal static class WeightProduct
             {
                 using Tensor transposed = dy.t();
                 if (inTiles && sum.is_contiguous()) TileProduct.AddTransposed(sum, dy, x);
-                else sum.addmm_(transposed, x);
+                else WidenedProduct.AddTo(sum, transposed, x);
             }
             copy?.Dispose();
             return [dx, dweight, dbias];

@@ -87,13 +87,13 @@ internal sealed class DynamicCode
         Vector512<float> steps = _steps, starts = _starts, scales = Vector512.Create(scale);
         Vector512<int> bases = _bases, zero = Vector512.Create(Zero), sign = Vector512.Create(_signed ? int.MinValue : 0);
         // The regions of the code with a sign begin at powers of two, those of the other one below.
-        Vector512<int> ahead = Vector512.Create(_signed ? 0 : 1), most = Vector512.Create(_signed ? 32 : 31);
+        Vector512<int> ahead = Vector512.Create(_signed ? 0 : 1);
         for (int i = 0; i < count; i += Lanes)
         {
-            Vector512<int> code = Avx512F.ConvertToVector512Int32(Vector128.Load(codes + i)) - zero, magnitude = Vector512.Abs(code);
-            Vector512<int> region = most - Avx512CD.LeadingZeroCount(magnitude + ahead);
-            Vector512<float> place = Vector512.ConvertToSingle(magnitude - Avx512F.PermuteVar16x32(bases, region));
-            Vector512<float> value = Vector512.FusedMultiplyAdd(place, Avx512F.PermuteVar16x32(steps, region), Avx512F.PermuteVar16x32(starts, region));
+            Vector512<int> code = FromBytes(codes + i) - zero, magnitude = Vector512.Abs(code);
+            Vector512<int> region = BitLength(magnitude + ahead) - ahead;
+            Vector512<float> place = Vector512.ConvertToSingle(magnitude - VectorMath.Look(bases.AsSingle(), region).AsInt32());
+            Vector512<float> value = Vector512.FusedMultiplyAdd(place, VectorMath.Look(steps, region), VectorMath.Look(starts, region));
             ((value.AsInt32() | (code & sign)).AsSingle() * scales).Store(values + i);
         }
     }
@@ -108,18 +108,36 @@ internal sealed class DynamicCode
         {
             Vector512<float> value = Vector512.Load(values + i) * scales, magnitude = Vector512.Abs(value);
             Vector512<int> exponent = Vector512.Max((magnitude.AsInt32() >>> 23) - least, Vector512<int>.Zero);
-            Vector512<float> border = Avx512F.PermuteVar16x32x2(bordersLow, exponent, bordersHigh);
-            Vector512<int> region = Avx512F.PermuteVar16x32x2(regionsLow, exponent, regionsHigh) - Vector512.GreaterThanOrEqual(magnitude, border).AsInt32();
-            Vector512<float> place = Vector512.FusedMultiplyAdd(magnitude, Avx512F.PermuteVar16x32(factors, region), Avx512F.PermuteVar16x32(offsets, region));
-            Vector512<int> code = Avx512F.PermuteVar16x32(bases, region) + Vector512.Min(Avx512F.ConvertToVector512Int32WithTruncation(place), Avx512F.PermuteVar16x32(lasts, region));
+            Vector512<float> border = VectorMath.Look(bordersLow, bordersHigh, exponent);
+            Vector512<int> region = VectorMath.Look(regionsLow.AsSingle(), regionsHigh.AsSingle(), exponent).AsInt32() - Vector512.GreaterThanOrEqual(magnitude, border).AsInt32();
+            Vector512<float> place = Vector512.FusedMultiplyAdd(magnitude, VectorMath.Look(factors, region), VectorMath.Look(offsets, region));
+            Vector512<int> code = VectorMath.Look(bases.AsSingle(), region).AsInt32() + Vector512.Min(Vector512.ConvertToInt32Native(place), VectorMath.Look(lasts.AsSingle(), region).AsInt32());
             if (_signed)
             {
                 Vector512<int> sign = value.AsInt32() >> 31;
                 code = Vector512.Max((code ^ sign) - sign, -zero) + zero;
             }
-            Avx512F.ConvertToVector128Byte(code).Store(codes + i);
+            ToBytes(code).Store(codes + i);
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe Vector512<int> FromBytes(byte* codes) => Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(Vector128.Load(codes))
+        : Vector512.Create(Avx2.ConvertToVector256Int32(codes), Avx2.ConvertToVector256Int32(codes + 8));
+
+    /// <summary>The lowest byte of each.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> ToBytes(Vector512<int> codes)
+    {
+        if (Avx512F.IsSupported) return Avx512F.ConvertToVector128Byte(codes);
+        Vector256<short> words = Vector256.Narrow(codes.GetLower(), codes.GetUpper());
+        return Vector128.Narrow(words.GetLower().AsUInt16(), words.GetUpper().AsUInt16());
+    }
+
+    /// <summary>The number of bits of numbers from 0 to 2²⁴.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> BitLength(Vector512<int> x) => Avx512CD.IsSupported ? Vector512.Create(32) - Avx512CD.LeadingZeroCount(x)
+        : Vector512.Max((Vector512.ConvertToSingle(x).AsInt32() >> 23) - Vector512.Create(126), Vector512<int>.Zero);
 
     private static float Middle(float a, float b) => (float)(((double)a + b) / 2);
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using PreTrain.Training;
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -114,7 +115,7 @@ public sealed class EfficiencyMeter : ITrainingCallback
         for (int i = 0; i < 20 && (i < 2 || all.Elapsed.TotalSeconds < seconds); i++)
         {
             var watch = Stopwatch.StartNew();
-            using Tensor product = a.mm(b);
+            using Tensor product = WidenedProduct.Of(a, b);
             if (onCuda) torch.cuda.synchronize();
             best = Math.Max(best, 2.0 * size * size * size / watch.Elapsed.TotalSeconds);
         }

@@ -21,7 +21,7 @@ internal static class Kernels
 
     /// <summary>What only the kernels promise is not asked of torch's own operators.</summary>
     internal static void SkipWithoutKernels() =>
-        Assert.SkipUnless(TensorMemory.HasKernelsFor(zeros([1])), "This processor has no AVX-512; torch's own operators are used instead of the kernels.");
+        Assert.SkipUnless(TensorMemory.HasKernelsFor(zeros([1])), "This processor has neither AVX-512 nor AVX2; torch's own operators are used instead of the kernels.");
 
     /// <summary>Whole 1/8s, which every type holds exactly.</summary>
     private static Tensor Upstream(Tensor y)

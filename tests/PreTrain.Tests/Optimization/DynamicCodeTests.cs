@@ -1,4 +1,5 @@
 using PreTrain.Optimization;
+using PreTrain.Tests.Modules;
 
 namespace PreTrain.Tests.Optimization;
 
@@ -81,7 +82,7 @@ public sealed class DynamicCodeTests
 
     private static DynamicCode Code(bool signed)
     {
-        Assert.SkipUnless(System.Runtime.Intrinsics.Vector512.IsHardwareAccelerated, "The kernels need 512-bit vectors.");
+        Kernels.SkipWithoutKernels();
         return signed ? DynamicCode.Signed : DynamicCode.Unsigned;
     }
 

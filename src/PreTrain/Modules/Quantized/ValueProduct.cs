@@ -1,4 +1,5 @@
 // N rows, I inputs, O outputs
+using PreTrain.Torch.Cpu;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -15,13 +16,13 @@ internal static class ValueProduct
     internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias)
     {
         using DisposeScope scope = NewDisposeScope();
-        return scope.MoveToOuter(nn.functional.linear(x, weight.Dequantize(x.device, x.dtype), bias?.to(x.dtype)!));
+        return scope.MoveToOuter(WidenedProduct.Linear(x, weight.Dequantize(x.device, x.dtype), bias?.to(x.dtype)));
     }
 
     /// <summary>The gradient of x. (N, O) → (N, I)</summary>
     internal static Tensor InputGradient(Tensor gradient, QuantizedMatrix weight)
     {
         using Tensor values = weight.Dequantize(gradient.device, gradient.dtype);
-        return matmul(gradient, values);
+        return WidenedProduct.Of(gradient, values);
     }
 }

@@ -26,7 +26,8 @@ internal static unsafe class BlockProduct
     [MethodImpl(ParallelLoop.Hot)]
     internal static void Multiply(long rows, long columns, long inner, float* a, long aRow, long aColumn, float* b, long bRow, float* c, long cRow, bool add)
     {
-        long wide = columns / 64 * 64, high = rows / 4 * 4;
+        // Registers of 256 bits are too few for the sums of the wide tiles.
+        long wide = Vector512.IsHardwareAccelerated ? columns / 64 * 64 : 0, high = rows / 4 * 4;
         for (long j = 0; j < wide; j += 64)
         {
             for (long i = 0; i < high; i += 4) Tile4X64(inner, a + i * aRow, aRow, aColumn, b + j, bRow, c + i * cRow + j, cRow, add);

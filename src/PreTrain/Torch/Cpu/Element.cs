@@ -42,7 +42,12 @@ internal readonly unsafe struct BFloat16Element : IElement
     public static int Size => 2;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(byte* p) => (Avx512F.ConvertToVector512UInt32(Vector256.Load((ushort*)p)) << 16).AsSingle();
+    public static Vector512<float> Load(byte* p)
+    {
+        Vector512<int> bits = Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)p))
+            : Vector512.Create(Avx2.ConvertToVector256Int32((ushort*)p), Avx2.ConvertToVector256Int32((ushort*)p + 8));
+        return (bits << 16).AsSingle();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(byte* p, Vector512<float> v)
@@ -51,7 +56,8 @@ internal readonly unsafe struct BFloat16Element : IElement
         Vector512<uint> rounded = bits + Vector512.Create(0x7FFFu) + ((bits >> 16) & Vector512<uint>.One);
         // Rounding must not carry a NaN into another class.
         rounded = Vector512.ConditionalSelect(Vector512.Equals(v, v).AsUInt32(), rounded, Vector512.Create(0x7FC00000u));
-        Avx512F.ConvertToVector256UInt16(rounded >> 16).Store((ushort*)p);
+        rounded >>= 16;
+        (Avx512F.IsSupported ? Avx512F.ConvertToVector256UInt16(rounded) : Vector256.Narrow(rounded.GetLower(), rounded.GetUpper())).Store((ushort*)p);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

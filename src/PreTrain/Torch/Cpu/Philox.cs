@@ -30,7 +30,7 @@ internal static class Philox
         (uint k0, uint k1) = ((uint)key, (uint)(key >> 32));
         for (int round = 0; round < Rounds; round++)
         {
-            Vector512<ulong> p0 = Avx512F.Multiply(c0.AsUInt32(), m0), p1 = Avx512F.Multiply(c2.AsUInt32(), m1);
+            Vector512<ulong> p0 = Multiply(c0.AsUInt32(), m0), p1 = Multiply(c2.AsUInt32(), m1);
             c0 = (p1 >> 32) ^ c1 ^ Vector512.Create((ulong)k0);
             c1 = p1;
             c2 = (p0 >> 32) ^ c3 ^ Vector512.Create((ulong)k1);
@@ -43,4 +43,9 @@ internal static class Philox
         Vector512<uint> first = ((c0 & lower) | (c1 << 32)).AsUInt32(), second = ((c2 & lower) | (c3 << 32)).AsUInt32();
         return (uint)Vector512.GreaterThanOrEqual(first, least).ExtractMostSignificantBits() | ((uint)Vector512.GreaterThanOrEqual(second, least).ExtractMostSignificantBits() << 16);
     }
+
+    /// <summary>The products of the lower halves of the lanes of 64 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<ulong> Multiply(Vector512<uint> a, Vector512<uint> b) => Avx512F.IsSupported ? Avx512F.Multiply(a, b)
+        : Vector512.Create(Avx2.Multiply(a.GetLower(), b.GetLower()), Avx2.Multiply(a.GetUpper(), b.GetUpper()));
 }

@@ -11,6 +11,12 @@ internal static class Processor
     internal static bool HasBFloat16Matrices { get; } =
         X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 0).Edx & 1 << 22) != 0;
 
+    /// <summary>
+    /// Whether libtorch's products of bfloat16 are made for it: those of oneDNN ask for AVX-512 BW, DQ and VL (leaf 7, EBX bits 30, 17 and 31). Of other architectures it is supposed.
+    /// </summary>
+    internal static bool MultipliesBFloat16 { get; } =
+        !X86Base.IsSupported || HasBFloat16Matrices || (X86Base.CpuId(0, 0).Eax >= 7 && (~X86Base.CpuId(7, 0).Ebx & (1 << 30 | 1 << 17 | 1 << 31)) == 0);
+
     /// <summary>What it calls itself (Intel SDM, CPUID leaves 80000002H to 80000004H), or its architecture where it does not tell.</summary>
     internal static string Name { get; } = Brand() is { Length: > 0 } brand ? brand : RuntimeInformation.ProcessArchitecture.ToString();
 

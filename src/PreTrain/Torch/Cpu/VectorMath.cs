@@ -14,9 +14,8 @@ internal static class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> Exp(Vector512<float> x)
     {
-        // With x as the second operand these instructions pass a NaN on.
-        Vector512<float> clamped = Avx512F.Min(Vector512.Create(89f), Avx512F.Max(Vector512.Create(-105f), x));
-        Vector512<float> n = Avx512F.RoundScale(clamped * Vector512.Create(1.44269504f), 8);   // to the nearest integer
+        Vector512<float> clamped = AtMost(89f, Vector512.MaxNative(Vector512.Create(-105f), x));
+        Vector512<float> n = Vector512.Round(clamped * Vector512.Create(1.44269504f));
         Vector512<float> r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693359375f), clamped);
         r = Vector512.FusedMultiplyAdd(n, Vector512.Create(2.12194440e-4f), r);
 
@@ -27,13 +26,31 @@ internal static class VectorMath
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1.6666665459e-1f));
         p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(5.0000001201e-1f));
         p = Vector512.FusedMultiplyAdd(p, r * r, r + Vector512<float>.One);
-        return Avx512F.Scale(p, n);
+        return Scale(p, n);
     }
 
-    /// <summary>1/x within 1 unit in the last place, for normal x up to 2^126: an estimate of 14 bits and one step of Newton's method.</summary>
+    /// <summary>p·2^n for integers n from −152 to 129, rounded once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Scale(Vector512<float> p, Vector512<float> n)
+    {
+        if (Avx512F.IsSupported) return Avx512F.Scale(p, n);
+        // In two steps, since neither half leaves the normal numbers; a NaN of p stays one.
+        Vector512<int> whole = Vector512.ConvertToInt32Native(n), half = whole >> 1;
+        return p * PowerOfTwo(half) * PowerOfTwo(whole - half);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static Vector512<float> PowerOfTwo(Vector512<int> exponent) => ((exponent + Vector512.Create(127)) << 23).AsSingle();
+    }
+
+    /// <summary>The smaller of a bound and x, and NaN where x is: with it as the second operand these instructions pass it on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> AtMost(float bound, Vector512<float> x) => Vector512.MinNative(Vector512.Create(bound), x);
+
+    /// <summary>1/x within 1 unit in the last place, for normal x up to 2^126: an estimate of 14 bits and one step of Newton's method where there is one, else divided.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Reciprocal(Vector512<float> x)
     {
+        if (!Avx512F.IsSupported) return Vector512<float>.One / x;
         Vector512<float> estimate = Avx512F.Reciprocal14(x);
         return estimate * Vector512.FusedMultiplyAdd(-x, estimate, Vector512.Create(2f));
     }
@@ -47,6 +64,24 @@ internal static class VectorMath
         four = Sse.Max(four, Sse.Shuffle(four, four, 0b_00_01_10_11));
         return Sse.Max(four, Sse.Shuffle(four, four, 0b_00_00_00_01)).ToScalar();
     }
+
+    /// <summary>The values of a table of 16 at some indices.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> Look(Vector512<float> table, Vector512<int> indices)
+    {
+        return Avx512F.IsSupported ? Avx512F.PermuteVar16x32(table, indices) : Vector512.Create(Half(table, indices.GetLower()), Half(table, indices.GetUpper()));
+
+        // Bit 3 tells the half of the table, as the sign of what selects.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        static Vector256<float> Half(Vector512<float> table, Vector256<int> indices) =>
+            Avx.BlendVariable(Avx2.PermuteVar8x32(table.GetLower(), indices), Avx2.PermuteVar8x32(table.GetUpper(), indices), (indices << 28).AsSingle());
+    }
+
+    /// <summary>The values of a table of 32, in two halves, at some indices.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static Vector512<float> Look(Vector512<float> low, Vector512<float> high, Vector512<int> indices) => Avx512F.IsSupported
+        ? Avx512F.PermuteVar16x32x2(low, indices, high)
+        : Vector512.ConditionalSelect(Vector512.LessThan(indices, Vector512.Create(16)).AsSingle(), Look(low, indices), Look(high, indices));
 
     /// <summary>All bits of the first <paramref name="count"/> lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -78,14 +113,14 @@ internal static class VectorMath
     /// <summary>e^(−2z), kept below what <see cref="Reciprocal"/> takes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> NegativeExp(Vector512<float> cubic) =>
-        Exp(Avx512F.Min(Vector512.Create(87f), cubic * Vector512.Create(-2 * GeluScale)));
+        Exp(AtMost(87f, cubic * Vector512.Create(-2 * GeluScale)));
 
     /// <summary>x·Φ(x), with |x|·Φ(−|x|) taken from max(0, x), so that nothing cancels.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> ExactGelu(Vector512<float> x)
     {
         Vector512<float> size = Size(x);
-        return Vector512.FusedMultiplyAdd(-size, Tail(size, SquareExp(size)), Avx512F.Max(Vector512<float>.Zero, x));
+        return Vector512.FusedMultiplyAdd(-size, Tail(size, SquareExp(size)), Vector512.MaxNative(Vector512<float>.Zero, x));
     }
 
     /// <summary>The derivative of <see cref="ExactGelu"/>: Φ(x) + x·φ(x).</summary>
@@ -99,20 +134,20 @@ internal static class VectorMath
 
     /// <summary>x·σ(x).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector512<float> Silu(Vector512<float> x) => x * Reciprocal(Vector512<float>.One + Exp(Avx512F.Min(Vector512.Create(87f), -x)));
+    internal static Vector512<float> Silu(Vector512<float> x) => x * Reciprocal(Vector512<float>.One + Exp(AtMost(87f, -x)));
 
     /// <summary>The derivative of <see cref="Silu"/>: σ + x·σ·(1 − σ).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> SiluDerivative(Vector512<float> x)
     {
-        Vector512<float> e = Exp(Avx512F.Min(Vector512.Create(87f), -x)), sigmoid = Reciprocal(Vector512<float>.One + e);
+        Vector512<float> e = Exp(AtMost(87f, -x)), sigmoid = Reciprocal(Vector512<float>.One + e);
         // 1 − σ = e·σ, where the difference would lose what is left of σ near 1.
-        return Vector512.FusedMultiplyAdd(Avx512F.Min(Vector512.Create(1e30f), x) * sigmoid, e * sigmoid, sigmoid);
+        return Vector512.FusedMultiplyAdd(AtMost(1e30f, x) * sigmoid, e * sigmoid, sigmoid);
     }
 
     /// <summary>|x|, at most 16, where Φ(−|x|) is zero in 32 bits; of NaN, NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Size(Vector512<float> x) => Avx512F.Min(Vector512.Create(16f), Vector512.Abs(x));
+    private static Vector512<float> Size(Vector512<float> x) => AtMost(16f, Vector512.Abs(x));
 
     /// <summary>e^(−x²/2).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
