@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
-using PreTrain.Training;
 using PreTrain.Torch.Cpu;
+using PreTrain.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
