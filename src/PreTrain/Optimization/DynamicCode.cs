@@ -20,7 +20,7 @@ internal sealed class DynamicCode
     /// <summary>For the second moment, which is not negative, with twice as many steps.</summary>
     internal static readonly DynamicCode Unsigned = new(signed: false);
 
-    private const int Decades = 7, Lanes = 16, Exponents = 2 * Lanes;
+    private const int Decades = 7, Width = 16, Exponents = 2 * Width;
     private const int LeastExponent = 127 + 1 - Exponents;   // of the bits of a float, 2⁻³¹: below every border
     private readonly bool _signed;
 
@@ -35,8 +35,8 @@ internal sealed class DynamicCode
     private DynamicCode(bool signed)
     {
         _signed = signed;
-        float[] steps = new float[Lanes], starts = new float[Lanes], factors = new float[Lanes], offsets = new float[Lanes];
-        int[] bases = new int[Lanes], lasts = new int[Lanes];
+        float[] steps = new float[Width], starts = new float[Width], factors = new float[Width], offsets = new float[Width];
+        int[] bases = new int[Width], lasts = new int[Width];
         var magnitudes = new List<float> { 0 };
         for (int decade = 0; decade < Decades; decade++)
         {
@@ -62,8 +62,8 @@ internal sealed class DynamicCode
             borders[exponent] = border;
             for (int next = exponent + 1; next < Exponents; next++) regions[next] = region;
         }
-        (_bordersLow, _bordersHigh) = (Vector512.Create(borders), Vector512.Create(borders, Lanes));
-        (_regionsLow, _regionsHigh) = (Vector512.Create(regions), Vector512.Create(regions, Lanes));
+        (_bordersLow, _bordersHigh) = (Vector512.Create(borders), Vector512.Create(borders, Width));
+        (_regionsLow, _regionsHigh) = (Vector512.Create(regions), Vector512.Create(regions, Width));
 
         // There is no −1.
         Values = signed ? [.. magnitudes.Skip(1).SkipLast(1).Reverse().Select(m => -m), .. magnitudes] : [.. magnitudes];
@@ -88,12 +88,12 @@ internal sealed class DynamicCode
         Vector512<int> bases = _bases, zero = Vector512.Create(Zero), sign = Vector512.Create(_signed ? int.MinValue : 0);
         // The regions of the code with a sign begin at powers of two, those of the other one below.
         Vector512<int> ahead = Vector512.Create(_signed ? 0 : 1);
-        for (int i = 0; i < count; i += Lanes)
+        for (int i = 0; i < count; i += Width)
         {
-            Vector512<int> code = FromBytes(codes + i) - zero, magnitude = Vector512.Abs(code);
+            Vector512<int> code = Lanes.Load(codes + i) - zero, magnitude = Vector512.Abs(code);
             Vector512<int> region = BitLength(magnitude + ahead) - ahead;
-            Vector512<float> place = Vector512.ConvertToSingle(magnitude - VectorMath.Look(bases.AsSingle(), region).AsInt32());
-            Vector512<float> value = Vector512.FusedMultiplyAdd(place, VectorMath.Look(steps, region), VectorMath.Look(starts, region));
+            Vector512<float> place = Vector512.ConvertToSingle(magnitude - Lanes.Look(bases.AsSingle(), region).AsInt32());
+            Vector512<float> value = Vector512.FusedMultiplyAdd(place, Lanes.Look(steps, region), Lanes.Look(starts, region));
             ((value.AsInt32() | (code & sign)).AsSingle() * scales).Store(values + i);
         }
     }
@@ -104,14 +104,14 @@ internal sealed class DynamicCode
     {
         Vector512<float> factors = _factors, offsets = _offsets, bordersLow = _bordersLow, bordersHigh = _bordersHigh, scales = Vector512.Create(inverse);
         Vector512<int> bases = _bases, lasts = _lasts, regionsLow = _regionsLow, regionsHigh = _regionsHigh, zero = Vector512.Create(Zero), least = Vector512.Create(LeastExponent);
-        for (int i = 0; i < count; i += Lanes)
+        for (int i = 0; i < count; i += Width)
         {
             Vector512<float> value = Vector512.Load(values + i) * scales, magnitude = Vector512.Abs(value);
             Vector512<int> exponent = Vector512.Max((magnitude.AsInt32() >>> 23) - least, Vector512<int>.Zero);
-            Vector512<float> border = VectorMath.Look(bordersLow, bordersHigh, exponent);
-            Vector512<int> region = VectorMath.Look(regionsLow.AsSingle(), regionsHigh.AsSingle(), exponent).AsInt32() - Vector512.GreaterThanOrEqual(magnitude, border).AsInt32();
-            Vector512<float> place = Vector512.FusedMultiplyAdd(magnitude, VectorMath.Look(factors, region), VectorMath.Look(offsets, region));
-            Vector512<int> code = VectorMath.Look(bases.AsSingle(), region).AsInt32() + Vector512.Min(Vector512.ConvertToInt32Native(place), VectorMath.Look(lasts.AsSingle(), region).AsInt32());
+            Vector512<float> border = Lanes.Look(bordersLow, bordersHigh, exponent);
+            Vector512<int> region = Lanes.Look(regionsLow.AsSingle(), regionsHigh.AsSingle(), exponent).AsInt32() - Vector512.GreaterThanOrEqual(magnitude, border).AsInt32();
+            Vector512<float> place = Vector512.FusedMultiplyAdd(magnitude, Lanes.Look(factors, region), Lanes.Look(offsets, region));
+            Vector512<int> code = Lanes.Look(bases.AsSingle(), region).AsInt32() + Vector512.Min(Vector512.ConvertToInt32Native(place), Lanes.Look(lasts.AsSingle(), region).AsInt32());
             if (_signed)
             {
                 Vector512<int> sign = value.AsInt32() >> 31;
@@ -120,10 +120,6 @@ internal sealed class DynamicCode
             ToBytes(code).Store(codes + i);
         }
     }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe Vector512<int> FromBytes(byte* codes) => Avx512F.IsSupported ? Avx512F.ConvertToVector512Int32(Vector128.Load(codes))
-        : Vector512.Create(Avx2.ConvertToVector256Int32(codes), Avx2.ConvertToVector256Int32(codes + 8));
 
     /// <summary>The lowest byte of each.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

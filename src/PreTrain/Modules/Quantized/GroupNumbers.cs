@@ -58,7 +58,7 @@ internal sealed unsafe class GroupNumbers : IDisposable
     private static void Widen(byte* numbers, long count, float* room)
     {
         long i = 0;
-        for (; Avx512F.IsSupported && i + 16 <= count; i += 16) Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(numbers + i))).Store(room + i);
+        for (; Lanes.AreSupported && i + 16 <= count; i += 16) Vector512.ConvertToSingle(Lanes.Load(numbers + i)).Store(room + i);
         for (; i < count; i++) room[i] = numbers[i];
     }
 }

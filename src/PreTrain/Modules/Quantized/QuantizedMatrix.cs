@@ -147,7 +147,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
                 {
                     long place = PanelLayout.PlaceOf(o, g, groups), start = g * group;
                     float* scale = scales.Wide(place, 4, room), zero = zeros is null ? null : zeros.Wide(place, 4, room + 4);
-                    if (Avx512F.IsSupported && rows == 4) start = FourRows(row, start, start + group, layout.Bits, table, scale, zero, w, inputs);
+                    if (Lanes.AreSupported && rows == 4) start = FourRows(row, start, start + group, layout.Bits, table, scale, zero, w, inputs);
                     for (long r = 0; r < rows && start < (g + 1) * group; r++)
                     {
                         if (isNormal) NormalGroup(row + 4 * r, start, (g + 1) * group, layout, scale[r], w + r * inputs);
@@ -229,16 +229,16 @@ public sealed unsafe class QuantizedMatrix : IDisposable
             else
             {
                 byte* eight = row + i / 8 * Next;
-                Vector512<int> pairs = Avx512F.ConvertToVector512Int32(Vector128.Load(eight)), more = Avx512F.ConvertToVector512Int32(Vector128.Load(eight + Next));
+                Vector512<int> pairs = Lanes.Load(eight), more = Lanes.Load(eight + Next);
                 // The table looks at the low four bits of a lane alone.
-                (a, b) = (Avx512F.PermuteVar16x32(table, pairs), Avx512F.PermuteVar16x32(table, pairs >>> 4));
-                (c, d) = (Avx512F.PermuteVar16x32(table, more), Avx512F.PermuteVar16x32(table, more >>> 4));
+                (a, b) = (Lanes.Look(table, pairs), Lanes.Look(table, pairs >>> 4));
+                (c, d) = (Lanes.Look(table, more), Lanes.Look(table, more >>> 4));
             }
-            Vector512<float> even = Avx512F.Shuffle4x128(a, b, 0x88), odd = Avx512F.Shuffle4x128(a, b, 0xDD), even2 = Avx512F.Shuffle4x128(c, d, 0x88), odd2 = Avx512F.Shuffle4x128(c, d, 0xDD);
-            Store(Avx512F.Shuffle4x128(even, even2, 0x88), 0);
-            Store(Avx512F.Shuffle4x128(odd, odd2, 0x88), 1);
-            Store(Avx512F.Shuffle4x128(even, even2, 0xDD), 2);
-            Store(Avx512F.Shuffle4x128(odd, odd2, 0xDD), 3);
+            Vector512<float> even = Lanes.EvenQuarters(a, b), odd = Lanes.OddQuarters(a, b), even2 = Lanes.EvenQuarters(c, d), odd2 = Lanes.OddQuarters(c, d);
+            Store(Lanes.EvenQuarters(even, even2), 0);
+            Store(Lanes.EvenQuarters(odd, odd2), 1);
+            Store(Lanes.OddQuarters(even, even2), 2);
+            Store(Lanes.OddQuarters(odd, odd2), 3);
 
             [MethodImpl(MethodImplOptions.AggressiveInlining)]
             void Store(Vector512<float> codes, int r) => ((codes - Vector512.Create(zeros == null ? 0 : zeros[r])) * scales[r]).Store(w + r * inputs + i);
@@ -246,7 +246,7 @@ public sealed unsafe class QuantizedMatrix : IDisposable
         return i;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static Vector512<float> Signed(byte* codes) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)codes)));
+        static Vector512<float> Signed(byte* codes) => Vector512.ConvertToSingle(Lanes.Load((sbyte*)codes));
     }
 
     private static ObjectDisposedException Disposed() => new(nameof(QuantizedMatrix), "The weight of few bits is disposed, with its map or the adapter that replaced it.");

@@ -34,7 +34,7 @@ internal sealed unsafe class QuantizedRows : IDisposable
         float* scales = Scales;
         int* zeros = Zeros;
         long stride = Stride;
-        vectors &= Avx512F.IsSupported;
+        vectors &= Lanes.AreSupported;
         (float givenScale, int givenZero) = grid is null ? (0, 0) : (grid.Scale, grid.Zero);
         int chunks = ParallelLoop.Chunks(Count, 16);
         ParallelLoop.For(chunks, [MethodImpl(ParallelLoop.Hot)] (chunk) =>
@@ -117,8 +117,8 @@ internal sealed unsafe class QuantizedRows : IDisposable
             Vector512<int> shift = Vector512.Create(zero);
             for (; i + 16 <= inputs; i += 16)
             {
-                Vector512<int> code = Avx512F.ConvertToVector512Int32(Vector512.Load(x + i) * factor) + shift;
-                Avx512F.ConvertToVector128ByteWithSaturation(Vector512.Max(code, Vector512<int>.Zero).AsUInt32()).Store(codes + i);
+                Vector512<int> code = Lanes.Round(Vector512.Load(x + i) * factor) + shift;
+                Lanes.Saturate(Vector512.Max(code, Vector512<int>.Zero)).Store(codes + i);
             }
         }
         for (; i < inputs; i++) codes[i] = (byte)Math.Clamp(MathF.Round(x[i] * inverse) + zero, 0, 255);
@@ -140,8 +140,8 @@ internal sealed unsafe class QuantizedRows : IDisposable
             {
                 Vector512<float> v = Vector512.Load(x + i);
                 offs += v - v;
-                Vector512<int> code = Avx512F.ConvertToVector512Int32(Vector512.Min(Vector512.Max(v * factor, low), high)) + shift;
-                Avx512F.ConvertToVector128ByteWithSaturation(code.AsUInt32()).Store(codes + i);
+                Vector512<int> code = Lanes.Round(Vector512.Min(Vector512.Max(v * factor, low), high)) + shift;
+                Lanes.Saturate(code).Store(codes + i);
             }
             off = Vector512.Sum(offs);
         }

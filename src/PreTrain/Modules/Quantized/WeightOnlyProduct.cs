@@ -28,7 +28,7 @@ internal static unsafe class WeightOnlyProduct
     /// <returns>(N, O), float32.</returns>
     internal static Tensor Apply(Tensor x, QuantizedMatrix weight, Tensor? bias)
     {
-        if (Avx512F.IsSupported && x.size(0) is > 0 and <= MostRows) return Few(x, weight, bias);
+        if (Lanes.AreSupported && x.size(0) is > 0 and <= MostRows) return Few(x, weight, bias);
         using DisposeScope scope = NewDisposeScope();
         Tensor turned = x.t(), y = empty([weight.Outputs, x.size(0)], dtype: ScalarType.Float32);   // (I, N), (O, N)
         ForParts(weight, (first, values) => y.narrow(0, first, values.size(0)).addmm_(values, turned, beta: 0));
@@ -125,7 +125,7 @@ internal static unsafe class WeightOnlyProduct
             Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default;
             for (long i = 0; i < group; i += 4, w += RowBytes)
             {
-                Vector512<float> v = Avx512F.BroadcastVector128ToVector512(x + i);
+                Vector512<float> v = Lanes.Repeat(x + i);
                 s0 = Vector512.FusedMultiplyAdd(Signed(w), v, s0);
                 s1 = Vector512.FusedMultiplyAdd(Signed(w + 16), v, s1);
                 s2 = Vector512.FusedMultiplyAdd(Signed(w + 32), v, s2);
@@ -133,12 +133,12 @@ internal static unsafe class WeightOnlyProduct
                 s4 = Vector512.FusedMultiplyAdd(Signed(w + 64), v, s4);
                 s5 = Vector512.FusedMultiplyAdd(Signed(w + 80), v, s5);
             }
-            t0 = Vector512.FusedMultiplyAdd(s0, Spread(scales), t0);
-            t1 = Vector512.FusedMultiplyAdd(s1, Spread(scales + 4), t1);
-            t2 = Vector512.FusedMultiplyAdd(s2, Spread(scales + 8), t2);
-            t3 = Vector512.FusedMultiplyAdd(s3, Spread(scales + 12), t3);
-            t4 = Vector512.FusedMultiplyAdd(s4, Spread(scales + 16), t4);
-            t5 = Vector512.FusedMultiplyAdd(s5, Spread(scales + 20), t5);
+            t0 = Vector512.FusedMultiplyAdd(s0, Lanes.Spread(scales), t0);
+            t1 = Vector512.FusedMultiplyAdd(s1, Lanes.Spread(scales + 4), t1);
+            t2 = Vector512.FusedMultiplyAdd(s2, Lanes.Spread(scales + 8), t2);
+            t3 = Vector512.FusedMultiplyAdd(s3, Lanes.Spread(scales + 12), t3);
+            t4 = Vector512.FusedMultiplyAdd(s4, Lanes.Spread(scales + 16), t4);
+            t5 = Vector512.FusedMultiplyAdd(s5, Lanes.Spread(scales + 20), t5);
         }
         Store(y, t0, t1, t2, t3, t4, t5);
     }
@@ -158,14 +158,14 @@ internal static unsafe class WeightOnlyProduct
             Vector512<float> s0 = default, s1 = default, s2 = default, s3 = default, s4 = default, s5 = default;
             if (zeros != null)
             {
-                Vector512<float> sum = -Avx512F.BroadcastVector128ToVector512(xSums + 4 * g);
-                (s0, s1, s2) = (sum * Spread(zeros), sum * Spread(zeros + 4), sum * Spread(zeros + 8));
-                (s3, s4, s5) = (sum * Spread(zeros + 12), sum * Spread(zeros + 16), sum * Spread(zeros + 20));
+                Vector512<float> sum = -Lanes.Repeat(xSums + 4 * g);
+                (s0, s1, s2) = (sum * Lanes.Spread(zeros), sum * Lanes.Spread(zeros + 4), sum * Lanes.Spread(zeros + 8));
+                (s3, s4, s5) = (sum * Lanes.Spread(zeros + 12), sum * Lanes.Spread(zeros + 16), sum * Lanes.Spread(zeros + 20));
                 zeros += PanelLayout.Width;
             }
             for (long i = 0; i < group; i += 8, w += RowBytes)
             {
-                Vector512<float> low = Avx512F.BroadcastVector128ToVector512(x + i), high = Avx512F.BroadcastVector128ToVector512(x + i + 4);
+                Vector512<float> low = Lanes.Repeat(x + i), high = Lanes.Repeat(x + i + 4);
                 s0 = Add(s0, w, table, low, high);
                 s1 = Add(s1, w + 16, table, low, high);
                 s2 = Add(s2, w + 32, table, low, high);
@@ -173,31 +173,26 @@ internal static unsafe class WeightOnlyProduct
                 s4 = Add(s4, w + 64, table, low, high);
                 s5 = Add(s5, w + 80, table, low, high);
             }
-            t0 = Vector512.FusedMultiplyAdd(s0, Spread(scales), t0);
-            t1 = Vector512.FusedMultiplyAdd(s1, Spread(scales + 4), t1);
-            t2 = Vector512.FusedMultiplyAdd(s2, Spread(scales + 8), t2);
-            t3 = Vector512.FusedMultiplyAdd(s3, Spread(scales + 12), t3);
-            t4 = Vector512.FusedMultiplyAdd(s4, Spread(scales + 16), t4);
-            t5 = Vector512.FusedMultiplyAdd(s5, Spread(scales + 20), t5);
+            t0 = Vector512.FusedMultiplyAdd(s0, Lanes.Spread(scales), t0);
+            t1 = Vector512.FusedMultiplyAdd(s1, Lanes.Spread(scales + 4), t1);
+            t2 = Vector512.FusedMultiplyAdd(s2, Lanes.Spread(scales + 8), t2);
+            t3 = Vector512.FusedMultiplyAdd(s3, Lanes.Spread(scales + 12), t3);
+            t4 = Vector512.FusedMultiplyAdd(s4, Lanes.Spread(scales + 16), t4);
+            t5 = Vector512.FusedMultiplyAdd(s5, Lanes.Spread(scales + 20), t5);
         }
         Store(y, t0, t1, t2, t3, t4, t5);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Signed(byte* w) => Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load((sbyte*)w)));
+    private static Vector512<float> Signed(byte* w) => Vector512.ConvertToSingle(Lanes.Load((sbyte*)w));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Add(Vector512<float> sum, byte* w, Vector512<float> table, Vector512<float> low, Vector512<float> high)
     {
-        Vector512<int> codes = Avx512F.ConvertToVector512Int32(Vector128.Load(w));
-        sum = Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(table, codes), low, sum);
-        return Vector512.FusedMultiplyAdd(Avx512F.PermuteVar16x32(table, codes >>> 4), high, sum);
+        Vector512<int> codes = Lanes.Load(w);
+        sum = Vector512.FusedMultiplyAdd(Lanes.Look(table, codes), low, sum);
+        return Vector512.FusedMultiplyAdd(Lanes.Look(table, codes >>> 4), high, sum);
     }
-
-    /// <summary>Four numbers, each four times.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Spread(float* p) =>
-        Avx512F.PermuteVar16x32(Avx512F.BroadcastVector128ToVector512(p), Vector512.Create(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(float* y, Vector512<float> s0, Vector512<float> s1, Vector512<float> s2, Vector512<float> s3, Vector512<float> s4, Vector512<float> s5)

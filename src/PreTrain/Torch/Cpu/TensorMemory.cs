@@ -1,7 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,7 +10,7 @@ internal static unsafe class TensorMemory
 {
     /// <summary>Whether the C# kernels serve: on the CPU, with 16 float lanes in hardware or twice 8 (AVX2). Elsewhere torch's own operators are used.</summary>
     internal static bool HasKernelsFor(Tensor t) =>
-        (Vector512.IsHardwareAccelerated || (Avx2.IsSupported && Fma.IsSupported)) && t.device_type == DeviceType.CPU && t.dtype is ScalarType.Float32 or ScalarType.BFloat16;
+        Lanes.AreSupported && t.device_type == DeviceType.CPU && t.dtype is ScalarType.Float32 or ScalarType.BFloat16;
 
     /// <summary>The address of the first element. The caller keeps the tensor alive while it is used.</summary>
     /// <exception cref="ArgumentException">The tensor is not contiguous, or not on the CPU.</exception>

@@ -65,24 +65,6 @@ internal static class VectorMath
         return Sse.Max(four, Sse.Shuffle(four, four, 0b_00_00_00_01)).ToScalar();
     }
 
-    /// <summary>The values of a table of 16 at some indices.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector512<float> Look(Vector512<float> table, Vector512<int> indices)
-    {
-        return Avx512F.IsSupported ? Avx512F.PermuteVar16x32(table, indices) : Vector512.Create(Half(table, indices.GetLower()), Half(table, indices.GetUpper()));
-
-        // Bit 3 tells the half of the table, as the sign of what selects.
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        static Vector256<float> Half(Vector512<float> table, Vector256<int> indices) =>
-            Avx.BlendVariable(Avx2.PermuteVar8x32(table.GetLower(), indices), Avx2.PermuteVar8x32(table.GetUpper(), indices), (indices << 28).AsSingle());
-    }
-
-    /// <summary>The values of a table of 32, in two halves, at some indices.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static Vector512<float> Look(Vector512<float> low, Vector512<float> high, Vector512<int> indices) => Avx512F.IsSupported
-        ? Avx512F.PermuteVar16x32x2(low, indices, high)
-        : Vector512.ConditionalSelect(Vector512.LessThan(indices, Vector512.Create(16)).AsSingle(), Look(low, indices), Look(high, indices));
-
     /// <summary>All bits of the first <paramref name="count"/> lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static Vector512<float> FirstLanes(long count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create((int)count)).AsSingle();

@@ -97,20 +97,4 @@ public sealed class VectorMathTests
         Assert.True(float.IsNaN(VectorMath.Gelu(Vector512.Create(float.NaN))[3]));
         Assert.True(float.IsNaN(VectorMath.GeluDerivative(Vector512.Create(float.NaN))[3]));
     }
-
-    [Fact]
-    public void Look_AnyIndex_IsTheValueThere()
-    {
-        Vector512<float> low = Vector512.ConvertToSingle(Vector512<int>.Indices * 3 - Vector512.Create(7)), high = low * Vector512.Create(-2f) + Vector512.Create(0.5f);
-        for (int first = 0; first < 32; first++)
-        {
-            Vector512<int> indices = (Vector512<int>.Indices * 7 + Vector512.Create(first)) & Vector512.Create(31);
-            Vector512<float> of16 = VectorMath.Look(low, indices & Vector512.Create(15)), of32 = VectorMath.Look(low, high, indices);
-            for (int i = 0; i < 16; i++)
-            {
-                Assert.Equal(low[indices[i] & 15], of16[i]);
-                Assert.Equal(indices[i] < 16 ? low[indices[i]] : high[indices[i] - 16], of32[i]);
-            }
-        }
-    }
 }
