@@ -68,7 +68,7 @@ public static class Attention
         }
         int group = options.HeadCount / options.KeyValueHeads;
         if (group > 1) (k, v) = (k.repeat_interleave(group, 1), v.repeat_interleave(group, 1));   // (B, H, S, D)
-        Tensor scores = WidenedProduct.Of(q * scale, k.transpose(-2, -1));                                   // (B, H, T, S)
+        Tensor scores = WidenedProduct.Of(q * scale, k.transpose(-2, -1));                        // (B, H, T, S)
         if (options.Bias is { } bias) scores += bias;
         Tensor? seen = mask.IsNone && keys.IsFull ? null : mask.ToTensor(queries, keys, query.device);
         if (seen is not null && own > 0) seen = cat([ones([seen.size(0), 1, seen.size(2), own], dtype: ScalarType.Bool, device: seen.device), seen], 3);
