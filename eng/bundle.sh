@@ -58,7 +58,7 @@ for entry in "${programs[@]}"; do
   read -r name project <<<"$entry"
   [ -e "$project" ] || continue
   # Its own build folder, so that the working builds keep theirs. The native part is left out: it is built where it runs.
-  dotnet publish "$project" -c Release -r linux-x64 --self-contained --artifacts-path artifacts/bundle-build -o "$part/app" \
+  dotnet publish "$project" -c Release -r linux-x64 --self-contained -p:RunAnalyzers=false --artifacts-path artifacts/bundle-build -o "$part/app" \
     --nologo -v quiet -p:TorchProvider=System -p:TorchNativeLibrary=none -p:PublishDocumentationFiles=false
   assembly=$(dotnet msbuild "$project" -nologo -getProperty:AssemblyName)
   echo "$name $assembly" >>"$part/programs"
