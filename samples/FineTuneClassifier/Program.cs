@@ -25,6 +25,7 @@ try
 
     // 1. Texts that have labels.
     LabelledTexts texts = given.Files.Length == 0 ? LabelledTexts.FromSdkDocumentation(new SdkDocumentation()) : LabelledTexts.FromFiles(new(), given.Files);
+    LabelledTexts heldOut = texts.Split(HeldOut).Validation ?? throw new CorpusException($"Of {texts.Count} texts none can be held out; give ten or more.");
     AnsiConsole.MarkupLineInterpolated($"{texts.Count:N0} texts of {texts.Labels!.Count} classes: {string.Join(", ", texts.Labels.Names)}.");
 
     // 2. A model that has read: that of samples/PretrainBert, or one that reads the texts now.
@@ -37,7 +38,7 @@ try
     ITransformerModel model = AutoModel.FromPretrained(pretrained, ModelHead.SequenceClassification, new RandomStreams(seed: 0).CreateGenerator("init"), new() { Labels = texts.Labels, Task = texts.Task });
     AnsiConsole.MarkupLineInterpolated($"New in it: {string.Join(", ", LoadedWeights.Of(model)!.New)}.\n");
     using var classifier = new TextClassifier(model, tokenizer);
-    LabelledText[] shown = [.. texts.Split(HeldOut).Validation!.Examples.DistinctBy(example => example.Labels[0]).Take(8)];   // one of each class
+    LabelledText[] shown = [.. heldOut.Examples.DistinctBy(example => example.Labels[0]).Take(8)];   // one of each class
     Show("before");
 
     // 4. Training.
@@ -46,7 +47,7 @@ try
 
     // 5. The same texts again, and all that were held out.
     Show("after");
-    IReadOnlyDictionary<string, double> scores = classifier.Evaluate(texts.Split(HeldOut).Validation!);
+    IReadOnlyDictionary<string, double> scores = classifier.Evaluate(heldOut);
     AnsiConsole.MarkupLineInterpolated($"{result.Steps} steps in {result.Seconds:F0} s: held out: accuracy {scores["accuracy"]:P1}, macro F1 {scores["macroF1"]:F3}.");
     Console.WriteLine($"The model is in {Output}/model, a Hugging Face folder with its labels.");
     Console.WriteLine("Try next:");

@@ -7,8 +7,12 @@ internal sealed class ProgressLine(ProgressTask task) : ITrainingCallback
     private string _validation = "";
 
     /// <summary>Trains below such a line.</summary>
-    public static TrainingResult Show(int steps, Func<ProgressLine, TrainingResult> train) =>
-        AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new RemainingTimeColumn()).Start(progress => train(new(progress.AddTask("starting", maxValue: steps))));
+    /// <exception cref="OperationCanceledException">Ctrl+C came before the first step, so that nothing was written.</exception>
+    public static TrainingResult Show(int steps, Func<ProgressLine, TrainingResult> train)
+    {
+        TrainingResult result = AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new RemainingTimeColumn()).Start(progress => train(new(progress.AddTask("starting", maxValue: steps))));
+        return result.Steps > 0 ? result : throw new OperationCanceledException();
+    }
 
     public void OnEvaluation(TrainingRun run, EvaluationResult evaluation) => _validation = $"  validation {evaluation.Loss:F3}";
 

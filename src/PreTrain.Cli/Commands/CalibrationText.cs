@@ -23,6 +23,7 @@ internal sealed class CalibrationText
     private readonly TextTokenizer _tokenizer;
     private readonly string _folder;
     private readonly long _seed;
+    private readonly bool _scans;
 
     /// <summary>Reads the first texts of a corpus, long ones in pieces. Its tensors belong to the current dispose scope.</summary>
     /// <param name="session">The call of the tool.</param>
@@ -30,11 +31,13 @@ internal sealed class CalibrationText
     /// <param name="model">The model.</param>
     /// <param name="corpus">The texts.</param>
     /// <param name="texts">How many texts or pieces.</param>
-    public CalibrationText(Session session, string folder, ITransformerModel model, TextCorpus corpus, int texts)
+    /// <param name="scans">Whether <c>--scan</c> wants them, for messages.</param>
+    /// <exception cref="UsageException">The model is not of a kind that reads texts alone.</exception>
+    public CalibrationText(Session session, string folder, ITransformerModel model, TextCorpus corpus, int texts, bool scans = false)
     {
         if (model is ISequenceToSequenceModel || ModelFolder.Sizes(model) is not { } sizes)
-            throw new UsageException($"--model ({folder}) holds a {model.ModelType} model, which does not read texts alone; leave --data out, and take magnitude for --method and --importance.");
-        (_model, _folder, _seed, _tokenizer) = (model, folder, session.Seed, ModelFolder.LoadTokenizer(folder, model));
+            throw new UsageException($"--model ({folder}) holds a {model.ModelType} model, which does not read texts alone{(scans ? ", as --scan lets it" : "; leave --data out, and take magnitude for --method and --importance")}.");
+        (_model, _folder, _seed, _scans, _tokenizer) = (model, folder, session.Seed, scans, ModelFolder.LoadTokenizer(folder, model));
         var options = new EncodingOptions { Truncation = new TruncationOptions { MaxLength = Math.Min(MaxLength, sizes.Context) }, Padding = PaddingOptions.None };
         int[][] tokens = [.. corpus.SelectMany(Windows).Select(window => window.Ids.ToArray()).Where(ids => ids.Length > 1).Take(texts)];
         if (tokens.Length == 0) throw new CorpusException("--data holds no text of two or more tokens.");
@@ -90,7 +93,7 @@ internal sealed class CalibrationText
             double predicted = Valid(targets);
             return (masked.Loss(input with { Ids = ids.masked_fill(hidden, mask) }, targets, predicted), predicted);
         }
-        throw new UsageException($"--importance (taylor) needs the loss of a model that predicts tokens, and --model ({_folder}) holds a {_model.ModelType} with the head {_model.Head}; take magnitude or activation.");
+        throw new UsageException($"{(_scans ? "--scan" : "--importance (taylor)")} needs the loss of a model that predicts tokens, and --model ({_folder}) holds a {_model.ModelType} with the head {_model.Head}{(_scans ? "" : "; take magnitude or activation")}.");
 
         static double Valid(Tensor targets) => targets.ne(CrossEntropy.Ignored).sum().item<long>();
     }

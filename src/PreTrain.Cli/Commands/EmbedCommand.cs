@@ -60,7 +60,7 @@ internal sealed class EmbedCommand
         if (pooling == Pooling.Pooler) RequirePooler(folder, model);
         TextTokenizer tokenizer = ModelFolder.LoadTokenizer(folder, model);
         if (own is not null) texts = [.. texts.Select(text => text.Length == 0 ? text : own.Prepare(own.WithPrompt(text)))];
-        List<int[]> tokens = Encode(session, folder, tokenizer, texts, file, own?.MaxLength ?? sizes.Context);
+        List<int[]> tokens = Encode(session, folder, tokenizer, texts, file, Math.Min(own?.MaxLength ?? sizes.Context, sizes.Context));
 
         int batch = parsed.GetValue(_batch) ?? DefaultBatch;
         var vectors = new List<float[]>();

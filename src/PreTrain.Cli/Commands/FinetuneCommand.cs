@@ -64,7 +64,7 @@ internal sealed class FinetuneCommand
         if (_run.HasSteps(parsed) && parsed.GetValue(_epochs) is not null) throw new UsageException("--steps and --epochs exclude each other: both are the length of the run.");
         _adapter.Check(parsed);
         string folder = parsed.GetRequiredValue(_model)!;
-        TunedModel.CheckFolders(folder, _run.Training(parsed, session, LongRun, 1));   // before anything is read
+        if (!_run.OnlyPrints(parsed)) TunedModel.CheckFolders(folder, _run.Training(parsed, session, LongRun, 1));   // before anything is read
         double validationFraction = parsed.GetValue(_validationFraction) ?? DefaultValidationFraction;
         torch.Device device = session.Start(), home = _adapter.HomeOf(parsed, device);
         RunChoice.Interruptible(session, () =>

@@ -106,10 +106,13 @@ internal sealed class RunChoice
         .. _schedule.Effective(training), .. _optimizer.Effective(training), .. _reliability.Effective(training),
     ];
 
+    /// <summary>Whether the configuration is all that is wanted, so that no folder needs to be free.</summary>
+    public bool OnlyPrints(ParseResult parsed) => parsed.GetValue(_printConfig);
+
     /// <summary>Prints the configuration where that is all that is wanted.</summary>
     public bool Prints(ParseResult parsed, Session session, JsonObject configuration)
     {
-        if (!parsed.GetValue(_printConfig)) return false;
+        if (!OnlyPrints(parsed)) return false;
         session.Output.Write(RunConfiguration.Write(configuration));
         session.Output.Flush();
         return true;

@@ -36,7 +36,7 @@ internal sealed class SensitivityChoice
         Device device = session.Start();
         using DisposeScope scope = NewDisposeScope();
         using ITransformerModel model = ModelFolder.LoadModel(session, folder, device);
-        var texts = new CalibrationText(session, folder, model, corpus, samples);
+        var texts = new CalibrationText(session, folder, model, corpus, samples, scans: true);
         double whole;
         using (no_grad()) whole = Loss();
         double[] sparsities = parsed.GetValue(_sparsities) is { Length: > 0 } given ? given : s_usual;

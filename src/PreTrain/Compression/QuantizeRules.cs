@@ -12,7 +12,7 @@ internal sealed record QuantizeRules(string Method, QuantizationScheme Scheme, Q
 {
     /// <summary>The details.</summary>
     internal static readonly IReadOnlyList<string> Keys =
-        ["group-size", "symmetric", "wide-scales", "granularity", "calibration-method", "symmetric-activations", "percentile", "alpha", "damping", "by-size", "scale-steps", "clip-steps"];
+        ["group-size", "symmetric", "half-scales", "wide-scales", "granularity", "calibration-method", "symmetric-activations", "percentile", "alpha", "damping", "by-size", "scale-steps", "clip-steps"];
 
     /// <summary>What a detail goes with; null if it has an effect.</summary>
     /// <param name="key">One of <see cref="Keys"/>.</param>
@@ -24,6 +24,7 @@ internal sealed record QuantizeRules(string Method, QuantizationScheme Scheme, Q
         {
             "group-size" => (isInt4 || Granularity == QuantizationGranularity.Group, $"{dashes}scheme int4 or {dashes}granularity group"),
             "symmetric" => (isInt4, $"{dashes}scheme int4"),
+            "half-scales" => (!isNormal, $"every {dashes}scheme but nf4, whose scales have 8 bits or 32"),
             "wide-scales" => (isNormal, $"{dashes}scheme nf4"),
             "granularity" => (!isInt4 && !isNormal, "the schemes of 8 bits; those of 4 have groups"),
             "calibration-method" or "symmetric-activations" => (Scheme == QuantizationScheme.Int8Static, $"{dashes}scheme int8-static"),

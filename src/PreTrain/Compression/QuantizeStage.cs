@@ -102,7 +102,7 @@ public sealed record QuantizeStage : CompressionStage
         // What is as usual and of no effect a recipe would refuse.
         QuantizationOptions usual = new();
         var rules = new QuantizeRules(Method, Quantization.Scheme, Quantization.Granularity, Activations?.Range);
-        foreach (var (key, isUsual) in new[] { ("group-size", Quantization.GroupSize == usual.GroupSize), ("symmetric", Quantization.IsSymmetric == usual.IsSymmetric), ("wide-scales", Quantization.HasDoubleScales == usual.HasDoubleScales), ("percentile", Activations?.Percentile == new ActivationOptions().Percentile) })
+        foreach (var (key, isUsual) in new[] { ("group-size", Quantization.GroupSize == usual.GroupSize), ("symmetric", Quantization.IsSymmetric == usual.IsSymmetric), ("half-scales", Quantization.HasHalfScales == usual.HasHalfScales), ("wide-scales", Quantization.HasDoubleScales == usual.HasDoubleScales), ("percentile", Activations?.Percentile == new ActivationOptions().Percentile) })
         {
             if (isUsual && rules.Missing(key) is not null) json[key] = null;
         }

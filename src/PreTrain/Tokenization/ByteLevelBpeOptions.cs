@@ -13,7 +13,8 @@ public sealed record ByteLevelBpeOptions
     /// <value>The default is 0, which merges whatever occurs at all.</value>
     public long MinFrequency { get; init; }
 
-    /// <summary>Tokens that mark structure. They get the first ids, in this order; the first ends a document.</summary>
+    /// <summary>Tokens that mark structure. They get the first ids, in this order. A document ends with <c>&lt;/s&gt;</c>, <c>[EOS]</c> or
+    /// <c>&lt;|endoftext|&gt;</c> where they are among them, else with the first whose name is not known for another use, as <c>&lt;s&gt;</c> and <c>[PAD]</c> are.</summary>
     /// <value>The default is <c>&lt;|endoftext|&gt;</c> alone.</value>
     public IReadOnlyList<string> SpecialTokens { get; init; } = ["<|endoftext|>"];
 

@@ -55,7 +55,7 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
         if (words.Count == 0)
             throw new ArgumentException("The corpus holds no text; give at least one document that is not empty.", nameof(corpus));
         BytePairModel model = BytePairTrainer.Train(words, options, progress, cancellation);
-        return TryCreate(PartsOf(model.Model, model.AddedTokens, options.SpecialTokens.FirstOrDefault(), addPrefixSpace: false))!;
+        return TryCreate(PartsOf(model.Model, model.AddedTokens, UsualTokens.EndOfText(options.SpecialTokens), addPrefixSpace: false))!;
     }
 
     /// <summary>

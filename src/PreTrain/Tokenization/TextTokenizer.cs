@@ -56,6 +56,9 @@ public abstract partial class TextTokenizer : Tokenizer
     /// <param name="ids">Where the ids are appended.</param>
     public abstract void Encode(ReadOnlySpan<char> text, List<int> ids);
 
+    /// <summary>Whether <see cref="Save"/> can write it.</summary>
+    public virtual bool CanSave => true;
+
     /// <summary>Writes <c>tokenizer.json</c> and <c>tokenizer_config.json</c>, as Hugging Face's tokenizers and transformers read them.</summary>
     /// <param name="folder">The folder; created if it does not exist.</param>
     public abstract void Save(string folder);

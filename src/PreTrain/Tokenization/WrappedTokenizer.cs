@@ -84,6 +84,9 @@ public sealed class WrappedTokenizer : TextTokenizer
         ids.AddRange(_inner.EncodeToIds(text));
     }
 
+    /// <summary>False: see <see cref="Save"/>.</summary>
+    public override bool CanSave => false;
+
     /// <summary>Not possible: the base class of the tokenizer cannot be written.</summary>
     /// <exception cref="NotSupportedException">Always.</exception>
     public override void Save(string folder) =>

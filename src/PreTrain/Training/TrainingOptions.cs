@@ -164,7 +164,7 @@ public sealed record TrainingOptions
     /// <value>The default is false.</value>
     public bool Overwrite { get; init; }
 
-    /// <summary>Saved beside the model, and compared on <see cref="Resume"/>.</summary>
+    /// <summary>Saved beside the model, and compared on <see cref="Resume"/>. It must be one that can be written (<see cref="TextTokenizer.CanSave"/>).</summary>
     /// <value>The default is null.</value>
     public TextTokenizer? Tokenizer { get; init; }
 
@@ -252,6 +252,8 @@ public sealed record TrainingOptions
             faults.Add($"{nameof(MeasureGradientNoise)} compares micro-batches: {nameof(AccumulationSteps)} ({AccumulationSteps}) must be at least 2.");
         if (!(ClipNorm >= 0 && double.IsFinite(ClipNorm))) faults.Add($"{nameof(ClipNorm)} ({ClipNorm}) must be positive, or 0 for no clipping.");
         if (Resume && Overwrite) faults.Add($"{nameof(Resume)} and {nameof(Overwrite)} exclude each other: one keeps the run in the folder, the other deletes it.");
+        if (Tokenizer is { CanSave: false })
+            faults.Add($"{nameof(Tokenizer)} (a {Tokenizer.GetType().Name}) cannot be written beside the model; leave it out, and copy the files that it was made from into the model's folder.");
         if (faults.Count > 0) throw new ArgumentException(string.Join(" ", faults));
     }
 

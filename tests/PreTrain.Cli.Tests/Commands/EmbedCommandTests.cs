@@ -98,6 +98,19 @@ public class EmbedCommandTests
         Assert.Equal("A text was cut to 29 tokens, the longest text of the model.\n", result.Error);
     }
 
+    [Fact]
+    public void Embed_LengthOfTheFolderBeyondTheContext_IsThatOfTheContext()
+    {
+        using var folder = new TemporaryFolder();
+        TinyModel.SaveBert(folder.Path);
+        folder.Write("modules.json", """[{"path": "", "type": "sentence_transformers.models.Transformer"}]""");
+        folder.Write("sentence_bert_config.json", """{"max_seq_length": 512}""");
+
+        ToolResult result = ToolRunner.Run("embed", "--model", folder.Path, "--text", TinyModel.Text(5), "--json");
+
+        Assert.Equal("A text was cut to 29 tokens, the longest text of the model.\n", result.Error);
+    }
+
     [Theory]
     [InlineData("--text a --pooling sum", "--pooling (sum) must be mean, cls, max, last or pooler.")]
     [InlineData("", "Give either --text or --file.")]

@@ -36,6 +36,7 @@ public sealed class FinetuneCommandTests : IDisposable
         ToolResult again = ToolRunner.Run("finetune", task, "--config", folder["run/run.json"], "--output", folder["again"]);
         Assert.True(again.ExitCode == 0, again.Error);
         Assert.Equal(File.ReadAllBytes(folder["run/model/model.safetensors"]), File.ReadAllBytes(folder["again/model/model.safetensors"]));
+        Assert.Equal(File.ReadAllText(folder["run/run.json"]), ToolRunner.Run("finetune", task, "--config", folder["run/run.json"], "--print-config").Output);
     }
 
     [Fact]

@@ -167,6 +167,7 @@ public class PruneCommandTests
         Said("must be another folder", "--model", folder["model"], "--output", folder["model"], "--sparsity", "0.5");
         Said("exists and is not the folder of a model", "--model", folder["model"], "--output", folder["notes"], "--sparsity", "0.5");
         Said("needs the loss of a model that predicts tokens", "--model", folder["classifier"], "--output", folder["pruned"], "--layers", "1", "--importance", "taylor", "--data", data);
+        Said($"--scan needs the loss of a model that predicts tokens, and --model ({folder["classifier"]}) holds a bert with the head SequenceClassification.", "--model", folder["classifier"], "--scan", "--data", data);
         Assert.False(Directory.Exists(folder["pruned"]));
 
         void Refused(string message, params string[] options) => Said(message, ["--model", folder["model"], "--output", folder["pruned"], .. options]);

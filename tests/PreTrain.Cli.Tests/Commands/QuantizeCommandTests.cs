@@ -153,6 +153,7 @@ public class QuantizeCommandTests
     [InlineData(new[] { "--scheme", "int4", "--granularity", "channel" }, "--granularity goes with the schemes of 8 bits; those of 4 have groups.")]
     [InlineData(new[] { "--alpha", "0.3" }, "--alpha goes with --method smoothquant.")]
     [InlineData(new[] { "--wide-scales" }, "--wide-scales goes with --scheme nf4.")]
+    [InlineData(new[] { "--scheme", "nf4", "--half-scales" }, "--half-scales goes with every --scheme but nf4, whose scales have 8 bits or 32.")]
     [InlineData(new[] { "--samples", "5" }, "--data and --samples go with")]
     [InlineData(new[] { "--scheme", "int4" }, "must be divisible by --group-size (64)")]
     [InlineData(new[] { "--scheme", "int3" }, "--scheme (int3) must be int8, int8-static, int8-weights, int4 or nf4.")]

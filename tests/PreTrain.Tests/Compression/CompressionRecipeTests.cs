@@ -146,6 +146,7 @@ public class CompressionRecipeTests
     [InlineData("""{"stages":[{"stage":"quantize","symmetric":true}]}""", "Stage 1: symmetric goes with scheme int4.")]
     [InlineData("""{"stages":[{"stage":"quantize","scheme":"int4","wide-scales":true}]}""", "Stage 1: wide-scales goes with scheme nf4.")]
     [InlineData("""{"stages":[{"stage":"quantize","scheme":"int4","granularity":"group"}]}""", "Stage 1: granularity goes with the schemes of 8 bits; those of 4 have groups.")]
+    [InlineData("""{"stages":[{"stage":"quantize","scheme":"nf4","half-scales":true}]}""", "Stage 1: half-scales goes with every scheme but nf4, whose scales have 8 bits or 32.")]
     [InlineData("""{"stages":[{"stage":"quantize","symmetric":true,"wide-scales":true}]}""", "Stage 1: symmetric goes with scheme int4. Stage 1: wide-scales goes with scheme nf4.")]
     [InlineData("""{"stages":[{"stage":"prune","heads":0.5,"damping":0.1}]}""", "Stage 1: damping goes with method, sparsity or pattern.")]
     [InlineData("""{"stages":[{"stage":"prune","heads":0.5,"targets":["*query"]}]}""", "Stage 1: targets goes with method, sparsity or pattern.")]

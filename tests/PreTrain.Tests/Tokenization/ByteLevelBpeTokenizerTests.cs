@@ -31,6 +31,19 @@ public class ByteLevelBpeTokenizerTests
         Assert.Equal(specials, specials.Select((_, id) => tokenizer.IdToToken(id)));
     }
 
+    [Theory]
+    [InlineData("</s>", "<s>", "<s> <pad> </s> <unk> <mask>")]
+    [InlineData("<end>", "<s>", "<s> <pad> <end>")]
+    [InlineData("<end>", "<end>", "<end> <user>")]
+    [InlineData(null, null, "[CLS] [SEP] [MASK]")]
+    public void Train_SpecialTokensOfUsualNames_HaveTheirRoles(string? end, string? begin, string special)
+    {
+        var tokenizer = ByteLevelBpeTokenizer.Train(["a text"], new() { VocabSize = 270, SpecialTokens = special.Split(' ') }, cancellation: TestContext.Current.CancellationToken);
+
+        Assert.Equal(end, tokenizer.EndOfTextId is { } id ? tokenizer.IdToToken(id) : null);
+        Assert.Equal(begin, tokenizer.SpecialTokens.BeginOfText is { } first ? tokenizer.IdToToken(first) : null);
+    }
+
     [Fact]
     public void Train_DifferentNumbersOfThreads_GiveTheSameTokenizer()
     {

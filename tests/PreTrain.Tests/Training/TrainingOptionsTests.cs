@@ -1,4 +1,5 @@
 using PreTrain.Optimization;
+using PreTrain.Tokenization;
 using PreTrain.Torch;
 using PreTrain.Training;
 
@@ -42,6 +43,15 @@ public sealed class TrainingOptionsTests
             + "LearningRateDecay (17) must be Cosine, Linear, Constant, CosineRestarts, Polynomial, InverseSquareRoot, WarmupStableDecay, OneCycle or Step. Precision (8) must be Float32, BFloat16 or Float16. Beta1 (1) must be at least 0 and below 1. "
             + "Beta2 (2) must be at least 0 and below 1. Epsilon (0) must be positive. WeightDecay (-1) must not be negative. "
             + "ClipNorm (-1) must be positive, or 0 for no clipping. Resume and Overwrite exclude each other: one keeps the run in the folder, the other deletes it.", e.Message);
+    }
+
+    [Fact]
+    public void Validate_TokenizerThatCannotBeWritten_Throws()
+    {
+        var wrapped = new WrappedTokenizer(Tokenization.BpeFixture.Tokenizer, new() { VocabSize = 8 });
+        Assert.Equal("Tokenizer (a WrappedTokenizer) cannot be written beside the model; leave it out, and copy the files that it was made from into the model's folder.",
+            Assert.Throws<ArgumentException>(() => new TrainingOptions { Output = "x", Tokenizer = wrapped }.Validate()).Message);
+        new TrainingOptions { Output = "x", Tokenizer = Tokenization.BpeFixture.Tokenizer }.Validate();
     }
 
     [Fact]

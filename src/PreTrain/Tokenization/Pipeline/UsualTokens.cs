@@ -12,6 +12,13 @@ internal static class UsualTokens
         ("<mask>", "mask_token"), ("<s>", "bos_token"), ("[BOS]", "bos_token"), ("</s>", "eos_token"), ("[EOS]", "eos_token"), ("<|endoftext|>", "eos_token"),
     ];
 
+    /// <summary>Which of some special tokens ends a document: one of a usual name for that, else the first whose name has no other use; null if there is none.</summary>
+    public static string? EndOfText(IReadOnlyList<string> specialTokens)
+    {
+        ILookup<string, string> roles = Roles.ToLookup(entry => entry.Token, entry => entry.Role);
+        return specialTokens.FirstOrDefault(token => roles[token].Contains("eos_token")) ?? specialTokens.FirstOrDefault(token => !roles.Contains(token));
+    }
+
     /// <summary>The template that goes with the special tokens of a vocabulary: BERT's, or a token before a text and one after it; <see langword="null"/> if there are none.</summary>
     public static IPostProcessor? Template(ITokenModel model)
     {
