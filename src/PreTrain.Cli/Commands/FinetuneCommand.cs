@@ -29,7 +29,7 @@ internal sealed class FinetuneCommand
     private readonly Option<double?> _validationFraction = TunedModel.CreateFraction("examples", DefaultValidationFraction);
     private readonly Option<double?> _dropout = TunedModel.CreateDropout();
     private readonly AdapterChoice _adapter = new();
-    private readonly Option<string[]> _labels = new("--labels") { Description = "The labels that may occur, in their order. The default is those that do.", HelpName = "NAME", AllowMultipleArgumentsPerToken = true };
+    private readonly Option<string[]> _labels = new("--labels") { Description = "The labels that may occur, in their order. The default is those of the model where it tells all that do occur already, else these.", HelpName = "NAME", AllowMultipleArgumentsPerToken = true };
 
     private FinetuneCommand(IHeadTask task)
     {
@@ -69,7 +69,7 @@ internal sealed class FinetuneCommand
         torch.Device device = session.Start(), home = _adapter.HomeOf(parsed, device);
         RunChoice.Interruptible(session, () =>
         {
-            IHeadData data = _task.Read(parsed, parsed.GetRequiredValue(_data), parsed.GetValue(_labels) ?? [], null);
+            IHeadData data = Read(parsed, folder);
             ITransformerModel Load() => ModelFolder.LoadModel(session, folder, home, data.Head, data.HeadOptions with { Dropout = parsed.GetValue(_dropout) });
             using ITransformerModel model = Load();
             using IAdapter? adapter = _adapter.Adapt(parsed, session, model, device);
@@ -91,6 +91,15 @@ internal sealed class FinetuneCommand
             _adapter.Align(parsed, session, adapter, objective, training);
             Train(parsed, session, training with { Tokenizer = tokenizer, Weights = adapter }, configuration, data, model, adapter, objective, validationFraction, Load);
         });
+    }
+
+    /// <summary>The data, its labels numbered as a head does that tells them all already, which is trained further then.</summary>
+    private IHeadData Read(ParseResult parsed, string folder)
+    {
+        string[] files = parsed.GetRequiredValue(_data)!, labels = parsed.GetValue(_labels) ?? [];
+        IHeadData data = _task.Read(parsed, files, labels, null);
+        return labels.Length == 0 && !CorpusOption.IsSdkDocs(files) && data.HeadOptions.Labels is { } found && ModelFolder.LabelsOf(folder, data.Head) is { } known
+            && !found.Equals(known) && found.Names.All(name => known.Find(name) is not null) ? _task.Read(parsed, files, [.. known.Names], null) : data;
     }
 
     private void Train(ParseResult parsed, Session session, TrainingOptions training, JsonObject configuration, IHeadData data, ITransformerModel model, IAdapter? adapter, ILabelledObjective objective, double validationFraction, Func<ITransformerModel> reload)

@@ -1,5 +1,8 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using PreTrain.Checkpoints;
 using PreTrain.Cli.Hosting;
+using PreTrain.Data;
 using PreTrain.FineTuning;
 using PreTrain.Models;
 using PreTrain.Tokenization;
@@ -45,6 +48,22 @@ internal static class ModelFolder
     {
         if (AdapterOf(folder) is { } adapter)
             throw new UsageException($"{option} ({folder}) is a model with an adapter beside it ({adapter}), which is no change of its weights. It can be used and measured, but a model cannot be made of it; name its {Path.Combine(folder, Base)} to go on without the adapter.");
+    }
+
+    /// <summary>The classes that the head of a folder tells already; null where it has another head, or does not name them.</summary>
+    public static LabelSet? LabelsOf(string folder, ModelHead head)
+    {
+        string path = Path.Combine(Resolve(folder), "config.json");
+        if (!File.Exists(path)) return null;
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(path)) is JsonObject config && config["architectures"] is JsonArray names && names.Any(name => name is JsonValue value && value.TryGetValue(out string? text) && text.EndsWith($"For{head}", StringComparison.Ordinal))
+                ? LabelSet.FromConfig(config) : null;
+        }
+        catch (Exception e) when (e is JsonException or ArgumentException)
+        {
+            return null;   // what is wrong with it is said when it is loaded
+        }
     }
 
     /// <summary>The folder with the model's files, or the one file with its weights.</summary>

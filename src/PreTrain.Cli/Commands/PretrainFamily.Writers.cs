@@ -77,6 +77,7 @@ internal sealed partial record PretrainFamily
                 VocabSize = task.Sizes.VocabSize,
                 Dropout = task.Dropout ?? preset.Dropout,
                 AttentionDropout = task.Dropout ?? preset.AttentionDropout,
+                ActivationDropout = task.Dropout ?? preset.ActivationDropout,
                 PaddingId = task.Tokenizer.SpecialTokens.Padding,
                 EndId = end,
                 DecoderStartId = end,

@@ -25,7 +25,7 @@ public static class CheckpointConverter
     /// <summary>Converts a checkpoint. At most one tensor is in memory at a time.</summary>
     /// <remarks>
     /// Tensors that PyTorch stores once under several names (tied weights) stay one in PyTorch's format and are written under each name as safetensors, which
-    /// has no sharing. The scales and tables of quantized weights keep their types, which are part of what the codes mean. From folder to folder the files beside the weights are copied as by <see cref="CopyCompanions"/>, and the type of elements in <c>config.json</c> follows the conversion.
+    /// has no sharing. The codes of 8-bit floats, scales and tables of quantized weights keep their types, which are part of what they mean. From folder to folder the files beside the weights are copied as by <see cref="CopyCompanions"/>, and the type of elements in <c>config.json</c> follows the conversion.
     /// A folder keeps no weights of the other format, which a reader might prefer.
     /// </remarks>
     /// <param name="source">A folder or file as <see cref="CheckpointTensors.Open"/> takes it.</param>
@@ -122,7 +122,7 @@ public static class CheckpointConverter
         foreach (var name in checkpoint.Names)
         {
             var info = checkpoint.Info(name);
-            var isPart = keepsParts && partsOfCodes.Any(ending => name.EndsWith(ending, StringComparison.Ordinal));
+            var isPart = keepsParts && (info.StoredType.StartsWith("F8_", StringComparison.Ordinal) || partsOfCodes.Any(ending => name.EndsWith(ending, StringComparison.Ordinal)));
             var isFloat = !isPart && info.DataType is ScalarType.Float64 or ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16;
             var type = isFloat && target is not null ? target.Value : info.DataType;
             // What torch lacks is copied as it is, unless it changes anyway.

@@ -42,9 +42,12 @@ public sealed class Chunking : CorpusStep
             output.Keep(start == 0 && end == document.Length ? document : document[start..end]);
             if (last + 1 == pieces.Count)
                 break;
-            var next = last + 1;
-            for (var shared = 0; next - 1 > first && shared + pieces[next - 1].Item3 <= overlap; next--)
+            int next = last + 1, shared = 0;
+            for (; next - 1 > first && shared + pieces[next - 1].Item3 <= overlap; next--)
                 shared += pieces[next - 1].Item3;
+            // What is shared leaves room for the piece behind it; else the next chunk would lie inside this one.
+            for (; next <= last && shared + pieces[last + 1].Item3 > words; next++)
+                shared -= pieces[next].Item3;
             first = next;
         }
     }

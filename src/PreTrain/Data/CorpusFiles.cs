@@ -82,7 +82,7 @@ public sealed class CorpusFiles : TextCorpus
             name = name[..^ending.Length];
         return Path.GetExtension(name).ToLowerInvariant() switch
         {
-            ".jsonl" or ".ndjson" => CorpusFormat.JsonLines,
+            ".jsonl" or ".ndjson" or ".json" => CorpusFormat.JsonLines,
             ".csv" or ".tsv" => CorpusFormat.Csv,
             ".html" or ".htm" or ".xhtml" => CorpusFormat.Html,
             ".xml" => CorpusFormat.Xml,

@@ -3,7 +3,7 @@ namespace PreTrain.Data;
 /// <summary>What a file of a corpus holds.</summary>
 public enum CorpusFormat
 {
-    /// <summary>As the name ends, without <c>.gz</c> or <c>.br</c>: .jsonl and .ndjson, .csv and .tsv, .html, .htm and .xhtml, .xml; text otherwise.</summary>
+    /// <summary>As the name ends, without <c>.gz</c> or <c>.br</c>: .jsonl, .ndjson and .json, .csv and .tsv, .html, .htm and .xhtml, .xml; text otherwise.</summary>
     Auto,
 
     /// <summary>Plain text; the file is one document.</summary>

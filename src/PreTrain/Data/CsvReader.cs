@@ -77,7 +77,7 @@ internal sealed class CsvReader
                     {
                         field.Append(text, at, text.Length - at).Append('\n');
                         if (!lines.Next())
-                            return (first, fields, fault ?? "a quote opens a field, and none closes it before the end of the file");
+                            return (first, fields, fault ?? "a quote opens a field, and none closes it before the end of the file, which is not read from there on");
                         text = Decode(ref fault);
                         at = 0;
                         continue;

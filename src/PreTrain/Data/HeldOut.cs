@@ -1,6 +1,6 @@
 namespace PreTrain.Data;
 
-/// <summary>Holds examples out, always the same: groups in a pseudo-random order, until they are as many as wanted.</summary>
+/// <summary>Holds examples out, always the same: groups in a pseudo-random order, until they are as many as wanted. One that would make them more than twice as many is passed over.</summary>
 internal static class HeldOut
 {
     // What is held out does not depend on a run's seed.
@@ -21,9 +21,16 @@ internal static class HeldOut
         int[][] groups = [.. Enumerable.Range(0, examples.Count).GroupBy(i => groupOf(examples[i]) ?? $"\0{i}").Select(group => group.ToArray())];
         var order = new IndexPermutation(groups.Length, SplitKey);
         var held = new HashSet<int>();
-        for (long place = 0; place < groups.Length && held.Count < wanted; place++) held.UnionWith(groups[order[place]]);
+        for (long place = 0; place < groups.Length && held.Count < wanted; place++)
+        {
+            if (held.Count + groups[order[place]].Length <= 2 * wanted) held.UnionWith(groups[order[place]]);
+        }
+        if (held.Count == 0) held.UnionWith(groups.MinBy(group => group.Length)!);
         if (held.Count == examples.Count)
-            throw new CorpusException(FormattableString.Invariant($"Of {examples.Count} {what} in {groups.Length} groups, a held-out share of {validationFraction} leaves none to learn from. Use more {what}, or a smaller share."));
+        {
+            string alone = groups.Length == 1 && groupOf(examples[0]) is { } name ? $", all of '{name}'" : "";
+            throw new CorpusException(FormattableString.Invariant($"Of {examples.Count} {what} in {groups.Length} groups{alone}, a held-out share of {validationFraction} leaves none to learn from. Use more {what}, or a smaller share."));
+        }
         return ([.. examples.Where((_, i) => !held.Contains(i))], [.. examples.Where((_, i) => held.Contains(i))]);
     }
 }

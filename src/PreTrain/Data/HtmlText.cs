@@ -72,8 +72,8 @@ internal static class HtmlText
         private readonly StringBuilder result = new();
         private readonly StringBuilder block = new();
         private readonly List<string> hidden = [];
-        private int links, preformatted, linkCharacters, characters;
-        private bool isApart, needsSpace;
+        private int preformatted, linkCharacters, characters, blocksOfLink;
+        private bool isApart, needsSpace, isLink;
 
         public string Result() => result.ToString();
 
@@ -101,7 +101,7 @@ internal static class HtmlText
                 if (!char.IsWhiteSpace(c))
                 {
                     characters++;
-                    if (links > 0)
+                    if (isLink)
                         linkCharacters++;
                 }
             }
@@ -116,14 +116,18 @@ internal static class HtmlText
             var name = nameLength < 0 ? text[nameStart..] : text.Slice(nameStart, nameLength);
             var end = nameStart + name.Length;
             // A > within a quoted value does not close the tag.
+            var refers = false;
             for (var quote = '\0'; end < text.Length && (quote != '\0' || text[end] != '>'); end++)
             {
+                refers |= quote == '\0' && char.IsWhiteSpace(text[end]) && text[(end + 1)..].StartsWith("href", StringComparison.OrdinalIgnoreCase);
                 if (quote == text[end])
                     quote = '\0';
                 else if (quote == '\0' && text[end] is '"' or '\'' && text[end - 1] == '=')
                     quote = text[end];
             }
             var isClosed = text[end - 1] == '/';
+            // A slash behind an address without quotes belongs to it.
+            var isEmpty = isClosed && (text[end - 2] is '"' or '\'' || char.IsWhiteSpace(text[end - 2]));
             end = Math.Min(end + 1, text.Length);
             if (!isEnd && s_raw.Contains(name))
             {
@@ -131,14 +135,30 @@ internal static class HtmlText
                 return isClosed ? end : end + RawLength(text[end..], name);
             }
             if (s_blocks.Contains(name))
+            {
                 EndBlock(s_paragraphs.Contains(name));
+                Nest(name, isEnd);
+            }
             if (removeBoilerplate && s_boilerplate.Contains(name))
                 Hide(name, isEnd);
             else if (name.Equals("a", StringComparison.OrdinalIgnoreCase))
-                links = Math.Clamp(links + (isEnd ? -1 : 1), 0, 1);
+            {
+                // One without an address is a place that links lead to.
+                isLink = !isEnd && refers && !isEmpty;
+                blocksOfLink = 0;
+            }
             else if (name.Equals("pre", StringComparison.OrdinalIgnoreCase))
                 preformatted = Math.Max(0, preformatted + (isEnd ? -1 : 1));
             return end;
+        }
+
+        /// <summary>A link that was never closed ends with the block that it stands in.</summary>
+        private void Nest(ReadOnlySpan<char> name, bool isEnd)
+        {
+            if (!isLink || name.Equals("br", StringComparison.OrdinalIgnoreCase) || name.Equals("hr", StringComparison.OrdinalIgnoreCase))
+                return;
+            blocksOfLink += isEnd ? -1 : 1;
+            isLink = blocksOfLink >= 0;
         }
 
         public void EndBlock(bool isParagraph)

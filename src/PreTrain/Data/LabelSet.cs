@@ -48,10 +48,10 @@ public sealed class LabelSet : IEquatable<LabelSet>
         static bool IsNumber(string name) => long.TryParse(name, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value.ToString(CultureInfo.InvariantCulture) == name;
     }
 
-    /// <summary>Reads the labels of a model.</summary>
+    /// <summary>Reads the labels of a model. A name that stands there again gets its number behind it, as the second "crane" of ImageNet's classes: "crane (517)".</summary>
     /// <param name="config">The content of <c>config.json</c>.</param>
     /// <returns>Null where it names none.</returns>
-    /// <exception cref="ArgumentException"><c>id2label</c> does not give a different name to each number from 0.</exception>
+    /// <exception cref="ArgumentException"><c>id2label</c> does not give a name to each number from 0.</exception>
     public static LabelSet? FromConfig(JsonObject config)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -63,6 +63,12 @@ public sealed class LabelSet : IEquatable<LabelSet>
         {
             if (table[i.ToString(CultureInfo.InvariantCulture)] is not JsonValue value || !value.TryGetValue(out string? name)) throw new ArgumentException(Fault($"has no name for {i}"), nameof(config));
             names[i] = name;
+        }
+        var taken = names.ToHashSet(StringComparer.Ordinal);
+        foreach (int again in names.Select((name, i) => (name, i)).GroupBy(named => named.name, named => named.i, StringComparer.Ordinal).SelectMany(numbers => numbers.Skip(1)))
+        {
+            do names[again] = string.Create(CultureInfo.InvariantCulture, $"{names[again]} ({again})");
+            while (!taken.Add(names[again]));
         }
         return new(names);
     }

@@ -45,7 +45,7 @@ internal static class Sentences
         return true;
     }
 
-    /// <summary>Whether a sentence ends with the mark at a place; the place then moves behind it and what closes quotes.</summary>
+    /// <summary>Whether a sentence ends with the mark at a place; the place then moves behind it and what closes quotes, or else to the last of the marks that stand together, which end none either.</summary>
     private static bool Ends(ReadOnlySpan<char> text, int start, ref int at)
     {
         var mark = text[at];
@@ -59,6 +59,8 @@ internal static class Sentences
         var end = at + 1;
         while (end < text.Length && text[end] is '.' or '!' or '?' or '…')
             end++;
+        var first = at;
+        at = end - 1;
         end = AfterClosing(text, end);
         if (end < text.Length && !char.IsWhiteSpace(text[end]))
             return false;
@@ -67,7 +69,7 @@ internal static class Sentences
             next++;
         if (next < text.Length && char.IsLower(text[next]))
             return false;
-        if (mark == '.' && end == at + 1 && next < text.Length && IsAbbreviation(text[start..at]))
+        if (mark == '.' && end == first + 1 && next < text.Length && IsAbbreviation(text[start..first]))
             return false;
         at = end;
         return true;

@@ -47,10 +47,18 @@ public sealed class SpanDeduplication : CorpusStep
         {
             var (sentences, spans) = ((List<(int, int)>, UInt128[]))prepared;
             var isRemoved = new bool[sentences.Count];
+            var firsts = new Dictionary<UInt128, int>();   // where spans that this document brings begin
             for (var i = 0; i < spans.Length; i++)
             {
-                if (!seen.Add(spans[i]))
-                    isRemoved.AsSpan(i, SpanSentences).Fill(true);
+                if (seen.Add(spans[i]))
+                {
+                    firsts.Add(spans[i], i);
+                    continue;
+                }
+                // A sentence that comes again and again makes spans that reach into the first of them.
+                var from = firsts.TryGetValue(spans[i], out var first) ? Math.Max(i, first + SpanSentences) : i;
+                if (from < i + SpanSentences)
+                    isRemoved.AsSpan(from, i + SpanSentences - from).Fill(true);
             }
             last = (sentences, isRemoved);
             return isRemoved.Length > 0 && isRemoved.All(removed => removed) ? "repeated spans alone" : null;

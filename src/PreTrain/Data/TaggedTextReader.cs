@@ -10,6 +10,9 @@ internal static class TaggedTextReader
     /// <summary>A text whose tags have no numbers yet.</summary>
     internal sealed record Example(string Text, IReadOnlyList<TokenSpan> Words, IReadOnlyList<string> Tags, IReadOnlyList<(int Start, int End, string Type)>? Spans, string? Group);
 
+    /// <summary>What the sentences of a file's document have in common.</summary>
+    internal static string GroupOf(SourceFile file, int document) => $"{file.Path}#{document}";
+
     internal static IEnumerable<ReadLine<Example>> Read(SourceFile file) =>
         CorpusFiles.FormatOf(file.Path) == CorpusFormat.JsonLines ? JsonLinesReader.ReadLines(file, Parse, replaceInvalid: false) : ReadColumns(file);
 
@@ -30,7 +33,7 @@ internal static class TaggedTextReader
                 spans.Add(new(text.Length, text.Length + word.Length));
                 text.Append(word);
             }
-            var sentence = new Example(text.ToString(), spans, [.. words.Select(word => word.Tag)], null, document == 0 ? null : $"{file.Path}#{document}");
+            var sentence = new Example(text.ToString(), spans, [.. words.Select(word => word.Tag)], null, document == 0 ? null : GroupOf(file, document));
             words.Clear();
             return sentence;
         }

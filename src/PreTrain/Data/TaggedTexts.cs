@@ -63,6 +63,7 @@ public sealed class TaggedTexts
         foreach (string path in files)
         {
             using var file = new SourceFile(path);
+            int first = read.Count;
             foreach (var (line, example, fault) in TaggedTextReader.Read(file))
             {
                 if ((fault ?? Strange(file, line, example!, tags)) is { } broken)
@@ -73,6 +74,11 @@ public sealed class TaggedTexts
                 read.Add(example!);
             }
             file.CheckUnchanged();
+            // One -DOCSTART- at the top divides nothing.
+            if (read.Skip(first).All(example => example.Group == TaggedTextReader.GroupOf(file, 1)))
+            {
+                for (int i = first; i < read.Count; i++) read[i] = read[i] with { Group = null };
+            }
         }
         string[] types = [.. read.SelectMany(TypesOf).Distinct()];
         if (tags is null && types.Length == 0) throw new CorpusException($"The file '{files[0]}' holds no tagged name; there is nothing to learn. Use more examples, or give the tags that may occur.", files[0]);

@@ -23,6 +23,7 @@ internal sealed class TokenStoreBuilder
     public const int BatchCharacters = 64 * 1024;
 
     private const string LockFileName = "building.lock";
+    private static readonly string[] ownFiles = [TokenStoreHeader.TokensFileName, TokenStoreHeader.DocumentsFileName, TokenStoreHeader.FileName, LockFileName];
 
     private readonly IEnumerable<string> corpus;
     private readonly TextTokenizer tokenizer;
@@ -72,7 +73,7 @@ internal sealed class TokenStoreBuilder
         try
         {
             // What a killed build left behind goes first.
-            foreach (var name in new[] { TokenStoreHeader.TokensFileName, TokenStoreHeader.DocumentsFileName, TokenStoreHeader.FileName })
+            foreach (var name in ownFiles.Where(name => name != LockFileName))
                 File.Delete(Path.Combine(beside, name));
             WriteAsync(cancellationToken).GetAwaiter().GetResult();
             guard.Dispose();
@@ -91,8 +92,9 @@ internal sealed class TokenStoreBuilder
     private void CheckFolder()
     {
         // A build that was killed between the two renames of Replace left the former store here; without a successor it is still the store.
-        if (Directory.Exists(previous) && !Directory.Exists(folder))
+        if (!Directory.Exists(folder) && File.Exists(Path.Combine(previous, TokenStoreHeader.FileName)))
             Directory.Move(previous, folder);
+        RequireOwn(beside, "The token store would be built in");
         if (File.Exists(folder))
             throw new ArgumentException($"'{folder}' is a file; a token store is a folder. Choose another name.", nameof(folder));
         if (!Directory.Exists(folder) || !Directory.EnumerateFileSystemEntries(folder).Any())
@@ -107,6 +109,14 @@ internal sealed class TokenStoreBuilder
             throw new ArgumentException(
                 $"The folder '{folder}' already holds a token store. Open it with TokenStore.Open, set Overwrite, or choose another folder.", nameof(folder));
         }
+        RequireOwn(previous, "The former token store would be put aside as");
+    }
+
+    /// <summary>Requires that a folder that will be removed holds nothing of somebody else's.</summary>
+    private static void RequireOwn(string path, string use)
+    {
+        if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Select(Path.GetFileName).FirstOrDefault(name => !ownFiles.Contains(name)) is { } other)
+            throw new ArgumentException($"{use} '{path}', which holds other files, such as '{other}'. Rename that folder, or choose another one for the store.", nameof(folder));
     }
 
     private void Replace()

@@ -56,16 +56,19 @@ internal static class XmlTextReader
         return null;
     }
 
+    // Elements between which nothing stands are lines of their own: "<p>a</p><p>b</p>".
     private static string Inner(XmlReader reader)
     {
         var text = new StringBuilder();
         if (reader.IsEmptyElement)
             return "";
         var depth = reader.Depth;
-        while (reader.Read() && reader.Depth > depth)
+        for (var before = XmlNodeType.Element; reader.Read() && reader.Depth > depth; before = reader.NodeType)
         {
             if (reader.NodeType is XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.Whitespace or XmlNodeType.SignificantWhitespace)
                 text.Append(reader.Value);
+            else if (reader.NodeType == XmlNodeType.Element && before == XmlNodeType.EndElement)
+                text.Append('\n');
         }
         return text.ToString();
     }

@@ -29,18 +29,20 @@ internal sealed record GgufTokenizer(string Model, IReadOnlyList<(string Key, ob
         if (tokenizer is not PipelineTokenizer { Parts: var parts }) throw Fault($"a {tokenizer.GetType().Name}");
         if (parts.Model is not BpeModel { Settings: { Dropout: 0, ContinuingPrefix: null or "", EndOfWordSuffix: null or "" } } model) throw Fault($"a {tokenizer.Describe().Model} model, or BPE with dropout or affixes");
 
+        SpecialTokenIds special = tokenizer.SpecialTokens;
+        // GPT-2's only token of that kind has every role, and a text ends at it.
+        int? unknown = special.Unknown == special.BeginOfText || special.Unknown == (special.EndOfText ?? tokenizer.DocumentEndId) ? null : special.Unknown;
         int[] types = new int[size];
         string[] tokens = new string[size];
         for (int id = 0; id < size; id++)
         {
             (tokens[id], types[id]) = tokenizer.IdToToken(id) is not { } token ? (string.Create(CultureInfo.InvariantCulture, $"[PAD{id}]"), Unused)
-                : (token, id == tokenizer.SpecialTokens.Unknown ? Unknown : tokenizer.IsSpecial(id) ? Control : parts.AddedTokens.Any(added => added.Id == id) ? UserDefined : Normal);
+                : (token, id == unknown ? Unknown : tokenizer.IsSpecial(id) ? Control : parts.AddedTokens.Any(added => added.Id == id) ? UserDefined : Normal);
         }
         List<(string, object)> facts = model.Settings.ByteLevel ? ByteLevel(parts, model) : SentencePiece(parts, model, tokens, types);
         string name = (string)facts[0].Item2;
         facts.AddRange([(Prefix + "tokens", tokens), (Prefix + "token_type", types)]);
         if (model.Settings.ByteLevel) facts.Add((Prefix + "merges", model.MergeList.Select(merge => $"{model.TokenOf(merge.Left)} {model.TokenOf(merge.Right)}").ToArray()));
-        SpecialTokenIds special = tokenizer.SpecialTokens;
         foreach (var (role, id) in new[] { ("bos", special.BeginOfText), ("eos", special.EndOfText ?? tokenizer.DocumentEndId), ("unknown", special.Unknown), ("padding", special.Padding) })
         {
             if (id is { } known) facts.Add(($"{Prefix}{role}_token_id", (uint)known));

@@ -68,7 +68,7 @@ public sealed class TextClassifier : IDisposable
     }
 
     /// <summary>Measures on labelled texts.</summary>
-    /// <param name="texts">Texts with the classifier's labels.</param>
+    /// <param name="texts">Texts with the classifier's labels, or as many of other names where the model has none.</param>
     /// <param name="batchSize">Texts that are computed together.</param>
     /// <param name="cancellationToken">Stops between two batches.</param>
     /// <returns>
@@ -81,7 +81,7 @@ public sealed class TextClassifier : IDisposable
     {
         ArgumentNullException.ThrowIfNull(texts);
         if (texts.Task != Task) throw new ArgumentException($"The texts are labelled for {texts.Task}, and the classifier is for {Task}.", nameof(texts));
-        if (texts.Labels is { } labels && !labels.Equals(Labels))
+        if (texts.Labels is { } labels && !labels.Equals(Labels) && !(ModelLabels.AreUnnamed(Labels) && labels.Count == Labels.Count))
             throw new ArgumentException($"The labels of the texts ({string.Join(", ", labels.Names)}) are not those of the classifier ({string.Join(", ", Labels.Names)}), in their order. Read the texts with its labels.", nameof(texts));
         IReadOnlyList<ClassifiedText> said = Predict([.. texts.Examples.Select(e => e.Text)], texts.ArePairs ? [.. texts.Examples.Select(e => e.Pair!)] : null, batchSize, cancellationToken);
         switch (Task)

@@ -154,15 +154,15 @@ internal sealed class ConfigReader(JsonObject json, string file, List<string> fa
     /// <summary>Part of the file, as an object; null where it is missing.</summary>
     internal JsonObject? Section(string name) => json[name] as JsonObject;
 
-    /// <summary>The number of classes: <c>num_labels</c>, or as many as <c>id2label</c> names.</summary>
-    internal int Labels() => Section("id2label")?.Count ?? Whole("num_labels", 2);
+    /// <summary>The number of classes: <c>num_labels</c>, or as many as <c>id2label</c> names; where neither is there, what transformers takes for the family.</summary>
+    internal int Labels() => Section("id2label")?.Count ?? Whole("num_labels", ModelType == "bart" ? 3 : 2);
 
     /// <summary>The names of the classes; null for none, and where they are those that transformers makes up.</summary>
     internal LabelSet? LabelNames()
     {
         try
         {
-            return LabelSet.FromConfig(json) is { } labels && labels.Names.Where((name, i) => name != ModelLabels.Unnamed(i)).Any() ? labels : null;
+            return LabelSet.FromConfig(json) is { } labels && !ModelLabels.AreUnnamed(labels) ? labels : null;
         }
         catch (ArgumentException e)
         {

@@ -61,7 +61,8 @@ public sealed record HeadOptions
     private static string[] DropoutKeys(string modelType) => modelType switch
     {
         "bert" or "roberta" or "xlm-roberta" or "ernie" or "electra" or "vit" or "vit_mae" => ["hidden_dropout_prob", "attention_probs_dropout_prob"],
-        "distilbert" or "bart" or "marian" => ["dropout", "attention_dropout"],
+        "distilbert" => ["dropout", "attention_dropout"],
+        "bart" or "marian" => ["dropout", "attention_dropout", "activation_dropout"],
         "modernbert" => ["embedding_dropout", "attention_dropout", "mlp_dropout"],
         "gpt2" => ["resid_pdrop", "embd_pdrop", "attn_pdrop"],
         "t5" => ["dropout_rate"],

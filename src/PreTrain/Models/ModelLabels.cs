@@ -18,6 +18,9 @@ internal static class ModelLabels
     /// <summary>What transformers calls a class that has no name.</summary>
     internal static string Unnamed(int number) => FormattableString.Invariant($"LABEL_{number}");
 
+    /// <summary>Whether transformers made the names up.</summary>
+    internal static bool AreUnnamed(LabelSet labels) => !labels.Names.Where((name, i) => name != Unnamed(i)).Any();
+
     /// <summary>Adds the names, and what the head tells, where they are known.</summary>
     internal static JsonObject WithLabels(this JsonObject json, ModelHead head, LabelSet? labels, ClassificationTask? task)
     {

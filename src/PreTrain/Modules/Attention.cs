@@ -26,15 +26,19 @@ public static class Attention
         Check(query, key, value, queries, keys, options);
         long head = query.size(1) / options.HeadCount;
         double scale = options.Scale ?? 1 / Math.Sqrt(head);
-        // Two batched products a side on a matrix unit are faster than blocks, unless weights would have to be dropped between them.
+        // Two batched products a side on a matrix unit are faster than blocks, unless weights would have to be dropped between them, or fill the memory.
         bool kernel = options.Dropout < 1 && HasKernelFor(options.Bias, queries, keys, options.HeadCount) && options.Prefix is null && !options.WantWeights && head % 16 == 0
             && TensorMemory.HasKernelsFor(query) && key.dtype == query.dtype && value.dtype == query.dtype
-            && !(query.dtype == ScalarType.BFloat16 && Processor.HasBFloat16Matrices && queries.IsFull && keys.IsFull && options.Dropout == 0);
+            && !(query.dtype == ScalarType.BFloat16 && Processor.HasBFloat16Matrices && queries.IsFull && keys.IsFull && options.Dropout == 0
+                && HoldsScores(queries.Count, options.HeadCount, queries.MaxLength, keys.MaxLength));
         if (!kernel) return Composed(query, key, value, queries, keys, mask, options, scale);
         DropoutMask? dropout = options.Dropout == 0 ? null : DropoutMask.Draw(options.Dropout);
         Tensor? bias = options.Bias?.to(ScalarType.Float32).contiguous();
         return new(PackedAttention.apply(query.contiguous(), key.contiguous(), value.contiguous(), bias!, queries, keys, mask, options.HeadCount, options.KeyValueHeads, scale, dropout!), null, null);
     }
+
+    /// <summary>Whether all scores of a layer may be held for the sake of products on a matrix unit: 128 MiB in 16 bits. They grow with the square of the length.</summary>
+    internal static bool HoldsScores(long sequences, long heads, long queries, long keys) => sequences * heads * queries * keys <= 1 << 26;
 
     private static bool HasKernelFor(Tensor? bias, PackedSequences queries, PackedSequences keys, int heads) =>
         bias is null || (bias.ndim == 4 && bias.size(0) == 1 && bias.size(1) == heads && bias.size(2) == queries.MaxLength && bias.size(3) == keys.MaxLength);

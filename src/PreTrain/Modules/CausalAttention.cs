@@ -33,7 +33,8 @@ public static class CausalAttention
             && qkv.is_contiguous() && bias.is_contiguous();
         if (dropout is > 0 and < 1 && TensorMemory.HasKernelsFor(qkv) && width / heads % 16 == 0 && qkv.numel() > 0) return Dropped(qkv + bias, batch, heads, dropout);
         if (!kernel) return Composed(qkv + bias, batch, heads, dropout);
-        return HasMatrixUnit(qkv.dtype) ? BatchedCausalAttention.apply(qkv, bias, batch, heads) : BlockedCausalAttention.apply(qkv, bias, batch, heads);
+        long length = qkv.size(0) / batch;
+        return HasMatrixUnit(qkv.dtype) && Attention.HoldsScores(batch, heads, length, length) ? BatchedCausalAttention.apply(qkv, bias, batch, heads) : BlockedCausalAttention.apply(qkv, bias, batch, heads);
     }
 
     /// <summary>Attends from new tokens to all up to themselves, for cached generation.</summary>
@@ -51,7 +52,7 @@ public static class CausalAttention
 
     /// <summary>
     /// Whether libtorch multiplies this type on the processor's matrix unit (AMX), many times faster than vectors can: then two batched products a
-    /// side are best, although they compute what the mask discards and keep the weights. Otherwise attention block by block is.
+    /// side are best, although they compute what the mask discards and keep the weights, as long as these are not too many. Otherwise attention block by block is.
     /// </summary>
     private static bool HasMatrixUnit(ScalarType type) => type == ScalarType.BFloat16 && s_hasMatrixUnit;
 

@@ -24,11 +24,15 @@ internal sealed class AnswerRows
     /// <param name="packs">Whether a place holds as many rows as fit.</param>
     /// <param name="padding">What fills short rows; it is not read.</param>
     /// <exception cref="CorpusException">No conversation is left.</exception>
-    internal static AnswerRows Of(IReadOnlyList<ChatTokens> texts, int length, bool packs, long padding)
+    internal static AnswerRows Of(IReadOnlyList<ChatTokens> texts, int length, bool packs, long padding) => OfFitting(texts, length, packs, padding)
+        ?? throw new CorpusException($"In none of the {texts.Count} conversations does an answer begin within the first {length} tokens. Use a longer context, or shorter conversations.");
+
+    /// <summary>Makes rows; null where no conversation is left.</summary>
+    /// <inheritdoc cref="Of"/>
+    internal static AnswerRows? OfFitting(IReadOnlyList<ChatTokens> texts, int length, bool packs, long padding)
     {
         PackedRow[] rows = [.. texts.Select(text => Row(text, length)).Where(row => Array.Exists(row.Targets, target => target != CrossEntropy.Ignored))];
-        if (rows.Length == 0)
-            throw new CorpusException($"In none of the {texts.Count} conversations does an answer begin within the first {length} tokens. Use a longer context, or shorter conversations.");
+        if (rows.Length == 0) return null;
         if (!packs) return new(rows, [.. Enumerable.Range(0, rows.Length).Select(row => new[] { row })], padding);
         List<int> contextOf = BestFit.Place(Array.ConvertAll(rows, row => row.Inputs.Length), length, seed: 0).ContextOf;
         return new(rows, [.. Enumerable.Range(0, rows.Length).GroupBy(row => contextOf[row]).OrderBy(context => context.Key).Select(context => context.ToArray())], padding);

@@ -104,7 +104,7 @@ public sealed class ChatTuning : IObjective<ICausalLanguageModel>
     private AnswerRows? HeldOut(int length)
     {
         if (_heldOut is not { } known || known.Length != length)
-            _heldOut = known = (length, _validationTokens.Value.Length == 0 ? null : AnswerRows.Of(_validationTokens.Value, length, _options.Packs, Padding));
+            _heldOut = known = (length, AnswerRows.OfFitting(_validationTokens.Value, length, _options.Packs, Padding));
         return known.Rows;
     }
 

@@ -86,8 +86,7 @@ public sealed class SequenceClassification : ILabelledObjective
     public int CutTexts(ITransformerModel model)
     {
         var (length, _) = Limits(model);
-        var options = new EncodingOptions { Padding = PaddingOptions.None };
-        return _texts.Examples.AsParallel().Count(example => _tokenizer.Tokenize(example.Text, example.Pair, options).Count > length);
+        return _texts.Examples.AsParallel().Count(example => _tokenizer.Tokenize(example.Text, example.Pair, EncodingOptions.Whole).Count > length);
     }
 
     /// <inheritdoc/>

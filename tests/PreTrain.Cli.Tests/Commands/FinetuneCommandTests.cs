@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using PreTrain.Data;
 using PreTrain.FineTuning;
 using PreTrain.Models;
@@ -37,6 +38,22 @@ public sealed class FinetuneCommandTests : IDisposable
         Assert.True(again.ExitCode == 0, again.Error);
         Assert.Equal(File.ReadAllBytes(folder["run/model/model.safetensors"]), File.ReadAllBytes(folder["again/model/model.safetensors"]));
         Assert.Equal(File.ReadAllText(folder["run/run.json"]), ToolRunner.Run("finetune", task, "--config", folder["run/run.json"], "--print-config").Output);
+    }
+
+    [Theory]
+    [InlineData("classify", "a.csv", "text,label\none,x\ntwo,y\nthree,x\nfour,y\n", "y x z")]
+    [InlineData("tokens", "a.conll", "one B-X\n\ntwo O\n\nthree B-X\n\nfour B-X\nI-X I-X\n", "O I-X B-X B-Y I-Y")]
+    public void Finetune_ModelThatTellsAllLabels_KeepsItsHead(string task, string name, string content, string labels)
+    {
+        string data = folder.Write(name, content);
+        string[] Arguments(string model, string output, params string[] more) => ["finetune", task, "--model", folder[model], "--data", data, "--output", folder[output], "--steps", "2", "--validation-fraction", "0.25", "--report", "none", "--device", "cpu", .. more];
+        Assert.Equal(0, ToolRunner.Run(Arguments("bert", "first", ["--labels", .. labels.Split(' ')])).ExitCode);
+
+        ToolResult again = ToolRunner.Run(Arguments("first", "run"));
+
+        Assert.True(again.ExitCode == 0, again.Error);
+        Assert.DoesNotContain("New, and to be trained", again.Error);
+        Assert.Equal(labels.Split(' '), LabelSet.FromConfig(JsonNode.Parse(File.ReadAllText(folder["run/model/config.json"]))!.AsObject())!.Names);
     }
 
     [Fact]

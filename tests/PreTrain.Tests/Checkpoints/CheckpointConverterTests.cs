@@ -95,6 +95,23 @@ public sealed class CheckpointConverterTests : IDisposable
     }
 
     [Fact]
+    public void Convert_QuantizedFolderToAPrecision_KeepsCodesOf8BitFloats()
+    {
+        Directory.CreateDirectory(folder["in"]);
+        string source = SafetensorsBytes.Fixture("narrow-types.safetensors");
+        File.Copy(source, Path.Combine(folder["in"], "model.safetensors"));
+        File.WriteAllText(Path.Combine(folder["in"], "config.json"), """{"model_type": "llama", "quantization_config": {"quant_method": "fp8"}}""");
+
+        CheckpointConverter.Convert(folder["in"], folder["out"], new() { DataType = ScalarType.BFloat16 }, cancellationToken: TestContext.Current.CancellationToken);
+
+        using var before = SafetensorsFile.Open(source);
+        using var after = SafetensorsFile.Open(Path.Combine(folder["out"], "model.safetensors"));
+        string[] codes = [.. before.Names.Where(name => before.Info(name).StoredType.StartsWith("F8_", StringComparison.Ordinal))];
+        Assert.NotEmpty(codes);
+        Assert.All(codes, name => Assert.Equal((before.Info(name).StoredType, Convert.ToHexString(before.Bytes(name))), (after.Info(name).StoredType, Convert.ToHexString(after.Bytes(name)))));
+    }
+
+    [Fact]
     public void CopyCompanions_ModulesOfSentenceTransformers_AreCopiedFromWithinTheFolder()
     {
         Directory.CreateDirectory(folder["in/1_Pooling"]);

@@ -28,6 +28,7 @@ public sealed class CorpusFilesTests : IDisposable
     [Theory]
     [InlineData("a.jsonl.gz")]
     [InlineData("a.jsonl.br")]
+    [InlineData("a.json.gz")]
     [InlineData("a.jsonl")]   // gzip is known by its first bytes
     public void Enumerate_Compressed_IsReadAsPlain(string name)
     {
@@ -92,7 +93,7 @@ public sealed class CorpusFilesTests : IDisposable
     {
         var path = folder.Write("a.csv", "text\na\n\"b\nc\n");
         var e = Assert.Throws<CorpusException>(() => new CorpusFiles([path]).Count());
-        Assert.Equal($"Line 3 of the file '{path}' is broken: a quote opens a field, and none closes it before the end of the file.", e.Message);
+        Assert.Equal($"Line 3 of the file '{path}' is broken: a quote opens a field, and none closes it before the end of the file, which is not read from there on.", e.Message);
     }
 
     [Fact]
@@ -133,6 +134,13 @@ public sealed class CorpusFilesTests : IDisposable
     }
 
     [Fact]
+    public void Enumerate_XmlElementsWithoutSpace_AreLines()
+    {
+        var path = folder.Write("a.xml", "<r><p>one <b>two</b>!</p><ul><li>three</li><li>four</li></ul><p>five</p>\n<p>six</p></r>");
+        Assert.Equal(["one two!\nthree\nfour\nfive\nsix"], new CorpusFiles([path]));
+    }
+
+    [Fact]
     public void Enumerate_TextThatIsNotUtf8_IsABrokenRecord()
     {
         var path = folder.Write("a.txt", [0x41, 0xFF]);
@@ -169,6 +177,9 @@ public sealed class CorpusFilesTests : IDisposable
     [InlineData("<pre>\n  if (x)\n    y();\n</pre>after", "  if (x)\n    y();\n\nafter")]
     [InlineData("<td>a</td><td>b</td>", "a\nb")]
     [InlineData("<p title=\"a>b\">x</p", "x")]
+    [InlineData("<h2><a name=top>A heading</a></h2><p>Text <a id='here'/>goes <a href=\"x\" />on.", "A heading\n\nText goes on.")]
+    [InlineData("<p>A long text has a <a href=x>link</p><p>that nobody closed.</p>", "A long text has a link\n\nthat nobody closed.")]
+    [InlineData("<a HREF=x.org/><div><p>A card</p><p>is a link</p></div>all of it</a><p>Text.", "Text.")]
     public void Extract_Pages_AreTheirText(string html, string expected) => Assert.Equal(expected, HtmlText.Extract(html, removeBoilerplate: true));
 
     [Fact]

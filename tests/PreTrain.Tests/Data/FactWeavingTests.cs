@@ -126,6 +126,11 @@ public sealed class FactWeavingTests : IDisposable
         Assert.Equal(corpus.Sum(document => document.Length), corpus.Report.Steps[0].CharactersOut);
     }
 
+    [Theory]
+    [InlineData("Ha. Ha. Ha. Ha. Ha.", "Ha. Ha. Ha.")]
+    [InlineData("Aye. Nay. Aye. Nay. Aye. Nay. So it ends.", "Aye. Nay. Aye. So it ends.")]
+    public void Spans_ThatReachIntoTheirFirst_LeaveItWhole(string text, string expected) => Assert.Equal([expected], TextCorpus.FromDocuments([text]).Apply(new SpanDeduplication()));
+
     [Fact]
     public void Spans_RandomTexts_AreThoseOfASlowSearch()
     {
@@ -136,10 +141,12 @@ public sealed class FactWeavingTests : IDisposable
         foreach (string[] text in texts)
         {
             var removed = new HashSet<int>();
+            int others = before.Count;
             for (int i = 0; i + 3 <= text.Length; i++)
             {
                 string[] span = text[i..(i + 3)];
-                if (before.Any(other => other.SequenceEqual(span))) removed.UnionWith([i, i + 1, i + 2]);
+                int first = before.FindIndex(other => other.SequenceEqual(span));
+                if (first >= 0) removed.UnionWith(new[] { i, i + 1, i + 2 }.Where(sentence => first < others || sentence >= first - others + 3));
                 before.Add(span);
             }
             string[] left = [.. text.Where((_, i) => !removed.Contains(i))];

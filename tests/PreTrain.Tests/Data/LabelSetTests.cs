@@ -24,10 +24,20 @@ public class LabelSetTests
     [InlineData("""{"id2label":["a"]}""", "is not an object")]
     [InlineData("""{"id2label":{"0":"a","2":"b"}}""", "has no name for 1")]
     [InlineData("""{"id2label":{"0":"a","1":7}}""", "has no name for 1")]
-    [InlineData("""{"id2label":{"0":"a","1":"a"}}""", "'a' occurs twice, as 0 and 1")]
     [InlineData("""{"id2label":{}}""", "needs at least one")]
     public void FromConfig_NoSetOfLabels_SaysWhatIsWrong(string config, string message) =>
         Assert.Contains(message, Assert.Throws<ArgumentException>(() => LabelSet.FromConfig(JsonNode.Parse(config)!.AsObject())).Message);
+
+    [Fact]
+    public void FromConfig_NameThatOccursAgain_GetsItsNumber()
+    {
+        LabelSet labels = LabelSet.FromConfig(JsonNode.Parse("""{"id2label":{"0":"crane","1":"a","2":"crane","3":"crane (2)","4":"crane"}}""")!.AsObject())!;
+        Assert.Equal(["crane", "a", "crane (2) (2)", "crane (2)", "crane (4)"], labels.Names);
+        var config = new JsonObject();
+        labels.WriteTo(config);
+        Assert.Equal(labels, LabelSet.FromConfig(config));
+        Assert.Contains("'a' occurs twice, as 0 and 1", Assert.Throws<ArgumentException>(() => new LabelSet(["a", "a"])).Message);
+    }
 
     [Fact]
     public void Of_Names_AreInOrderOnceWithNumbersByValue()

@@ -196,7 +196,15 @@ public sealed class ProcessedCorpusTests
     [InlineData("See e.g. Figure 3. Then go on", "See e.g. Figure 3.|Then go on")]
     [InlineData("A title\n\nThe text. \n More", "A title|The text.|More")]
     [InlineData("这是。那是！好", "这是。|那是！|好")]
+    [InlineData("It is ....so. Yes ..?! nay. \"Oh...\" he", "It is ....so.|Yes ..?! nay.|\"Oh...\" he")]
     public void Split_Text_IsItsSentences(string text, string expected) => Assert.Equal(expected.Split('|'), SentenceSplitting.Split(text));
+
+    [Fact]
+    public void Split_MarksWithoutEnd_EndInTime()
+    {
+        string text = new string('.', 400_000) + "x. Y";
+        Assert.Equal([text[..^2], "Y"], SentenceSplitting.Split(text));
+    }
 
     [Fact]
     public void Chunking_Words_CutsWithAndWithoutOverlap()
@@ -205,6 +213,8 @@ public sealed class ProcessedCorpusTests
         Assert.Equal(["a b c", "c d e", "e f g"], Run(new Chunking(3, 1), "a b c d e f g"));
         Assert.Equal(["A b c. D e.", "F g h i j", "k."], Run(new Chunking(5, unit: ChunkUnit.Sentences), "A b c. D e. F g h i j k."));
         Assert.Equal(["A b. C d.", "C d. E f."], Run(new Chunking(4, 2, ChunkUnit.Sentences), "A b. C d. E f."));
+        Assert.Equal(["A b. C d.", "C d. E f g.", "H i j k l."], Run(new Chunking(5, 2, ChunkUnit.Sentences), "A b. C d. E f g. H i j k l."));
+        Assert.Equal(["One. Two. Three.", "Four a b c d.", "End."], Run(new Chunking(5, 3, ChunkUnit.Sentences), "One. Two. Three. Four a b c d. End."));
         Assert.Equal("overlap (3) must be at least 0 and less than words (3), so that each chunk goes on. (Parameter 'overlap')\nActual value was 3.",
             Assert.Throws<ArgumentOutOfRangeException>(() => new Chunking(3, 3)).Message.ReplaceLineEndings("\n"));
     }

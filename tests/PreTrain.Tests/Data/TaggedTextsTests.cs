@@ -98,6 +98,28 @@ public sealed class TaggedTextsTests : IDisposable
     }
 
     [Fact]
+    public void Split_FileOfOneDocument_IsHeldOutBySentences()
+    {
+        string text = "-DOCSTART- O\n\n" + string.Concat(Enumerable.Range(0, 20).Select(i => $"Name{i} B-PER\n. O\n\n"));
+        TaggedTexts texts = TaggedTexts.FromFiles(null, folder.Write("a.conll", text), folder.Write("b.conll", text.Replace("Name", "Other")));
+        var (train, held) = texts.Split(0.1);
+        Assert.Equal((36, 4), (train.Count, held!.Count));
+    }
+
+    [Fact]
+    public void Split_GroupThatOvershoots_IsPassedOver()
+    {
+        TaggedTexts Of(params int[] sizes) => new([.. sizes.SelectMany((size, group) => Enumerable.Range(0, size).Select(i => new TaggedText { Text = $"t{group}.{i}", Words = [new(0, 2)], Tags = [0], Group = $"g{group}" }))], new(["O"]));
+        foreach (int large in new[] { 0, 3, 7 })
+        {
+            int[] sizes = [.. Enumerable.Range(0, 11).Select(group => group == large ? 900 : 10)];
+            Assert.Equal(100, Of(sizes).Split(0.1).Validation!.Count);
+        }
+        Assert.Equal(300, Of(700, 300).Split(0.01).Validation!.Count);
+        Assert.Contains("Of 5 tagged texts in 1 groups, all of 'g0', a held-out share of 0.2 leaves none", Assert.Throws<CorpusException>(() => Of(5).Split(0.2)).Message);
+    }
+
+    [Fact]
     public void FromSdkDocumentation_Spans_AreThoseOfTheDocumentation()
     {
         var documentation = new SdkDocumentation();

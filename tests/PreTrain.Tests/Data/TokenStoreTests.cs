@@ -271,6 +271,33 @@ public sealed class TokenStoreTests : IDisposable
         Assert.Equal(4, store.Count);
     }
 
+    [Theory]
+    [InlineData("s.previous")]
+    [InlineData("s.building")]
+    public void Build_FolderBesideWithOtherFiles_IsNeverRemoved(string beside)
+    {
+        Build(["old"], new CharTokenizer(), folder.File("s")).Dispose();
+        var mine = folder.Write($"{beside}/mine.txt", "precious");
+
+        var e = Assert.Throws<ArgumentException>(() => Build(["x"], new CharTokenizer(), folder.File("s"), new() { Overwrite = true }));
+
+        Assert.Contains($"'{folder.File(beside)}', which holds other files, such as 'mine.txt'.", e.Message);
+        Assert.Equal("precious", File.ReadAllText(mine));
+        using var store = TokenStore.Open(folder.File("s"));
+        Assert.Equal(4, store.Count);
+    }
+
+    [Fact]
+    public void Build_NewStoreBesideAnothersFolder_LeavesIt()
+    {
+        folder.Write("s.previous/mine.txt", "precious");
+
+        using var store = Build(["x"], new CharTokenizer(), folder.File("s"));
+
+        Assert.Equal(2, store.Count);
+        Assert.True(File.Exists(folder.File("s.previous/mine.txt")));
+    }
+
     [Fact]
     public async Task Build_WhileAnotherRuns_IsRefused()
     {

@@ -82,6 +82,23 @@ public class GgufExporterTests
     }
 
     [Fact]
+    public void Export_OneTokenOfEveryRole_IsOfControl()
+    {
+        using var folder = new TemporaryFolder();
+        ByteLevelBpeTokenizer.Train([GgufModels.Text], new() { VocabSize = 300 }).Save(folder["tokenizer"]);
+        string config = folder["tokenizer/tokenizer_config.json"];
+        JsonObject json = JsonNode.Parse(File.ReadAllText(config))!.AsObject();
+        foreach (string role in new[] { "bos_token", "eos_token", "unk_token" }) json[role] = "<|endoftext|>";
+        File.WriteAllText(config, json.ToJsonString());
+        TextTokenizer tokenizer = TextTokenizer.Load(folder["tokenizer"]);
+        int id = tokenizer.SpecialTokens.Unknown!.Value;
+        using ITransformerModel model = GgufModels.Create("gpt2", tokenizer.VocabSize);
+        GgufExporter.Export(model, tokenizer, folder["a.gguf"]);
+        using GgufFile file = GgufFile.Open(folder["a.gguf"]);
+        Assert.Equal(("<|endoftext|>", 3), (((object[])file.Values["tokenizer.ggml.tokens"])[id], ((object[])file.Values["tokenizer.ggml.token_type"])[id]));
+    }
+
+    [Fact]
     public void Export_Cancelled_LeavesTheOldFile()
     {
         using var folder = new TemporaryFolder();

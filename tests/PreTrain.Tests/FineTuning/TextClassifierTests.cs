@@ -138,6 +138,19 @@ public sealed class TextClassifierTests
     }
 
     [Fact]
+    public void Evaluate_ModelWithoutNames_TakesAsManyOfAnyNames()
+    {
+        using var generator = new Generator(3);
+        using var classifier = new TextClassifier(new BertModel(Config(3), ModelHead.SequenceClassification, generator), MaskingFixture.WordPiece);
+        LabelledTexts Texts(params string[] names) => new([.. s_texts.Select((text, i) => new LabelledText { Text = text, Labels = [i % names.Length] })], new(names));
+
+        double accuracy = classifier.Evaluate(Texts("no", "yes", "maybe"), cancellationToken: TestContext.Current.CancellationToken)["accuracy"];
+
+        Assert.Equal(classifier.Evaluate(Texts("LABEL_0", "LABEL_1", "LABEL_2"), cancellationToken: TestContext.Current.CancellationToken)["accuracy"], accuracy);
+        Assert.StartsWith("The labels of the texts (no, yes) are not those", Assert.Throws<ArgumentException>(() => classifier.Evaluate(Texts("no", "yes"), cancellationToken: TestContext.Current.CancellationToken)).Message);
+    }
+
+    [Fact]
     public void FromPretrained_FolderWithoutATrainedHead_IsRefused()
     {
         using var folder = new TemporaryFolder();

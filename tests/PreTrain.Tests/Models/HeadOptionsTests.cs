@@ -42,8 +42,8 @@ public sealed class HeadOptionsTests
     [InlineData("ModernBert", "masked-lm-two-layers", "embedding_dropout attention_dropout mlp_dropout")]
     [InlineData("Gpt", "causal-lm-two-layers", "resid_pdrop embd_pdrop attn_pdrop")]
     [InlineData("Llama", "causal-lm-two-layers", "attention_dropout")]
-    [InlineData("Bart", "seq2seq-two-layers", "dropout attention_dropout")]
-    [InlineData("Transformer", "marian-seq2seq-two-layers", "dropout attention_dropout")]
+    [InlineData("Bart", "seq2seq-two-layers", "dropout attention_dropout activation_dropout")]
+    [InlineData("Transformer", "marian-seq2seq-two-layers", "dropout attention_dropout activation_dropout")]
     [InlineData("T5", "seq2seq-two-layers", "dropout_rate")]
     public void FromPretrained_Dropout_IsThatOfTheModel(string family, string name, string keys)
     {
@@ -138,6 +138,21 @@ public sealed class HeadOptionsTests
         Assert.Equal((2, false), (config["num_labels"]!.GetValue<int>(), config.ContainsKey("id2label")));
         using BertModel loaded = BertModel.FromPretrained(folder.Root);
         Assert.Equal(ModelHead.QuestionAnswering, loaded.Head);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void FromPretrained_BartThatNamesNoClasses_HasAsManyAsAreAskedFor(int count)
+    {
+        using var folder = new TemporaryFolder();
+        using (FamilyFixture fixture = FamilyFixture.Open("Bart", "seq2seq-two-layers")) fixture.WriteFolder(folder.Root);
+        string config = Path.Combine(folder.Root, "config.json");
+        JsonObject json = JsonNode.Parse(File.ReadAllText(config))!.AsObject();
+        foreach (string name in new[] { "id2label", "label2id", "num_labels" }) json.Remove(name);
+        File.WriteAllText(config, json.ToJsonString());
+        using ITransformerModel model = AutoModel.FromPretrained(folder.Root, ModelHead.SequenceClassification, options: new() { LabelCount = count });
+        Assert.Equal(count, ((TorchSharp.torch.nn.Module)model).parameters().Last().size(0));
     }
 
     [Fact]

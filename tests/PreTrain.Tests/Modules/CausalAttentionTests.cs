@@ -96,6 +96,13 @@ public sealed class CausalAttentionTests : IDisposable
         Assert.NotEqual(Bytes(y.view(2, 19, -1).narrow(1, 11, 1)), Bytes(other.view(2, 19, -1).narrow(1, 11, 1)));
     }
 
+    [Theory]
+    [InlineData(1, 12, 1024, true)]
+    [InlineData(32, 12, 128, true)]
+    [InlineData(1, 12, 8192, false)]
+    [InlineData(64, 32, 1 << 20, false)]
+    public void HoldsScores_Shape_IsBounded(long batch, long heads, long length, bool holds) => Assert.Equal(holds, Attention.HoldsScores(batch, heads, length, length));
+
     [Fact]
     public void Apply_LargeScores_DoNotOverflow()
     {

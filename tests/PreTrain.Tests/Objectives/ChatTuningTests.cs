@@ -102,6 +102,24 @@ public sealed class ChatTuningTests : IDisposable
     }
 
     [Fact]
+    public void Evaluation_HeldOutConversationWithoutRoom_IsLeftOutAndTheRunGoesOn()
+    {
+        using GptModel model = Gpt();
+        int heldOut = 0;
+        for (int late = 0; late < 5; late++)
+        {
+            Conversations all = Of([.. Enumerable.Range(0, 5).Select(i => (i == late ? new string('q', 90) : "q", $"a{i}"))]);
+            var objective = new ChatTuning(all, s_tokenizer, s_template, new() { ValidationFraction = 0.2, ContextLength = 40 });
+            using IBatchSource source = objective.Open(new(5), model, 2);
+            Assert.Equal((0, 1), objective.Shortened(model));
+            if (!objective.Validation!.Examples.Contains(all.Examples[late])) continue;
+            Assert.Empty(objective.Evaluation(model, 2));
+            heldOut++;
+        }
+        Assert.True(heldOut > 0);
+    }
+
+    [Fact]
     public void Open_StateOfASource_GoesOnWhereItWas()
     {
         Conversations all = Of([.. Enumerable.Range(0, 11).Select(i => ($"q{i}", $"a{i}"))]);

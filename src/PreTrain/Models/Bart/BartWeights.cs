@@ -94,7 +94,7 @@ internal static class BartWeights
             ActivationDropout = json.Number("activation_dropout", 0),
             ClassifierDropout = json.Has("classifier_dropout") ? json.Number("classifier_dropout", 0) : json.Number("classif_dropout", 0),
             InitializerRange = json.Number("init_std", 0.02),
-            LabelCount = json.Has("id2label") || json.Has("num_labels") ? json.Labels() : 3,
+            LabelCount = json.Labels(),
             Labels = json.LabelNames(),
             Task = json.Task(),
             PaddingId = json.IdOf("pad_token_id", 1),

@@ -111,12 +111,11 @@ public sealed class ElectraModel : nn.Module, IMaskedLanguageModel, IWeightNames
         using DisposeScope scope = NewDisposeScope();
         var trace = new LayerTrace(input.WantHiddenStates, input.WantAttentions, input.WantValues);
         var (rows, sequences) = Encode(input, trace);
-        Tensor first = rows.index_select(0, sequences.FirstRows(rows.device));   // (B, C)
         Tensor logits = Head switch
         {
             ModelHead.MaskedLanguageModel => sequences.Unpack(Predict(rows)),                      // (B, T, V)
             ModelHead.ReplacedTokenDetection => sequences.Unpack(Detect(rows)),                    // (B, T)
-            ModelHead.SequenceClassification => sequence_classifier!.forward(first),               // (B, labels)
+            ModelHead.SequenceClassification => sequence_classifier!.forward(rows.index_select(0, sequences.FirstRows(rows.device))),   // (B, labels)
             ModelHead.TokenClassification => sequences.Unpack(classifier!.forward(Drop(rows))),    // (B, T, labels)
             ModelHead.QuestionAnswering => sequences.Unpack(classifier!.forward(rows)),            // (B, T, 2): start, end
             _ => sequences.Unpack(rows),                                                            // (B, T, C)

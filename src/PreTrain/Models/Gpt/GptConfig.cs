@@ -99,8 +99,8 @@ public sealed record GptConfig
         rules.Probability((nameof(Dropout), Dropout), (nameof(EmbeddingDropout), EmbeddingDropout ?? 0), (nameof(AttentionDropout), AttentionDropout ?? 0));
         rules.Positive((nameof(NormEpsilon), NormEpsilon), (nameof(InitializerRange), InitializerRange));
         rules.Positive((nameof(LabelCount), LabelCount));
-        rules.Require(PaddingId is null || (PaddingId >= 0 && PaddingId < VocabSize), $"{nameof(PaddingId)} ({PaddingId}) must be a token, from 0 to {VocabSize - 1}.");
         // Tokens that are not in the vocabulary are in folders that work.
+        rules.Require(PaddingId is null or >= 0, $"{nameof(PaddingId)} ({PaddingId}) must not be negative.");
         rules.Require(BeginId is null or >= 0, $"{nameof(BeginId)} ({BeginId}) must not be negative.");
         rules.Require(EndIds.All(id => id >= 0), $"{nameof(EndIds)} ({string.Join(", ", EndIds)}) must not be negative.");
         rules.Labels(LabelCount, Labels);

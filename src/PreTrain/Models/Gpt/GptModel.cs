@@ -240,8 +240,9 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public Tensor Logits(Tensor ids)
     {
         RequireTokens();
+        using DisposeScope scope = NewDisposeScope();
         var (rows, _) = Hidden(new ModelInput { Ids = ids }, new LayerTrace(false, false));
-        return VirtualTokens.Drop(_prompt, token_head!.Forward(rows).view(ids.size(0), -1, VocabSize));   // (B, T, V)
+        return scope.MoveToOuter(VirtualTokens.Drop(_prompt, token_head!.Forward(rows).view(ids.size(0), -1, VocabSize)));   // (B, T, V)
     }
 
     /// <inheritdoc/>
@@ -260,10 +261,11 @@ public sealed class GptModel : nn.Module<Tensor, Tensor>, ICausalLanguageModel, 
     public Tensor NextLogits(Tensor ids, KeyValueCache cache)
     {
         RequireTokens();
+        using DisposeScope scope = NewDisposeScope();
         var (batch, length) = (ids.size(0), ids.size(1));
         Tensor x = cache.EmptyPlaces is null ? TokenEmbedding.Apply(ids, token_embedding, position_embedding, cache.NextPosition) : Embed(ids, cache);   // (B·T, C)
         Tensor normed = Read(x, batch, cache);
-        return token_head!.Forward(normed.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32);   // (B, V)
+        return scope.MoveToOuter(token_head!.Forward(normed.view(batch, length, -1)[.., ^1]).to(ScalarType.Float32));   // (B, V)
     }
 
     /// <inheritdoc/>

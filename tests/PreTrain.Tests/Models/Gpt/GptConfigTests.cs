@@ -5,6 +5,13 @@ namespace PreTrain.Tests.Models.Gpt;
 public sealed class GptConfigTests
 {
     [Fact]
+    public void Validate_PaddingBehindTheVocabulary_IsLeft()
+    {
+        (new GptConfig { PaddingId = 50257 }).Validate();
+        Assert.Equal("PaddingId (-1) must not be negative.", Assert.Throws<ArgumentException>(() => (new GptConfig { PaddingId = -1 }).Validate()).Message);
+    }
+
+    [Fact]
     public void Validate_EveryFault_IsNamedInOneMessage()
     {
         var config = new GptConfig

@@ -346,6 +346,24 @@ public sealed class GptModelTests : IDisposable
         Assert.Equal(before, Tensor.TotalCount);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Logits_WithoutAScope_LeaveTheResultAlone(bool fused)
+    {
+        using GptModel model = Create(fused ? s_fused : s_composed);
+        using IDisposable mode = no_grad();
+        Tensor ids = Ids(model.Config, 2, 11);
+        using KeyValueCache cache = model.CreateCache(2, 11);
+        long before = LiveTensors.Count();
+
+        using (Tensor all = model.Logits(ids), last = model.NextLogits(ids, cache))
+        {
+            Assert.Equal(before + 2, Tensor.TotalCount);
+            Assert.Equal(Bytes(all[.., ^1].contiguous()).Length, Bytes(last).Length);
+        }
+    }
+
     [Fact]
     public void Loss_BFloat16Model_IsNearThatOfFloat32()
     {
