@@ -37,7 +37,7 @@ public static class Attention
         return new(PackedAttention.apply(query.contiguous(), key.contiguous(), value.contiguous(), bias!, queries, keys, mask, options.HeadCount, options.KeyValueHeads, scale, dropout!), null, null);
     }
 
-    /// <summary>Whether all scores of a layer may be held for the sake of products on a matrix unit: 128 MiB in 16 bits. They grow with the square of the length.</summary>
+    /// <summary>Whether all scores of a layer may be held for the sake of products on a matrix unit: 128 MiB in 16 bits, and twice that in 32 while they are made. They grow with the square of the length.</summary>
     internal static bool HoldsScores(long sequences, long heads, long queries, long keys) => sequences * heads * queries * keys <= 1 << 26;
 
     private static bool HasKernelFor(Tensor? bias, PackedSequences queries, PackedSequences keys, int heads) =>

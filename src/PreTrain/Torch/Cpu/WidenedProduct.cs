@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace PreTrain.Torch.Cpu;
 
 /// <summary>
-/// Torch's own products. On processors for which libtorch's of bfloat16 are slower than those of 32 bits, loops 5 to 40 times and emulations or instructions of half the rate about 1.5 times, the matrices become 32-bit
+/// Torch's own products. On processors for which libtorch's of bfloat16 are slower than those of 32 bits, loops 5 to 40 times, instructions of half the rate about 1.5 times, and where they are emulated, the matrices become 32-bit
 /// ones for the product, which is rounded once; gradients go the same way.
 /// </summary>
 internal static class WidenedProduct

@@ -357,11 +357,9 @@ public sealed class GptModelTests : IDisposable
         using KeyValueCache cache = model.CreateCache(2, 11);
         long before = LiveTensors.Count();
 
-        using (Tensor all = model.Logits(ids), last = model.NextLogits(ids, cache))
-        {
-            Assert.Equal(before + 2, Tensor.TotalCount);
-            Assert.Equal(Bytes(all[.., ^1].contiguous()).Length, Bytes(last).Length);
-        }
+        using Tensor all = model.Logits(ids), last = model.NextLogits(ids, cache);
+
+        Assert.Equal(before + 2, Tensor.TotalCount);
     }
 
     [Fact]

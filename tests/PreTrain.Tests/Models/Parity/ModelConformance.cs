@@ -39,6 +39,16 @@ internal static class ModelConformance
         if (probe is ICausalLanguageModel) Future_IsNotSeen_AndCacheChangesNothing(create, vocabSize);
     }
 
+    /// <summary>A head that reads no first token computes the other rows of a batch where one is padding alone.</summary>
+    internal static void CheckRowOfPadding<TModel>(TModel model, int vocabSize) where TModel : nn.Module, ITransformerModel
+    {
+        using DisposeScope scope = NewDisposeScope();
+        model.eval();
+        Tensor ids = randint(2, vocabSize, [2, 5], dtype: ScalarType.Int64, generator: new Generator(5)), mask = ones_like(ids);
+        mask[1] = 0;
+        Assert.Equal(Bytes(Logits(model, new() { Ids = ids[..1] })), Bytes(Logits(model, new() { Ids = ids, AttentionMask = mask })[..1].contiguous()));
+    }
+
     private static Tensor Logits(ITransformerModel model, ModelInput input)
     {
         using IDisposable mode = no_grad();
